@@ -1,0 +1,131 @@
+// CPython 3.13: private headers, layouts and the inline accessors over them.
+#pragma once
+
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+
+// CPython's internal headers are C: they trip C++ warnings that are none of our business.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+extern "C" {
+#include "internal/pycore_ceval.h"
+#include "internal/pycore_code.h"
+#include "internal/pycore_dict.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_function.h"
+#include "internal/pycore_genobject.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_intrinsics.h"
+#include "internal/pycore_list.h"
+#include "internal/pycore_long.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_pyerrors.h"
+#include "internal/pycore_pystate.h"
+#include "internal/pycore_range.h"
+#include "internal/pycore_setobject.h"
+#include "internal/pycore_tuple.h"
+#include "internal/pycore_unicodeobject.h"
+#include "opcode.h"
+}
+#pragma GCC diagnostic pop
+
+namespace whipsnake {
+
+using Frame = _PyInterpreterFrame;
+using CodeUnit = _Py_CODEUNIT;
+
+namespace port {
+
+// Byte offsets that machine code uses. Verified against the running interpreter by port_check.cpp.
+namespace offset {
+inline constexpr int32_t kRefcount = offsetof(PyObject, ob_refcnt);
+inline constexpr int32_t kType = offsetof(PyObject, ob_type);
+inline constexpr int32_t kVarSize = offsetof(PyVarObject, ob_size);
+
+inline constexpr int32_t kFrameExecutable = offsetof(Frame, f_executable);
+inline constexpr int32_t kFramePrevious = offsetof(Frame, previous);
+inline constexpr int32_t kFrameFunction = offsetof(Frame, f_funcobj);
+inline constexpr int32_t kFrameGlobals = offsetof(Frame, f_globals);
+inline constexpr int32_t kFrameBuiltins = offsetof(Frame, f_builtins);
+inline constexpr int32_t kFrameLocals = offsetof(Frame, f_locals);
+inline constexpr int32_t kFrameObject = offsetof(Frame, frame_obj);
+inline constexpr int32_t kFrameInstrPtr = offsetof(Frame, instr_ptr);
+inline constexpr int32_t kFrameStackTop = offsetof(Frame, stacktop);
+inline constexpr int32_t kFrameReturnOffset = offsetof(Frame, return_offset);
+inline constexpr int32_t kFrameOwner = offsetof(Frame, owner);
+inline constexpr int32_t kFrameSlots = offsetof(Frame, localsplus);
+
+inline constexpr int32_t kThreadEvalBreaker = offsetof(PyThreadState, eval_breaker);
+inline constexpr int32_t kThreadCurrentFrame = offsetof(PyThreadState, current_frame);
+inline constexpr int32_t kThreadRecursionRemaining = offsetof(PyThreadState, py_recursion_remaining);
+inline constexpr int32_t kThreadDataStackTop = offsetof(PyThreadState, datastack_top);
+inline constexpr int32_t kThreadDataStackLimit = offsetof(PyThreadState, datastack_limit);
+inline constexpr int32_t kThreadCurrentException = offsetof(PyThreadState, current_exception);
+inline constexpr int32_t kThreadExcInfo = offsetof(PyThreadState, exc_info);
+
+inline constexpr int32_t kLongTag = offsetof(PyLongObject, long_value.lv_tag);
+inline constexpr int32_t kLongDigit = offsetof(PyLongObject, long_value.ob_digit);
+inline constexpr int32_t kFloatValue = offsetof(PyFloatObject, ob_fval);
+inline constexpr int32_t kTupleItems = offsetof(PyTupleObject, ob_item);
+inline constexpr int32_t kListItems = offsetof(PyListObject, ob_item);
+inline constexpr int32_t kCellValue = offsetof(PyCellObject, ob_ref);
+inline constexpr int32_t kTypeVersion = offsetof(PyTypeObject, tp_version_tag);
+inline constexpr int32_t kTypeIterNext = offsetof(PyTypeObject, tp_iternext);
+inline constexpr int32_t kTypeBasicSize = offsetof(PyTypeObject, tp_basicsize);
+inline constexpr int32_t kTypeFlags = offsetof(PyTypeObject, tp_flags);
+inline constexpr int32_t kHeapTypeCachedKeys = offsetof(PyHeapTypeObject, ht_cached_keys);
+inline constexpr int32_t kDictKeys = offsetof(PyDictObject, ma_keys);
+inline constexpr int32_t kDictKeysVersion = offsetof(PyDictKeysObject, dk_version);
+inline constexpr int32_t kModuleDict = offsetof(PyModuleObject, md_dict);
+inline constexpr int32_t kFunctionCode = offsetof(PyFunctionObject, func_code);
+inline constexpr int32_t kFunctionClosure = offsetof(PyFunctionObject, func_closure);
+inline constexpr int32_t kMethodFunction = offsetof(PyMethodObject, im_func);
+inline constexpr int32_t kMethodSelf = offsetof(PyMethodObject, im_self);
+inline constexpr int32_t kRangeIterStart = offsetof(_PyRangeIterObject, start);
+inline constexpr int32_t kRangeIterStep = offsetof(_PyRangeIterObject, step);
+inline constexpr int32_t kRangeIterLength = offsetof(_PyRangeIterObject, len);
+inline constexpr int32_t kManagedDict = MANAGED_DICT_OFFSET;  // from the object, negative: its dict pointer
+inline constexpr int32_t kInlineValuesValid = offsetof(PyDictValues, valid);
+inline constexpr int32_t kInlineValuesItems = offsetof(PyDictValues, values);
+
+inline constexpr int32_t slot(int index) { return kFrameSlots + index * static_cast<int32_t>(sizeof(PyObject*)); }
+}  // namespace offset
+
+// The low bits of PyThreadState.eval_breaker are requests (signals, GIL, GC, ...), the rest is the monitoring version.
+inline constexpr uintptr_t kBreakerEventsMask = _PY_EVAL_EVENTS_MASK;
+
+inline PyCodeObject* code_of(const Frame* frame) { return reinterpret_cast<PyCodeObject*>(frame->f_executable); }
+inline CodeUnit* instructions(PyCodeObject* code) { return _PyCode_CODE(code); }
+inline int instruction_count(PyCodeObject* code) { return static_cast<int>(Py_SIZE(code)); }
+inline PyObject** stack_base(Frame* frame) { return frame->localsplus + code_of(frame)->co_nlocalsplus; }
+inline int instruction_index(const Frame* frame) {
+  return static_cast<int>(frame->instr_ptr - instructions(code_of(frame)));
+}
+inline void set_instruction(Frame* frame, int index) { frame->instr_ptr = instructions(code_of(frame)) + index; }
+inline Frame* current_frame(PyThreadState* ts) { return ts->current_frame; }
+inline PyGenObject* generator_of(Frame* frame) { return _PyFrame_GetGenerator(frame); }
+inline Frame* frame_of(PyGenObject* gen) { return reinterpret_cast<Frame*>(gen->gi_iframe); }
+inline bool owned_by_generator(const Frame* frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
+
+// CPython's own function-call entry point (hidden symbol; read off a fresh function object at import).
+extern vectorcallfunc function_vectorcall;
+
+// Interned names used by opcode helpers, created at import.
+struct Names {
+  PyObject *send, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,
+      *initializing, *empty_string, *origin, *dunder_file, *dunder_all, *dunder_dict;
+};
+extern Names names;
+
+}  // namespace port
+}  // namespace whipsnake

@@ -1,0 +1,76 @@
+// What is known about one code object, and the machine code made for it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jit/cpython/port.h"
+
+namespace whipsnake {
+
+struct Site;
+struct CompiledCode;
+
+// Anything an engine needs alive as long as its machine code (exit descriptors, cache cells, registrations).
+class CodeResources {
+ public:
+  virtual ~CodeResources() = default;
+};
+
+// Machine code for one code object with one globals/builtins pair.
+//
+// Convention of `entry(instruction)`: jumped to by run() with kFrame, kThread, kContext set; the frame is linked as
+// ts->current_frame, its stack is in memory (depth as the interpreter has it there), stacktop is -1, the Python
+// recursion count is taken. The code finishes the frame: it returns a new reference with the frame cleared and popped,
+// or null with an exception set and the frame popped, or (generators) the yielded value with the frame suspended;
+// see runtime/frames.h for the helpers that do so.
+struct CompiledCode {
+  const uint8_t* code = nullptr;             // in the code heap
+  size_t size = 0;
+  PyObject* globals = nullptr;               // borrowed; compared by identity before entering
+  PyObject* builtins = nullptr;
+  std::vector<std::pair<uint32_t, uint32_t>> entries;  // (instruction index, code offset), sorted
+  std::unique_ptr<CodeResources> resources;
+  const char* engine = "";                   // name of the engine that made it
+  uint32_t start_entry = 0;                  // offset of the entry for instruction 0
+
+  const uint8_t* entry(int instruction) const;   // null when compiled code can't be entered there
+  const uint8_t* start() const { return code + start_entry; }
+};
+
+enum class TierState : uint8_t { kCold, kCompiled, kDeclined, kDisabled };
+
+struct CodeRecord {
+  PyCodeObject* code = nullptr;              // borrowed: the record dies with the code object
+  TierState state = TierState::kCold;
+  bool marked_jit = false;                   // @whipsnake.jit: compile at first call
+  bool has_loops = false;
+  bool loop_events_on = false;               // our JUMP events are set on the code object
+  bool version_zeroed = false;               // co_version was taken away so that calls reach the trampoline
+  uint32_t saved_version = 0;                // co_version before that
+  uint32_t calls = 0;
+  uint32_t back_edges = 0;
+  uint32_t exits = 0;                        // deopts out of the current machine code
+  uint32_t compilations = 0;
+  std::string reason;                        // why compiling was declined
+  std::unique_ptr<CompiledCode> compiled;
+  std::vector<std::unique_ptr<CompiledCode>> retired;  // replaced machine code that frames may still be running
+};
+
+// The record of a code object; null when it has none yet. Never raises.
+extern Py_ssize_t code_extra_index;          // -1 until the engine framework asked for one
+CodeRecord* find_record(PyCodeObject* code);
+CodeRecord* get_record(PyCodeObject* code);  // creates it; null when out of memory or not enabled
+
+// Machine code of `func` that may be entered for a call right now, or null (not compiled, other globals, ...).
+inline CompiledCode* callable_code(PyFunctionObject* func) {
+  CodeRecord* record = find_record(reinterpret_cast<PyCodeObject*>(func->func_code));
+  if (record == nullptr || !record->compiled) return nullptr;
+  CompiledCode* compiled = record->compiled.get();
+  return compiled->globals == func->func_globals && compiled->builtins == func->func_builtins ? compiled : nullptr;
+}
+
+}  // namespace whipsnake

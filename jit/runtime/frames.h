@@ -1,0 +1,45 @@
+// Interpreter frames from compiled code: push, run, finish, hand over.
+#pragma once
+
+#include "jit/runtime/code_record.h"
+#include "jit/runtime/context.h"
+
+namespace whipsnake {
+
+// Runs compiled code on a linked frame; see CompiledCode for the convention. Everything that enters machine code goes
+// through here. `target` is an address inside `compiled`.
+PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target);
+
+// The vectorcall entry of compiled functions: installed as PyFunctionObject.vectorcall. Takes the interpreter's way
+// whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's eval_frame).
+PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
+
+// Calls `callable` with positional arguments that it steals (args[0..nargs)); args[-1] is scratch. kwnames borrowed.
+// Compiled functions are entered directly. The callable itself is borrowed. Null with exception set on error.
+PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
+
+// Resumes a suspended or fresh generator, coroutine or async generator in compiled code where there is some, else in
+// the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT
+// with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.
+PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
+
+// Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
+// Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns.
+PyObject* interpret_rest(PyThreadState* ts, Frame* frame);
+
+// True when the native stack is low and calls must not nest further than needed.
+bool native_stack_low(PyThreadState* ts);
+
+// Machine code made once per heap: run, exit, slow path, leave. Null pointers until make_thunks() succeeded.
+struct Thunks {
+  PyObject* (*run)(PyThreadState*, Frame*, ThreadContext*, const void* target) = nullptr;
+  const uint8_t* exit = nullptr;      // jumped to with kT0 = Site*
+  const uint8_t* slow = nullptr;      // called with kT0 = Site*; result in kRet
+  const uint8_t* leave = nullptr;     // returns ThreadContext::exit_result to compiled code's caller
+};
+extern Thunks thunks;
+
+class CodeHeap;
+bool make_thunks(CodeHeap& heap);
+
+}  // namespace whipsnake
