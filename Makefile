@@ -1,0 +1,123 @@
+# Whipsnake's front door: every target sets up all it needs from a fresh clone; a second call is fast.
+# Settings: BUILD=dir   build directory (each has its own environment; default: build)
+#           PYTHON=...  a CPython 3.13, if the one on PATH is not to be used
+#           WERROR=ON   compiler warnings are errors (stays on in that build directory)
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+BUILD  ?= build
+build  := $(abspath $(BUILD))
+stamps := $(build)/stamps
+python := $(build)/venv/bin/python
+cmake  := $(build)/venv/bin/cmake
+ctest  := $(build)/venv/bin/ctest
+setup  := BUILD='$(build)' tools/setup/setup.sh
+jobs   := $(shell nproc 2>/dev/null || echo 2)
+
+# What an installed Whipsnake is made of.
+sources := $(shell find jit src cmake CMakeLists.txt pyproject.toml tools/generate_opcodes.py tools/opcodes \
+             -type f ! -path '*/__pycache__/*' 2>/dev/null | LC_ALL=C sort)
+# Once on, warnings stay errors in this build directory: switching back and forth would rebuild everything.
+ifneq ($(filter ON,$(WERROR) $(shell cat $(stamps)/werror 2>/dev/null)),)
+export WERROR := ON
+else
+export WERROR :=
+endif
+# Recorded at each call, rewritten only if different: notices deleted files and changed settings.
+inputs := $(shell mkdir -p '$(stamps)'; \
+            keep() { cmp -s - "$$1" <<<"$$2" || printf '%s\n' "$$2" >"$$1"; }; \
+            keep '$(stamps)/sources' '$(sources)'; keep '$(stamps)/werror' '$(WERROR)'; \
+            keep '$(stamps)/requirements' "$$(sed -n '/^requires = /p; /^test = /p; /^dev = /p' pyproject.toml)")
+
+say = @echo "== $(1)" >&2
+
+# ---- what to run
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 28
+
+demo: $(stamps)/whipsnake $(stamps)/demo ## the demonstration
+	@$(python) -m demo
+
+python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake installed (with make -s)
+	@echo '$(python)'
+
+build: $(stamps)/whipsnake ## build/venv with Whipsnake installed from this tree
+
+test: ## everything: layering, C++ tests, Python tests, example engine, CPython's own tests (quick cut)
+	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest example conformance-quick
+	$(call say,all tests passed)
+
+layering: $(stamps)/test ## which folder of jit/ includes what
+	$(call say,layering)
+	@$(python) -m pytest -q --noconftest -p no:cacheprovider tests/python/test_layering.py
+
+unit: cpp ## C++ tests
+	$(call say,C++ tests)
+	@$(ctest) --test-dir '$(build)/cmake' --output-on-failure -j $(jobs) | grep -Ev '^ +Start +[0-9]+|Passed +[0-9.]+ sec$$'; \
+	  exit $${PIPESTATUS[0]}
+
+cpp: $(stamps)/whipsnake $(stamps)/system-test ## builds the C++ tests
+	$(call say,building the C++ tests)
+	@$(cmake) -DWHIPSNAKE_TESTS=ON '$(build)/cmake' >'$(build)/log/configure.log' 2>&1 || { cat '$(build)/log/configure.log' >&2; exit 1; }
+	@$(cmake) --build '$(build)/cmake' -- -k 0 --quiet
+
+pytest: $(stamps)/whipsnake $(stamps)/test ## Python tests (ARGS='-k name' for some)
+	$(call say,Python tests)
+	@$(python) -m pytest -q tests/python $(ARGS)
+
+example: $(stamps)/whipsnake ## an engine that lives outside jit/: builds and runs it
+	$(call say,example engine)
+	@BUILD='$(build)' tools/setup/run_examples.sh
+
+conformance-quick: $(stamps)/whipsnake $(stamps)/test ## a quick cut of CPython's own test suite
+	$(call say,CPython test suite (quick cut))
+	@$(python) -m tests.conformance --quick
+
+lint: $(stamps)/whipsnake $(stamps)/dev ## formatting, ruff, mypy
+	$(call say,lint)
+	@$(python) -m ruff check . && $(python) -m ruff format --check .
+	@$(python) -m mypy
+	@find jit tests examples -name '*.h' -o -name '*.cpp' | xargs -r '$(build)/venv/bin/clang-format' --dry-run -Werror
+
+tidy: cpp $(stamps)/dev ## clang-tidy on the C++ files that differ from main's last commit (FILES=... for others)
+	@files="$(or $(FILES),$(shell git diff --name-only --diff-filter=d HEAD -- 'jit/*.cpp' 'tests/*.cpp'))"; \
+	  [ -z "$$files" ] || '$(build)/venv/bin/clang-tidy' -p '$(build)/cmake' --quiet $$files
+
+format: $(stamps)/dev ## rewrites the sources in the project's format
+	@$(python) -m ruff format . && $(python) -m ruff check --fix .
+	@find jit tests examples -name '*.h' -o -name '*.cpp' | xargs -r '$(build)/venv/bin/clang-format' -i
+
+wheel-off: $(stamps)/venv $(stamps)/system-build ## tests the compile-time switch: a build without machine code
+	$(call say,build with WHIPSNAKE_JIT=OFF)
+	@BUILD='$(build)' tools/setup/check_wheel_off.sh
+
+clean: ## removes the build directory
+	@rm -rf '$(build)'
+
+# ---- setting up
+
+$(stamps)/system-%: tools/setup/setup.sh
+	@$(setup) system $*
+	@touch $@
+
+$(stamps)/venv: tools/setup/setup.sh tools/setup/requirements.py $(stamps)/requirements
+	@$(setup) venv
+	@touch $@
+
+$(stamps)/test $(stamps)/dev: $(stamps)/%: $(stamps)/venv
+	@$(setup) packages $*
+	@touch $@
+
+$(stamps)/demo: demo/requirements.txt $(stamps)/venv
+	@$(setup) packages demo/requirements.txt
+	@touch $@
+
+$(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/venv $(stamps)/system-build
+	@$(setup) install
+	@touch $@
+
+.PHONY: help demo python build test layering unit cpp pytest example conformance-quick lint tidy format wheel-off clean

@@ -1,0 +1,34 @@
+# The extension module whipsnake._core, and what else the wheel gets besides the Python package.
+
+whipsnake_sources(module_sources module stub)
+if(WHIPSNAKE_JIT_ENABLED AND NOT module_sources)
+  message(STATUS "whipsnake: jit/module has no sources, building the inert extension")
+  set(WHIPSNAKE_OFF_REASON "its sources have no jit/module")
+endif()
+if(NOT WHIPSNAKE_OFF_REASON)
+  Python_add_library(_core MODULE WITH_SOABI)
+  set_target_properties(_core PROPERTIES LINKER_LANGUAGE CXX)
+  whipsnake_link_layers(_core module)
+else()
+  whipsnake_sources(stub_sources module/stub)
+  Python_add_library(_core MODULE WITH_SOABI ${stub_sources})
+  target_compile_definitions(_core PRIVATE
+    WHIPSNAKE_OFF_REASON="this build of Whipsnake has no machine-code generation \(${WHIPSNAKE_OFF_REASON}\)")
+endif()
+target_link_libraries(_core PRIVATE whipsnake_options)
+set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+
+include(CMakePackageConfigHelpers)
+configure_file(cmake/whipsnakeConfig.cmake.in "${PROJECT_BINARY_DIR}/whipsnakeConfig.cmake" @ONLY)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/whipsnakeConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+
+# Destinations are relative to site-packages.
+file(GLOB public_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/jit/engine/public/*.h")
+file(GLOB path_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.pth")
+install(TARGETS _core DESTINATION whipsnake COMPONENT whipsnake)
+install(FILES ${public_headers} DESTINATION whipsnake/include/whipsnake COMPONENT whipsnake)
+install(FILES ${path_files} DESTINATION . COMPONENT whipsnake)
+install(FILES "${PROJECT_BINARY_DIR}/whipsnakeConfig.cmake"
+              "${PROJECT_BINARY_DIR}/whipsnakeConfigVersion.cmake"
+        DESTINATION whipsnake/cmake COMPONENT whipsnake)

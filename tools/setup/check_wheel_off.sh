@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Tests the compile-time switch: installs a build without machine code into an environment of its own and
+# asks it what it says. BUILD is the build directory; its venv has the build tools.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+tools=$BUILD/venv/bin
+venv=$BUILD/off/venv
+
+"$tools/python" -m venv --clear "$venv"
+PATH=$tools:$PATH "$tools/python" -m pip --python "$venv/bin/python" --disable-pip-version-check install -q \
+  --no-deps --no-build-isolation --no-index \
+  -C build-dir="$BUILD/off/cmake" -C cmake.define.WHIPSNAKE_JIT=OFF .
+cd "$BUILD/off"
+"$venv/bin/python" - <<'PY'
+from whipsnake import _core
+
+ok, reason = _core.supported()
+assert ok is False and "WHIPSNAKE_JIT=OFF" in reason, (ok, reason)
+try:
+    _core.enable({})
+except RuntimeError as error:
+    assert str(error) == reason, error
+else:
+    raise AssertionError("enable() worked in a build without machine code")
+assert _core.is_enabled() is False
+assert _core.stats()["engine"] == "off"
+print(f"whipsnake: {reason}")
+PY
