@@ -47,8 +47,8 @@ python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake instal
 
 build: $(stamps)/whipsnake ## build/venv with Whipsnake installed from this tree
 
-test: ## everything: layering, C++ tests, Python tests, example engine, CPython's own tests (quick cut)
-	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest example conformance-quick
+test: ## everything: layering, C++ and Python tests, the switch, an outside engine, CPython's tests (quick cut)
+	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest wheel-off example conformance-quick
 	$(call say,all tests passed)
 
 layering: $(stamps)/test ## which folder of jit/ includes what

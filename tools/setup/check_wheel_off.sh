@@ -6,10 +6,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 tools=$BUILD/venv/bin
 venv=$BUILD/off/venv
 
+rm -rf "$BUILD/off/dist"
+PATH=$tools:$PATH "$tools/python" -m pip --disable-pip-version-check wheel -q --no-deps --no-build-isolation --no-index \
+  -w "$BUILD/off/dist" -C build-dir="$BUILD/off/cmake" -C cmake.define.WHIPSNAKE_JIT=OFF .
 "$tools/python" -m venv --clear "$venv"
-PATH=$tools:$PATH "$tools/python" -m pip --python "$venv/bin/python" --disable-pip-version-check install -q \
-  --no-deps --no-build-isolation --no-index \
-  -C build-dir="$BUILD/off/cmake" -C cmake.define.WHIPSNAKE_JIT=OFF .
+"$venv/bin/python" -m pip --disable-pip-version-check install -q --no-deps --no-index "$BUILD"/off/dist/*.whl
 cd "$BUILD/off"
 "$venv/bin/python" - <<'PY'
 from whipsnake import _core
