@@ -39,6 +39,9 @@ function(whipsnake_require_vixl)
     # Debian's build also holds the 32-bit targets; pkg-config says the same.
     target_compile_definitions(whipsnake_vixl INTERFACE
       ${defines} VIXL_INCLUDE_TARGET_A32 VIXL_INCLUDE_TARGET_T32)
+    # The library keeps its inline functions to itself. Headers reach them through the virtual table,
+    # unless GCC sees the object's type and calls one by name, which then does not link.
+    target_compile_options(whipsnake_vixl INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fno-devirtualize>)
     return()
   endif()
 

@@ -176,7 +176,8 @@ make_venv() {
     logged venv "$python" -m venv "$venv" || die "cannot make a virtual environment with $python"
   fi
   mapfile -t requirements < <("$venv/bin/python" tools/setup/requirements.py build-system)
-  pip_install "${requirements[@]}"
+  # Always of our own: pyenv puts commands named cmake and ninja on PATH that fail.
+  pip_install "${requirements[@]}" 'cmake>=3.25' 'ninja>=1.11'
 }
 
 packages() {
