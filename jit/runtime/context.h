@@ -43,7 +43,19 @@ extern Counters counters;
 inline constexpr uintptr_t kPoisoned = ~uintptr_t{0};
 extern uintptr_t* ok_breaker;       // a cell in the code heap's data half (a static one while there is no heap)
 
+// True when the monitoring version is one that listens to nothing; request bits do not matter.
+inline bool monitoring_quiet(PyThreadState* ts) {
+  return ((ts->eval_breaker ^ *ok_breaker) & ~port::kBreakerEventsMask) == 0;
+}
 inline bool breaker_quiet(PyThreadState* ts) { return ts->eval_breaker == *ok_breaker; }
+
+// Set while some tool other than ours has local events on some code object: compiled code then asks at every check.
+extern bool foreign_local_events;
+
+// Opens or closes compiled code to everybody (enable() and disable()); running compiled frames notice at their next
+// check. Also to be called when foreign_local_events changed.
+void allow_compiled_code(PyThreadState* ts, bool allow);
+bool compiled_code_allowed();
 
 // What compiled code does when the breaker is not quiet: runs pending requests, looks who listens.
 enum class BreakerAction { kGoOn, kLeave, kError };
@@ -54,9 +66,20 @@ bool code_is_monitored(PyThreadState* ts, PyCodeObject* code);
 
 // Helpers that ran Python code end with `return after_call(ts, result)`: passes result through unless the breaker
 // asks for something, then serves requests and, when compiled code must stop, parks the result and returns null.
+inline PyObject* const kNothing = reinterpret_cast<PyObject*>(1);  // the same as kDone of op_helper.h
 PyObject* after_call_slow(PyThreadState* ts, PyObject* result);
 inline PyObject* after_call(PyThreadState* ts, PyObject* result) {
   if (result != nullptr && !breaker_quiet(ts)) [[unlikely]] return after_call_slow(ts, result);
+  return result;
+}
+
+// The same for opcodes after which the interpreter runs no pending requests but at once sees that somebody listens:
+// everything but calls. Only looks at the monitoring version; `result` may be kDone.
+PyObject* after_escape_slow(PyThreadState* ts, PyObject* result);
+inline PyObject* after_escape(PyThreadState* ts, PyObject* result) {
+  if (result != nullptr && ((ts->eval_breaker ^ *ok_breaker) & ~port::kBreakerEventsMask)) [[unlikely]] {
+    return after_escape_slow(ts, result);
+  }
   return result;
 }
 
