@@ -6,8 +6,12 @@
 // install()/release(), and PROT_READ|PROT_EXEC otherwise. That is safe because both run with the GIL held and compiled
 // code is only ever executing (as opposed to being on some thread's stack) with the GIL held.
 //
-// Every failure is a value: a refused reservation or an exhausted budget makes install()/allocate_data() return null,
-// and the caller stays interpreted.
+// Every failure is a value: a refused reservation, an exhausted budget or a kernel policy that forbids executable
+// memory (at any time, also long after start) makes install()/allocate_data() return null, and the caller stays
+// interpreted. A page with installed code is made writable only after a spare page has shown that the way back to
+// executable is open, so that a policy that tightens later cannot strand code that is already installed.
+//
+// Not thread-safe: called with the GIL held. A forked child owns a private copy and goes on independently.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +25,7 @@ namespace whipsnake {
 struct CodeHeapOptions {
   size_t budget = size_t{64} << 20;  // bytes of code; the data half has the same size
   int64_t fail_after = -1;           // testing: the n-th and later install() calls fail (0: even the reservation fails)
+  void (*on_writable)() = nullptr;   // testing: called by install() while code pages are writable
 };
 
 struct CodeHeapStats {
@@ -53,7 +58,8 @@ class CodeHeap {
 
   bool contains_code(const void* address) const;
   const CodeHeapStats& stats() const;
-  CodeHeapOptions& options();                          // fail_after and budget may be changed at run time
+  CodeHeapOptions& options();                          // fail_after and budget may be changed at run time; the budget
+                                                       // cannot grow beyond what was reserved
 
  private:
   struct Impl;
