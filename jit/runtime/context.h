@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "jit/cpython/port.h"
+#include "jit/runtime/op_helper.h"
 
 namespace whipsnake {
 
@@ -66,7 +67,6 @@ bool code_is_monitored(PyThreadState* ts, PyCodeObject* code);
 
 // Helpers that ran Python code end with `return after_call(ts, result)`: passes result through unless the breaker
 // asks for something, then serves requests and, when compiled code must stop, parks the result and returns null.
-inline PyObject* const kNothing = reinterpret_cast<PyObject*>(1);  // the same as kDone of op_helper.h
 PyObject* after_call_slow(PyThreadState* ts, PyObject* result);
 inline PyObject* after_call(PyThreadState* ts, PyObject* result) {
   if (result != nullptr && !breaker_quiet(ts)) [[unlikely]] return after_call_slow(ts, result);

@@ -14,8 +14,8 @@ PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target);
 // whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's eval_frame).
 PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
-// Calls `callable` with positional arguments that it steals (args[0..nargs)); args[-1] is scratch. kwnames borrowed.
-// Compiled functions are entered directly. The callable itself is borrowed. Null with exception set on error.
+// Calls `callable` with positional arguments; steals the callable and args[0..nargs+kwargs); args[-1] is scratch.
+// kwnames borrowed. Compiled functions are entered directly. Null with exception set on error.
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
 
 // Resumes a suspended or fresh generator, coroutine or async generator in compiled code where there is some, else in
@@ -26,6 +26,18 @@ PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg
 // Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
 // Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns.
 PyObject* interpret_rest(PyThreadState* ts, Frame* frame);
+
+// The ends of a compiled frame, tail-jumped to by machine code with nothing of the function left on the native stack
+// (so that its code may be freed with its code object). instr_ptr is that of the opcode, the value stack is empty
+// (finish_*) or in memory with stacktop set (yield).
+PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, ThreadContext* context);   // RETURN_*
+PyObject* finish_with_error(PyThreadState* ts, Frame* frame, ThreadContext* context);                // null
+PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadContext* context);     // YIELD_VALUE
+PyObject* return_generator(PyThreadState* ts, Frame* frame, ThreadContext* context);                 // RETURN_GENERATOR
+
+// Enters compiled code at `target` on a frame that the interpreter is running, from a sys.monitoring callback, and
+// leaves the frame ready for the interpreter to go on (position, stack, pending unwinding).
+void enter_loop(PyThreadState* ts, Frame* frame, const void* target);
 
 // True when the native stack is low and calls must not nest further than needed.
 bool native_stack_low(PyThreadState* ts);

@@ -120,6 +120,12 @@ inline bool owned_by_generator(const Frame* frame) { return frame->owner == FRAM
 // CPython's own function-call entry point (hidden symbol; read off a fresh function object at import).
 extern vectorcallfunc function_vectorcall;
 
+// sys.monitoring events that only the interpreter's hidden functions fire; tools hear them as from the interpreter.
+// Errors raised by callbacks replace the pending exception, as there.
+void fire_exception_handled(PyThreadState* ts, Frame* frame, int instruction, PyObject* exception);
+void fire_unwind(PyThreadState* ts, Frame* frame);
+void fire_reraise(PyThreadState* ts, Frame* frame);
+
 // Interned names used by opcode helpers, created at import.
 struct Names {
   PyObject *send, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,

@@ -1,0 +1,111 @@
+#include "jit/runtime/context.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+namespace whipsnake {
+
+Counters counters;
+
+bool foreign_local_events = false;
+
+namespace {
+uintptr_t initial_breaker = kPoisoned;
+
+// Native stack kept for the interpreter and for C code below compiled calls.
+uintptr_t compute_stack_limit() {
+  constexpr uintptr_t kReserveMax = uintptr_t{1} << 20;
+  constexpr uintptr_t kStackMax = uintptr_t{512} << 20;  // an unlimited stack is not used beyond this
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  pthread_attr_t attributes;
+  void* low = nullptr;
+  size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return here - (uintptr_t{64} << 10);
+  pthread_attr_getstack(&attributes, &low, &size);
+  pthread_attr_destroy(&attributes);
+  const uintptr_t reserve = std::min<uintptr_t>(kReserveMax, size / 3);
+  return std::max(reinterpret_cast<uintptr_t>(low) + reserve, here > kStackMax ? here - kStackMax : 0);
+}
+
+thread_local ThreadContext this_thread;
+}  // namespace
+
+uintptr_t* ok_breaker = &initial_breaker;
+
+ThreadContext& thread_context() {
+  ThreadContext& context = this_thread;
+  if (context.stack_limit == 0) [[unlikely]] context.stack_limit = compute_stack_limit();
+  return context;
+}
+
+namespace {
+
+// Tools that listen, our own loop counter (JUMP events of the optimizer id) not counted.
+constexpr unsigned kOptimizerToolId = 5;  // PEP 669, sys.monitoring.OPTIMIZER_ID
+constexpr uint8_t kOtherTools = static_cast<uint8_t>(~(1u << kOptimizerToolId));
+
+bool anyone(const uint8_t* tools, int count) {
+  for (int i = 0; i < count; ++i)
+    if ((tools[i] & kOtherTools) != 0) return true;
+  return false;
+}
+
+bool interpreter_is_monitored(PyThreadState* ts) {
+  return anyone(ts->interp->monitors.tools, _PY_MONITORING_UNGROUPED_EVENTS);
+}
+
+bool enabled = false;
+
+// Adopts the monitoring version when nobody listens to anything.
+void update_ok_breaker(PyThreadState* ts) {
+  const bool quiet = enabled && !interpreter_is_monitored(ts) && !foreign_local_events;
+  *ok_breaker = quiet ? ts->eval_breaker & ~port::kBreakerEventsMask : kPoisoned;
+}
+
+}  // namespace
+
+void allow_compiled_code(PyThreadState* ts, bool allow) {
+  enabled = allow;
+  update_ok_breaker(ts);
+}
+
+bool compiled_code_allowed() { return enabled; }
+
+bool code_is_monitored(PyThreadState* ts, PyCodeObject* code) {
+  if (interpreter_is_monitored(ts)) return true;
+  const _PyCoMonitoringData* data = code->_co_monitoring;
+  return data != nullptr && anyone(data->active_monitors.tools, _PY_MONITORING_LOCAL_EVENTS);
+}
+
+BreakerAction breaker_slow(PyThreadState* ts, Frame* frame, bool handle_requests) {
+  if (handle_requests && (ts->eval_breaker & port::kBreakerEventsMask) != 0) {
+    if (_Py_HandlePending(ts) != 0) return BreakerAction::kError;
+  }
+  if (monitoring_quiet(ts)) return BreakerAction::kGoOn;
+  update_ok_breaker(ts);
+  if (!enabled || ts->interp != PyInterpreterState_Main()) return BreakerAction::kLeave;
+  return code_is_monitored(ts, port::code_of(frame)) ? BreakerAction::kLeave : BreakerAction::kGoOn;
+}
+
+namespace {
+PyObject* check_leave(PyThreadState* ts, PyObject* result) {
+  if (breaker_slow(ts, port::current_frame(ts), false) == BreakerAction::kGoOn) return result;
+  ThreadContext& context = thread_context();
+  context.leave = true;
+  context.leave_result = result;
+  return nullptr;
+}
+}  // namespace
+
+PyObject* after_escape_slow(PyThreadState* ts, PyObject* result) { return check_leave(ts, result); }
+
+PyObject* after_call_slow(PyThreadState* ts, PyObject* result) {
+  if ((ts->eval_breaker & port::kBreakerEventsMask) != 0 && _Py_HandlePending(ts) != 0) {
+    if (result != kDone) Py_DECREF(result);
+    return nullptr;
+  }
+  return monitoring_quiet(ts) ? result : check_leave(ts, result);
+}
+
+}  // namespace whipsnake

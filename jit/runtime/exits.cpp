@@ -1,0 +1,183 @@
+#include "jit/runtime/exits.h"
+
+#include "jit/runtime/frames.h"
+
+namespace whipsnake {
+
+uint64_t exit_counts[static_cast<int>(ExitReason::kCount)];
+
+const char* name(ExitReason reason) {
+  switch (reason) {
+    case ExitReason::kGuard: return "guard";
+    case ExitReason::kBreaker: return "request";
+    case ExitReason::kTracing: return "tracing";
+    case ExitReason::kUnsupported: return "unsupported";
+    case ExitReason::kLocalsChanged: return "locals-changed";
+    case ExitReason::kCount: break;
+  }
+  return "?";
+}
+
+namespace {
+
+// Stores the entries that live elsewhere into their home slots. Entries from `first_owned` up become owned
+// references; of those below, only locals are increfed (someone may rebind them while a helper runs), and
+// take_lower() or drop_lower() settles the rest.
+void materialize(Frame* frame, const Site* site, const ThreadContext* context, int first_owned) {
+  PyObject** base = port::stack_base(frame);
+  for (int i = 0; i < site->entry_count; ++i) {
+    const StackEntry& entry = site->entries[i];
+    PyObject* value = nullptr;
+    switch (entry.where) {
+      case StackEntry::Where::kRegister: value = context->saved[entry.index]; break;
+      case StackEntry::Where::kLocal: value = Py_NewRef(frame->localsplus[entry.index]); break;
+      case StackEntry::Where::kConstant:
+        value = entry.constant;
+        if (entry.slot >= first_owned) Py_INCREF(value);
+        break;
+      case StackEntry::Where::kNull: break;
+    }
+    base[entry.slot] = value;
+  }
+}
+
+// The frame goes on with its stack in memory: what materialize() left borrowed below `first_owned` becomes owned.
+void take_lower(const Site* site, int first_owned) {
+  for (int i = 0; i < site->entry_count; ++i) {
+    const StackEntry& entry = site->entries[i];
+    if (entry.slot < first_owned && entry.where == StackEntry::Where::kConstant) Py_INCREF(entry.constant);
+  }
+}
+
+// The machine code goes on: gives back the locals' references. False when a local was rebound in the meantime, so
+// that the machine code, which would read the variable anew, must not go on.
+bool drop_lower(Frame* frame, const Site* site, int first_owned) {
+  PyObject** base = port::stack_base(frame);
+  for (int i = 0; i < site->entry_count; ++i) {
+    const StackEntry& entry = site->entries[i];
+    if (entry.slot >= first_owned || entry.where != StackEntry::Where::kLocal) continue;
+    if (frame->localsplus[entry.index] != base[entry.slot]) [[unlikely]] return false;
+  }
+  for (int i = 0; i < site->entry_count; ++i) {
+    const StackEntry& entry = site->entries[i];
+    if (entry.slot < first_owned && entry.where == StackEntry::Where::kLocal) Py_DECREF(base[entry.slot]);
+  }
+  return true;
+}
+
+void set_depth(Frame* frame, int depth) { frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth; }
+
+const void* leave_with(ThreadContext* context, PyObject* result) {
+  context->exit_result = result;
+  return thunks.leave;
+}
+
+// Hands the frame to the interpreter (or back to it, when it was entered in mid-loop).
+const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context, int depth,
+                              uint32_t instruction, ExitReason reason) {
+  ++exit_counts[static_cast<int>(reason)];
+  ++counters.deopts;
+  if (site->record != nullptr) ++site->record->exits;
+  set_depth(frame, depth);
+  port::set_instruction(frame, static_cast<int>(instruction));
+  if (frame == context->osr_frame) return leave_with(context, nullptr);
+  return leave_with(context, interpret_rest(ts, frame));
+}
+
+// An opcode completed but tracing was switched on meanwhile: its result goes onto the stack, the interpreter goes on.
+const void* leave_after(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context, int depth) {
+  PyObject* result = context->leave_result;
+  context->leave = false;
+  context->leave_result = nullptr;
+  if (result != kDone) port::stack_base(frame)[depth] = result;
+  return go_on_interpreted(ts, frame, site, context, depth + site->results, site->next, ExitReason::kTracing);
+}
+
+// 3.13 Python/ceval.c, label `error`: the traceback entry of the running frame.
+void add_traceback(PyThreadState* ts, Frame* frame) {
+  if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "error return without exception set");
+  if (_PyFrame_IsIncomplete(frame)) return;
+  (void)ts;
+  PyFrameObject* object = PyEval_GetFrame();  // borrowed; makes it
+  if (object != nullptr) PyTraceBack_Here(object);
+}
+
+// The exception propagates to the handler of the site, or out of the frame. The stack is in memory up to `depth`.
+// 3.13 Python/ceval.c, label `exception_unwind`.
+const void* unwind(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context, int depth) {
+  ++counters.exceptions;
+  PyObject** base = port::stack_base(frame);
+  if (site->handler_depth < 0) {
+    for (; depth > 0; --depth) Py_XDECREF(base[depth - 1]);
+    set_depth(frame, 0);
+    return leave_with(context, finish_with_error(ts, frame, context));
+  }
+  for (; depth > site->handler_depth; --depth) Py_XDECREF(base[depth - 1]);
+  if (site->lasti) {
+    PyObject* lasti = PyLong_FromLong(port::instruction_index(frame));
+    if (lasti == nullptr) return unwind(ts, frame, site, context, depth);
+    base[depth++] = lasti;
+  }
+  base[depth++] = PyErr_GetRaisedException();
+  if (monitoring_quiet(ts)) [[likely]] return site->handler;
+  // Somebody listens: the handler runs in the interpreter, which tells them everything that follows.
+  port::fire_exception_handled(ts, frame, static_cast<int>(site->handler_instruction), base[depth - 1]);
+  return go_on_interpreted(ts, frame, site, context, depth, site->handler_instruction, ExitReason::kTracing);
+}
+
+const void* error_exit(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context, int depth) {
+  if (context->leave) return leave_after(ts, frame, site, context, depth);
+  port::set_instruction(frame, static_cast<int>(site->instruction));
+  add_traceback(ts, frame);
+  if (!monitoring_quiet(ts)) [[unlikely]] _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  return unwind(ts, frame, site, context, depth);
+}
+
+}  // namespace
+
+const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
+  ++const_cast<Site*>(site)->taken;
+  materialize(frame, site, context, 0);
+  switch (site->kind) {
+    case SiteKind::kError:
+      return error_exit(ts, frame, site, context, site->depth);
+    case SiteKind::kReraise:
+      if (!monitoring_quiet(ts)) [[unlikely]] port::fire_reraise(ts, frame);
+      return unwind(ts, frame, site, context, site->depth);
+    case SiteKind::kDeopt:
+      return go_on_interpreted(ts, frame, site, context, site->depth, site->instruction, site->reason);
+    case SiteKind::kBreaker: {
+      port::set_instruction(frame, static_cast<int>(site->instruction));
+      switch (breaker_slow(ts, frame, site->handles_requests)) {
+        case BreakerAction::kGoOn: return site->resume;
+        case BreakerAction::kError: return error_exit(ts, frame, site, context, site->depth);
+        case BreakerAction::kLeave: break;
+      }
+      return go_on_interpreted(ts, frame, site, context, site->depth, site->instruction, ExitReason::kTracing);
+    }
+    case SiteKind::kSlow: break;
+  }
+  Py_UNREACHABLE();
+}
+
+PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
+  ++const_cast<Site*>(site)->taken;
+  ++counters.slow_ops;
+  const int below = site->depth - site->pops;
+  materialize(frame, site, context, below);
+  port::set_instruction(frame, static_cast<int>(site->instruction));
+  PyObject* result = site->helper(ts, port::stack_base(frame) + site->depth, site->arg);
+  if (result != nullptr) [[likely]] {
+    if (drop_lower(frame, site, below)) [[likely]] return result;
+    take_lower(site, below);
+    if (result != kDone) port::stack_base(frame)[below] = result;
+    context->jump_target = go_on_interpreted(ts, frame, site, context, below + site->results, site->next,
+                                             ExitReason::kLocalsChanged);
+    return nullptr;
+  }
+  take_lower(site, below);
+  context->jump_target = error_exit(ts, frame, site, context, below);
+  return nullptr;
+}
+
+}  // namespace whipsnake
