@@ -178,6 +178,16 @@ class Masm {
   // `locals` bytes (multiple of 16) at [kNativeStack]. `leave` undoes it and returns to the caller.
   virtual void enter(int locals) = 0;
   virtual void leave(int locals) = 0;
+  // Undoes enter() without returning: a jump that follows is a tail call from the function.
+  virtual void unwind_frame(int locals) = 0;
+
+  // A thunk is called from inside a function frame and calls C++ itself: enter_thunk() saves the return address where
+  // the CPU keeps it in a register and aligns the stack, leave_thunk() undoes that; `ret` then returns.
+  // drop_return_address(), after leave_thunk(), forgets the return address so that the thunk may jump elsewhere in
+  // the function frame that called it. All three keep flags and registers undefined but for kRet.
+  virtual void enter_thunk() = 0;
+  virtual void leave_thunk() = 0;
+  virtual void drop_return_address() = 0;
 
   // --- double-precision floating point ---
   virtual void fload(FReg dst, Mem mem) = 0;
@@ -201,6 +211,12 @@ class Masm {
 };
 
 enum class Cpu : uint8_t { kX64, kA64 };
+
+#if defined(__aarch64__)
+inline constexpr Cpu kHostCpu = Cpu::kA64;
+#else
+inline constexpr Cpu kHostCpu = Cpu::kX64;
+#endif
 
 // A macro-assembler for `cpu`, or null when this build has no back-end for it. References to addresses inside
 // `near` are emitted relative (see Relocation); everything else absolute.

@@ -39,6 +39,10 @@ PyObject* return_generator(PyThreadState* ts, Frame* frame, ThreadContext* conte
 // leaves the frame ready for the interpreter to go on (position, stack, pending unwinding).
 void enter_loop(PyThreadState* ts, Frame* frame, const void* target);
 
+// Tells whether an evaluator found in PyInterpreterState.eval_frame is the framework's own; set by the engine
+// framework. While somebody else's is installed, compiled code is not entered.
+extern bool (*eval_frame_is_ours)(_PyFrameEvalFunction);
+
 // True when the native stack is low and calls must not nest further than needed.
 bool native_stack_low(PyThreadState* ts);
 

@@ -1,10 +1,12 @@
-// The instruction encoder under MasmX64: a growable byte buffer, Xbyak for most register forms, and a short encoder of
-// our own for the forms that make up nearly all baseline code (register/register, register/memory and immediate ALU
-// instructions). Xbyak's Address objects cost 20 ns per instruction, more than a whole template may; this path costs
-// 2-3 ns. tests/unit/asm/encoder_x64_test.cpp compares it with Xbyak for every register and displacement class.
+// The instruction encoder under MasmX64: a growable byte buffer, Xbyak for most register forms, and a short
+// encoder of our own for the forms that make up nearly all baseline code (register/register, register/memory
+// and immediate ALU instructions). Xbyak's Address objects cost 20 ns per instruction, more than a whole
+// template may; this path costs 2-3 ns. tests/unit/asm/encoder_x64_test.cpp compares it with Xbyak for every
+// register and displacement class.
 //
-// Private to jit/asm/x64. Every emission method needs kMaxOpBytes of room, which ensure() makes once per Masm method.
-// Memory is plain malloc memory, never executable; a failed allocation sets failed() and makes later writes harmless.
+// Private to jit/asm/x64. Every emission method needs kMaxOpBytes of room, which ensure() makes once per Masm
+// method. Memory is plain malloc memory, never executable; a failed allocation sets failed() and makes later
+// writes harmless.
 #pragma once
 
 // Xbyak reports misuse through a thread-local error code that MasmX64::finish() looks at, not by throwing.
@@ -23,21 +25,48 @@
 namespace whipsnake::x64 {
 
 // Hardware numbers, indexed by Reg.
-enum Gpr : uint8_t { kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi, kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15 };
+enum Gpr : uint8_t {
+  kRax,
+  kRcx,
+  kRdx,
+  kRbx,
+  kRsp,
+  kRbp,
+  kRsi,
+  kRdi,
+  kR8,
+  kR9,
+  kR10,
+  kR11,
+  kR12,
+  kR13,
+  kR14,
+  kR15
+};
 inline constexpr Gpr kScratch = kR11;
 inline constexpr int kFScratch = 15;  // xmm15
 
 inline constexpr Gpr kGprOf[] = {
-    kRax, kRdi, kRsi, kRdx, kRcx, kR8, kR9, kR10,  // kRet, kArg0..3, kT0..2
-    kRbx, kR12, kR13, kR14, kR15, kRbp,            // kFrame, kThread, kContext, kS0..2
-    kRsp, kR11,                                    // kNativeStack; kNone is never an operand
+    kRax, kRdi, kRsi, kRdx, kRcx, kR8,  kR9, kR10,  // kRet, kArg0..3, kT0..2
+    kRbx, kR12, kR13, kR14, kR15, kRbp,             // kFrame, kThread, kContext, kS0..2
+    kRsp, kR11,                                     // kNativeStack; kNone is never an operand
 };
-inline Gpr gpr(Reg reg) { return kGprOf[static_cast<uint8_t>(reg)]; }
-inline int xmm(FReg reg) { return static_cast<int>(reg); }
+inline Gpr gpr(Reg reg) {
+  return kGprOf[static_cast<uint8_t>(reg)];
+}
+inline int xmm(FReg reg) {
+  return static_cast<int>(reg);
+}
 
-inline bool fits_int8(int64_t value) { return value == static_cast<int8_t>(value); }
-inline bool fits_int32(int64_t value) { return value == static_cast<int32_t>(value); }
-inline bool fits_uint32(int64_t value) { return value == static_cast<int64_t>(static_cast<uint32_t>(value)); }
+inline bool fits_int8(int64_t value) {
+  return value == static_cast<int8_t>(value);
+}
+inline bool fits_int32(int64_t value) {
+  return value == static_cast<int32_t>(value);
+}
+inline bool fits_uint32(int64_t value) {
+  return value == static_cast<int64_t>(static_cast<uint32_t>(value));
+}
 
 // An opcode and what its prefixes depend on.
 struct Opcode {
@@ -67,7 +96,8 @@ class Encoder : public Xbyak::CodeGenerator {
   const NearRange& near_range() const { return near_; }
 
   void ensure(size_t bytes = kMaxOpBytes) {
-    if (size_ + bytes > maxSize_) [[unlikely]] grow(bytes);
+    if (size_ + bytes > maxSize_) [[unlikely]]
+      grow(bytes);
   }
 
   // Overwrites the 32-bit field at `offset`.
@@ -87,7 +117,8 @@ class Encoder : public Xbyak::CodeGenerator {
 
   // opcode reg, rm
   void op_rr(Opcode op, unsigned reg, unsigned rm);
-  // opcode reg, [mem]; `imm_bytes` is the size of the immediate that the caller emits right after. May use kScratch.
+  // opcode reg, [mem]; `imm_bytes` is the size of the immediate that the caller emits right after. May use
+  // kScratch.
   void op_rm(Opcode op, unsigned reg, const Mem& mem, uint8_t imm_bytes = 0);
   // opcode reg, [base + disp] with hardware numbers
   void op_base_disp(Opcode op, unsigned reg, unsigned base, int32_t disp);
@@ -96,7 +127,9 @@ class Encoder : public Xbyak::CodeGenerator {
   // One of the eight classic ALU operations (0 add, 1 or, 4 and, 5 sub, 6 xor, 7 cmp) with an immediate.
   void alu_imm(unsigned operation, bool wide, Gpr dst, int32_t imm);
   void alu_mem_imm(unsigned operation, bool wide, const Mem& mem, int32_t imm);
-  bool is_far_cell(const Mem& mem) const { return mem.base == whipsnake::Reg::kNone && !near_.contains(target_of(mem)); }
+  bool is_far_cell(const Mem& mem) const {
+    return mem.base == whipsnake::Reg::kNone && !near_.contains(target_of(mem));
+  }
 
  private:
   static const uint8_t* target_of(const Mem& mem) { return static_cast<const uint8_t*>(mem.cell) + mem.disp; }
@@ -111,10 +144,13 @@ class Encoder : public Xbyak::CodeGenerator {
 
 inline void Encoder::prefixes(Opcode op, unsigned reg, unsigned index, unsigned base) {
   uint8_t* p = top_ + size_;
-  if (op.prefix != 0) *p++ = op.prefix;
+  if (op.prefix != 0)
+    *p++ = op.prefix;
   unsigned rex = 0x40u | (op.wide ? 8u : 0u) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
-  if (rex != 0x40u || (op.byte_reg && reg >= 4)) *p++ = static_cast<uint8_t>(rex);
-  if (op.escape) *p++ = 0x0F;
+  if (rex != 0x40u || (op.byte_reg && reg >= 4))
+    *p++ = static_cast<uint8_t>(rex);
+  if (op.escape)
+    *p++ = 0x0F;
   *p++ = op.code;
   size_ = static_cast<size_t>(p - top_);
 }

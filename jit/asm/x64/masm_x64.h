@@ -1,8 +1,8 @@
 // Masm for x86-64 (System V ABI). The family files are masm_x64.cpp (life cycle, control flow, frame),
 // masm_x64_move.cpp, masm_x64_int.cpp and masm_x64_float.cpp.
 //
-// One pass: a forward branch takes the 32-bit form and is patched by finish(); a backward branch takes the short form
-// when its distance allows. Uses only the SSE2 baseline, so the code runs on every x86-64 CPU.
+// One pass: a forward branch takes the 32-bit form and is patched by finish(); a backward branch takes the
+// short form when its distance allows. Uses only the SSE2 baseline, so the code runs on every x86-64 CPU.
 #pragma once
 
 #include <cstdint>
@@ -106,6 +106,10 @@ class MasmX64 final : public Masm {
   void trap() override;
   void enter(int locals) override;
   void leave(int locals) override;
+  void unwind_frame(int locals) override;
+  void enter_thunk() override;
+  void leave_thunk() override;
+  void drop_return_address() override;
 
   void fload(FReg dst, Mem mem) override;
   void fstore(Mem mem, FReg src) override;

@@ -1,0 +1,70 @@
+#include "jit/runtime/calls.h"
+
+#include "jit/runtime/frames.h"
+
+namespace whipsnake {
+
+namespace {
+
+struct Callee {
+  PyObject* callable;
+  PyObject** args;
+  Py_ssize_t nargs;
+};
+
+// 3.13 Python/bytecodes.c, _CALL: folds self_or_null and bound methods into the argument array.
+Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
+  PyObject* callable = base[0];
+  PyObject** args = base + 2;
+  if (base[1] != nullptr) return {callable, args - 1, nargs + 1};
+  if (!Py_IS_TYPE(callable, &PyMethod_Type)) return {callable, args, nargs};
+  auto* method = reinterpret_cast<PyMethodObject*>(callable);
+  base[1] = Py_NewRef(method->im_self);
+  base[0] = Py_NewRef(method->im_func);
+  Py_DECREF(callable);
+  return {base[0], args - 1, nargs + 1};
+}
+
+}  // namespace
+
+PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  const Callee callee = unpack_callee(top - oparg - 2, oparg);
+  return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
+}
+
+PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject* kwnames = top[-1];
+  const Callee callee = unpack_callee(top - oparg - 3, oparg);
+  const Py_ssize_t positional = callee.nargs - PyTuple_GET_SIZE(kwnames);
+  PyObject* result = call_stealing(ts, callee.callable, callee.args, positional, kwnames);
+  Py_DECREF(kwnames);
+  return after_call(ts, result);
+}
+
+// 3.13 Python/bytecodes.c, CALL_FUNCTION_EX.
+PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject* kwargs = (oparg & 1) != 0 ? *--top : nullptr;
+  PyObject* callargs = top[-1];
+  PyObject* callable = top[-3];
+  PyObject* result = nullptr;
+  if (!PyTuple_CheckExact(callargs)) {
+    // 3.13 Python/ceval.c, check_args_iterable
+    if (Py_TYPE(callargs)->tp_iter == nullptr && !PySequence_Check(callargs)) {
+      PyObject* name = _PyObject_FunctionStr(callable);
+      if (name != nullptr) {
+        PyErr_Format(PyExc_TypeError, "%U argument after * must be an iterable, not %.200s", name,
+                     Py_TYPE(callargs)->tp_name);
+        Py_DECREF(name);
+      }
+    } else if (PyObject* tuple = PySequence_Tuple(callargs)) {
+      Py_SETREF(callargs, tuple);
+    }
+  }
+  if (PyTuple_CheckExact(callargs)) result = PyObject_Call(callable, callargs, kwargs);
+  Py_DECREF(callable);
+  Py_DECREF(callargs);
+  Py_XDECREF(kwargs);
+  return after_call(ts, result);
+}
+
+}  // namespace whipsnake

@@ -1,0 +1,198 @@
+#include "jit/runtime/frames.h"
+
+namespace whipsnake {
+
+Thunks thunks;
+
+namespace {
+
+// 3.13 Python/ceval.c, PY_EVAL_C_STACK_UNITS: what one nested interpreter loop takes from c_recursion_remaining. Frames
+// that the interpreter would have inlined must not cost any.
+constexpr int kEvalStackUnits = 2;
+
+// Interpreter loops nested below calls from C still count; beyond this many, Python functions are left to the
+// interpreter, which inlines their recursion without native stack.
+constexpr int kMinCRecursion = Py_C_RECURSION_LIMIT / 2;
+
+bool simple_call(const PyCodeObject* code, Py_ssize_t nargs) {
+  constexpr int kShape = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
+  return code->co_argcount == nargs && code->co_kwonlyargcount == 0 && (code->co_flags & kShape) == CO_OPTIMIZED;
+}
+
+void link(PyThreadState* ts, Frame* frame) {
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  frame->stacktop = -1;
+  --ts->py_recursion_remaining;
+}
+
+// Pushes a frame with the arguments moved into it; null when the data stack chunk is full. Steals func and args.
+Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, PyCodeObject* code, PyObject** args, Py_ssize_t nargs) {
+  if (!_PyThreadState_HasStackSpace(ts, code->co_framesize)) return nullptr;
+  auto* frame = reinterpret_cast<Frame*>(ts->datastack_top);
+  ts->datastack_top += code->co_framesize;
+  _PyFrame_Initialize(frame, func, nullptr, code, static_cast<int>(nargs));
+  for (Py_ssize_t i = 0; i < nargs; ++i) frame->localsplus[i] = args[i];
+  return frame;
+}
+
+// The general way to a frame: defaults, keywords, star arguments, a new chunk. Steals func and args; null with an
+// exception set when the arguments do not fit.
+Frame* push_general(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, size_t nargs, PyObject* kwnames) {
+  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
+  PyObject* locals = (code->co_flags & CO_OPTIMIZED) != 0 ? nullptr : Py_NewRef(func->func_globals);
+  return _PyEvalFramePushAndInit(ts, func, locals, args, nargs, kwnames);
+}
+
+bool may_enter(PyThreadState* ts) {
+  return ts->interp->eval_frame == nullptr || eval_frame_is_ours(ts->interp->eval_frame);
+}
+
+// Recursion that must not nest on the native stack any deeper: the interpreter inlines calls of functions that have
+// its own vectorcall, so this one gets it until the call is over.
+PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  const vectorcallfunc ours = func->vectorcall;
+  func->vectorcall = port::function_vectorcall;
+  Py_INCREF(func);
+  PyObject* result = port::function_vectorcall(reinterpret_cast<PyObject*>(func), args, nargsf, kwnames);
+  if (func->vectorcall == port::function_vectorcall && compiled_code_allowed()) func->vectorcall = ours;
+  Py_DECREF(func);
+  return result;
+}
+
+}  // namespace
+
+bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
+
+bool native_stack_low(PyThreadState* ts) {
+  return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit ||
+         ts->c_recursion_remaining < kMinCRecursion;
+}
+
+PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
+  ++counters.entries;
+  return thunks.run(ts, frame, &thread_context(), target);
+}
+
+PyObject* interpret_rest(PyThreadState* ts, Frame* frame) {
+  ts->current_frame = frame->previous;
+  ++ts->py_recursion_remaining;
+  ts->c_recursion_remaining += kEvalStackUnits;
+  PyObject* result = _PyEval_EvalFrameDefault(ts, frame, 0);
+  ts->c_recursion_remaining -= kEvalStackUnits;
+  return result;
+}
+
+PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  CompiledCode* compiled = callable_code(func);
+  if (compiled == nullptr || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0)
+      [[unlikely]]
+    return port::function_vectorcall(callable, args, nargsf, kwnames);
+  if (native_stack_low(ts)) [[unlikely]] return call_uncompiled_inlining(func, args, nargsf, kwnames);
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
+  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
+  for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
+  Py_INCREF(func);
+  Frame* frame = nullptr;
+  if (kwnames == nullptr && simple_call(code, nargs))
+    frame = push_simple(ts, func, code, const_cast<PyObject**>(args), nargs);
+  if (frame == nullptr) {
+    frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+    if (frame == nullptr) return nullptr;
+  }
+  link(ts, frame);
+  return run_compiled(ts, frame, compiled->start());
+}
+
+PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
+  if (Py_IS_TYPE(callable, &PyFunction_Type)) {
+    auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+    if (func->vectorcall == compiled_vectorcall) {
+      CompiledCode* compiled = callable_code(func);
+      if (compiled != nullptr && compiled_code_allowed() && may_enter(ts) && ts->py_recursion_remaining > 0 &&
+          !native_stack_low(ts)) [[likely]] {
+        auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
+        Frame* frame = nullptr;
+        if (kwnames == nullptr && simple_call(code, nargs)) frame = push_simple(ts, func, code, args, nargs);
+        if (frame == nullptr) {
+          frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+          if (frame == nullptr) return nullptr;
+        }
+        link(ts, frame);
+        return run_compiled(ts, frame, compiled->start());
+      }
+    }
+  }
+  const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
+  PyObject* result = PyObject_Vectorcall(callable, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                         kwnames);
+  Py_DECREF(callable);
+  for (Py_ssize_t i = 0; i < total; ++i) Py_DECREF(args[i]);
+  return result;
+}
+
+PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, ThreadContext* context) {
+  PyCodeObject* code = port::code_of(frame);
+  if (frame == context->osr_frame) [[unlikely]] {
+    // The interpreter executes the return itself. RETURN_CONST brings its own value.
+    const uint8_t opcode = frame->instr_ptr->op.code;
+    frame->stacktop = code->co_nlocalsplus;
+    if (opcode == RETURN_CONST || opcode == INSTRUMENTED_RETURN_CONST)
+      Py_DECREF(result);
+    else
+      frame->localsplus[frame->stacktop++] = result;
+    return nullptr;
+  }
+  ++ts->py_recursion_remaining;
+  ts->current_frame = frame->previous;
+  frame->stacktop = code->co_nlocalsplus;
+  if (frame->owner == FRAME_OWNED_BY_THREAD && frame->frame_obj == nullptr && frame->f_locals == nullptr &&
+      static_cast<void*>(frame) != static_cast<void*>(&ts->datastack_chunk->data[0])) [[likely]] {
+    // 3.13 Python/frame.c, _PyFrame_ClearExceptCode: the function is released after the locals, the code last.
+    const int count = code->co_nlocalsplus;
+    frame->stacktop = 0;
+    for (int i = 0; i < count; ++i) Py_XDECREF(frame->localsplus[i]);
+    Py_DECREF(frame->f_funcobj);
+    Py_DECREF(code);
+    ts->datastack_top = reinterpret_cast<PyObject**>(frame);
+    return result;
+  }
+  _PyEval_FrameClearAndPop(ts, frame);
+  return result;
+}
+
+PyObject* finish_with_error(PyThreadState* ts, Frame* frame, ThreadContext* context) {
+  frame->stacktop = port::code_of(frame)->co_nlocalsplus;
+  if (frame == context->osr_frame) [[unlikely]] {
+    // The interpreter unwinds: a RERAISE outside of every try range, told where the exception came from.
+    static CodeUnit stub[2] = {};
+    reinterpret_cast<uint8_t*>(stub)[0] = RERAISE;
+    reinterpret_cast<uint8_t*>(stub)[1] = 1;
+    PyObject* exception = PyErr_GetRaisedException();
+    PyObject* lasti = PyLong_FromLong(port::instruction_index(frame));
+    frame->localsplus[frame->stacktop++] = lasti != nullptr ? lasti : Py_NewRef(Py_None);
+    frame->localsplus[frame->stacktop++] = exception;
+    frame->instr_ptr = stub;
+    return nullptr;
+  }
+  if (!monitoring_quiet(ts)) [[unlikely]] port::fire_unwind(ts, frame);
+  ++ts->py_recursion_remaining;
+  ts->current_frame = frame->previous;
+  _PyEval_FrameClearAndPop(ts, frame);
+  return nullptr;
+}
+
+void enter_loop(PyThreadState* ts, Frame* frame, const void* target) {
+  ThreadContext& context = thread_context();
+  Frame* outer = context.osr_frame;
+  context.osr_frame = frame;
+  ++counters.loops_entered;
+  frame->stacktop = -1;
+  run_compiled(ts, frame, target);
+  context.osr_frame = outer;
+}
+
+}  // namespace whipsnake

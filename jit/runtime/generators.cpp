@@ -1,0 +1,142 @@
+#include "jit/runtime/generators.h"
+
+#include "jit/runtime/frames.h"
+
+namespace whipsnake {
+
+namespace {
+
+bool resumable(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXECUTING; }
+
+const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
+  if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
+  const CodeRecord* record = find_record(port::code_of(frame));
+  if (record == nullptr || !record->compiled) return nullptr;
+  const CompiledCode& compiled = *record->compiled;
+  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
+  if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
+  const uint8_t* target = compiled.entry(port::instruction_index(frame));
+  return target != nullptr && native_stack_low(ts) ? nullptr : target;
+}
+
+}  // namespace
+
+// 3.13 Objects/genobject.c, gen_send_ex2, for a generator that is known to be resumable.
+PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result) {
+  Frame* frame = port::frame_of(gen);
+  _PyFrame_StackPush(frame, arg);
+  gen->gi_exc_state.previous_item = ts->exc_info;
+  ts->exc_info = &gen->gi_exc_state;
+  gen->gi_frame_state = FRAME_EXECUTING;
+  Py_INCREF(gen);  // the frame lives inside of it
+  if (const uint8_t* target = resume_target(ts, frame)) {
+    frame->previous = ts->current_frame;
+    ts->current_frame = frame;
+    frame->stacktop = -1;
+    --ts->py_recursion_remaining;
+    *result = run_compiled(ts, frame, target);
+  } else if (ts->interp->eval_frame != nullptr) {
+    *result = ts->interp->eval_frame(ts, frame, 0);
+  } else {
+    *result = _PyEval_EvalFrameDefault(ts, frame, 0);
+  }
+  const int state = gen->gi_frame_state;
+  Py_DECREF(gen);
+  if (*result == nullptr) return PYGEN_ERROR;
+  return FRAME_STATE_SUSPENDED(state) ? PYGEN_NEXT : PYGEN_RETURN;
+}
+
+// 3.13 Python/bytecodes.c, YIELD_VALUE.
+PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadContext* context) {
+  if (frame == context->osr_frame) [[unlikely]] {
+    frame->localsplus[frame->stacktop++] = value;  // the interpreter executes the yield itself
+    return nullptr;
+  }
+  PyGenObject* gen = port::generator_of(frame);
+  gen->gi_frame_state = static_cast<int8_t>(FRAME_SUSPENDED + frame->instr_ptr->op.arg);
+  ++frame->instr_ptr;
+  ts->exc_info = gen->gi_exc_state.previous_item;
+  gen->gi_exc_state.previous_item = nullptr;
+  ++ts->py_recursion_remaining;
+  ts->current_frame = frame->previous;
+  frame->previous = nullptr;
+  return value;
+}
+
+// 3.13 Python/bytecodes.c, RETURN_GENERATOR.
+PyObject* return_generator(PyThreadState* ts, Frame* frame, ThreadContext* context) {
+  auto* gen = reinterpret_cast<PyGenObject*>(_Py_MakeCoro(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj)));
+  if (gen == nullptr) return finish_with_error(ts, frame, context);
+  Frame* copy = port::frame_of(gen);
+  frame->stacktop = port::code_of(frame)->co_nlocalsplus;
+  ++frame->instr_ptr;
+  _PyFrame_Copy(frame, copy);
+  gen->gi_frame_state = FRAME_CREATED;
+  copy->owner = FRAME_OWNED_BY_GENERATOR;
+  ++ts->py_recursion_remaining;
+  Frame* previous = frame->previous;
+  _PyThreadState_PopFrame(ts, frame);
+  ts->current_frame = previous;
+  return reinterpret_cast<PyObject*>(gen);
+}
+
+PyObject* op_for_iter_next(PyThreadState* ts, PyObject** top, intptr_t) {
+  PyObject* iterator = top[-1];
+  if (Py_IS_TYPE(iterator, &PyGen_Type)) {
+    auto* gen = reinterpret_cast<PyGenObject*>(iterator);
+    if (resumable(gen)) {
+      PyObject* result = nullptr;
+      switch (resume_generator(ts, gen, Py_None, &result)) {
+        case PYGEN_NEXT: return after_escape(ts, result);
+        case PYGEN_RETURN: Py_DECREF(result); return kDone;
+        case PYGEN_ERROR: return nullptr;
+      }
+    }
+  }
+  PyObject* item = Py_TYPE(iterator)->tp_iternext(iterator);
+  if (item != nullptr) return after_escape(ts, item);
+  if (ts->current_exception == nullptr) return kDone;
+  if (!PyErr_ExceptionMatches(PyExc_StopIteration)) return nullptr;
+  if (!monitoring_quiet(ts)) _PyEval_MonitorRaise(ts, port::current_frame(ts), port::current_frame(ts)->instr_ptr);
+  PyErr_Clear();
+  return kDone;
+}
+
+PyObject* op_send(PyThreadState* ts, PyObject** top, intptr_t) {
+  PyObject* receiver = top[-2];
+  PyObject* value = top[-1];
+  PyObject* result = nullptr;
+  const auto finished = [](PyObject* returned) {
+    return reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(returned) | kSendFinished);
+  };
+  if (Py_IS_TYPE(receiver, &PyGen_Type) || Py_IS_TYPE(receiver, &PyCoro_Type)) {
+    auto* gen = reinterpret_cast<PyGenObject*>(receiver);
+    if (resumable(gen)) {
+      switch (resume_generator(ts, gen, value, &result)) {
+        case PYGEN_NEXT: return after_escape(ts, result);
+        case PYGEN_RETURN: return finished(result);
+        case PYGEN_ERROR: break;
+      }
+      // An awaited coroutine that raises StopIteration itself cannot happen: its body turns it into RuntimeError.
+      return nullptr;
+    }
+  }
+  if (Py_IsNone(value) && PyIter_Check(receiver))
+    result = Py_TYPE(receiver)->tp_iternext(receiver);
+  else
+    result = PyObject_CallMethodOneArg(receiver, port::names.send, value);
+  if (result != nullptr) {
+    Py_DECREF(value);
+    return after_escape(ts, result);
+  }
+  if (PyErr_ExceptionMatches(PyExc_StopIteration) && !monitoring_quiet(ts))
+    _PyEval_MonitorRaise(ts, port::current_frame(ts), port::current_frame(ts)->instr_ptr);
+  if (_PyGen_FetchStopIterationValue(&result) != 0) {
+    Py_DECREF(value);
+    return nullptr;
+  }
+  Py_DECREF(value);
+  return finished(result);
+}
+
+}  // namespace whipsnake
