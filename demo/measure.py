@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -22,7 +23,8 @@ PROGRAMS = DEMO / "programs"
 LAUNCHER = DEMO / "launch.py"
 STDLIB_PREFIX = "std_"
 DIFF_CONTEXT = 3
-DIFF_LINES = 12
+DIFF_LINES = 20
+ERROR_LINES = 15
 # Variables of the caller that could change what a program does, by the beginning of their names.
 SCRUBBED = (
     "PYTHON",
@@ -108,7 +110,9 @@ class Row:
         return statistics.median(values) if values else None
 
     def ratio(self, value: Callable[[Run], float | None] = lambda run: run.seconds) -> float | None:
-        """Return plain over Whipsnake of a figure; above 1 is faster."""
+        """Return plain over Whipsnake of a figure, above 1 is faster; None if the program failed."""
+        if self.failure is not None:
+            return None
         plain, jit = self.median(Side.PLAIN, value), self.median(Side.WHIPSNAKE, value)
         return plain / jit if plain and jit else None
 
@@ -223,9 +227,12 @@ def check(row: Row, run: Run, setup: Setup) -> str | None:
     """Say what is wrong with a run, or None."""
     if run.status != 0:
         how = f"signal {signal.Signals(-run.status).name}" if run.status < 0 else f"status {run.status}"
+        ended = f"the {run.side.value} run ended with {how} after {run.seconds:.1f} s"
+        if run.seconds >= setup.timeout:
+            ended = f"the {run.side.value} run was ended after {setup.timeout:g} s, the time limit"
         errors = stream_file(row.program, run.side, setup, "err").read_text(errors="replace").splitlines()
-        again = f"ended with {how} after {run.seconds:.1f} s; the end of its error stream:"
-        return "\n".join([f"the {run.side.value} run {again}", *(f"  {line}" for line in errors[-15:])])
+        shown = [f"  {line}" for line in errors[-ERROR_LINES:]] or ["  (nothing)"]
+        return "\n".join([ended, "  the end of its error stream:", *shown])
     if run.work_seconds is None:
         return f"the {run.side.value} run left no figures behind (does it end with harness.run()?)"
     if run.digest != row.digest:
@@ -249,7 +256,7 @@ def _difference(program: Program, run: Run, setup: Setup) -> str:
         f"  the first difference is in line {first + 1} of {len(expected)} and {len(found)}; whole outputs:"
     ]
     lines += [f"  {file}" for file in files]
-    lines += [f"    {line[:200]}" for line in expected[max(first - DIFF_CONTEXT, 0) : first]]
-    for mark, text in (("-", expected), ("+", found)):
-        lines += [f"  {mark} {line[:200]}" for line in text[first : first + DIFF_LINES]]
-    return "\n".join(lines)
+    window = slice(max(first - DIFF_CONTEXT, 0), first + DIFF_LINES)
+    old, new = ([line[:200] for line in text[window]] for text in (expected, found))
+    diff = difflib.unified_diff(old, new, "plain", run.side.value, n=DIFF_CONTEXT, lineterm="")
+    return "\n".join(lines + [f"  {line}" for line in diff])

@@ -60,11 +60,11 @@ def _explain(errors: str) -> NoReturn:
         raise InstallError(
             f"{sys.executable} has no pip; install it, or run the demo from a virtual environment"
         )
-    reasons = [line for line in errors.splitlines() if line.startswith("ERROR")] or errors.splitlines()[-1:]
-    reason = " ".join(reasons)
+    reasons = [line for line in errors.splitlines() if line.startswith("ERROR")] or errors.splitlines()
+    reason = reasons[-1].removeprefix("ERROR: ") if reasons else "pip gave no reason"
     if any(sign in errors for sign in NO_ANSWER):
         raise IndexUnreachableError(reason)
-    raise InstallError(f"pip could not install the demo's packages: {reason}\n{errors[-2000:]}")
+    raise InstallError(f"pip could not install the demo's packages: {reason}")
 
 
 def _interpreter_has_all() -> bool:

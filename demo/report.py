@@ -67,7 +67,7 @@ def progress() -> Iterator[Progress]:
         yield Progress()
         return
     try:
-        from rich import progress as bars
+        from rich import progress as bars  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         yield Progress()
         return

@@ -28,6 +28,7 @@ CONTEXT_PROCESSORS = (
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
 )
+VIEWS = ("change", "delete", "history")
 PAGE = "<h1>{{ flatpage.title }}</h1>{{ flatpage.content|linebreaks }}"
 
 settings.configure(
@@ -93,7 +94,7 @@ def serve(texts: dict[str, str]) -> Iterator[str]:
     addresses = ["/admin/", "/admin/flatpages/flatpage/", "/admin/auth/user/", "/admin/sites/site/1/change/"]
     addresses += [f"/admin/flatpages/flatpage/?o={order}&q=e" for order in ("1", "-1", "2", "-2.1")]
     for page in FlatPage.objects.order_by("url"):
-        addresses += [page.url, f"/admin/flatpages/flatpage/{page.pk}/change/"]
+        addresses += [page.url] + [f"/admin/flatpages/flatpage/{page.pk}/{view}/" for view in VIEWS]
     for address in addresses:
         response = client.get(address)
         text = re.sub(r'(name="csrfmiddlewaretoken" value=")\w+', r"\1...", response.content.decode())

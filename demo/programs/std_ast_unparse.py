@@ -1,4 +1,4 @@
-"""Standard library: ``ast`` unparses and walks 32 of its modules.
+"""Standard library: ``ast`` unparses and walks forty of its modules.
 
 Input: source files of the standard library.
 """
@@ -22,4 +22,4 @@ def unparse(sources: dict[str, str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    run(unparse, stdlib_sources(32))
+    run(unparse, stdlib_sources())

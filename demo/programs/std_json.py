@@ -36,7 +36,7 @@ def documents() -> str:
             "at": [node.lineno, node.col_offset],
             "weight": node.lineno / 7,
         }
-        for name, text in stdlib_sources(3).items()
+        for name, text in stdlib_sources(8).items()
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.expr)
     ]
