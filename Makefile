@@ -55,15 +55,23 @@ layering: $(stamps)/test ## which folder of jit/ includes what
 	$(call say,layering)
 	@$(python) -m pytest -q --noconftest -p no:cacheprovider tests/python/test_layering.py
 
-unit: cpp ## C++ tests
+unit: cpp ## C++ tests; one file alone: make unit-support_arena, make embed-frames
 	$(call say,C++ tests)
 	@$(ctest) --test-dir '$(build)/cmake' --output-on-failure -j $(jobs) | grep -Ev '^ +Start +[0-9]+|Passed +[0-9.]+ sec$$'; \
 	  exit $${PIPESTATUS[0]}
 
-cpp: $(stamps)/whipsnake $(stamps)/system-test ## builds the C++ tests
+cpp: $(stamps)/whipsnake tests-configured ## builds the C++ tests
 	$(call say,building the C++ tests)
-	@$(cmake) -DWHIPSNAKE_TESTS=ON '$(build)/cmake' >'$(build)/log/configure.log' 2>&1 || { cat '$(build)/log/configure.log' >&2; exit 1; }
 	@$(cmake) --build '$(build)/cmake' -- -k 0 --quiet
+
+# One test program, built from what it links and nothing else: works while another layer does not compile.
+unit-% embed-%: tests-configured
+	@$(cmake) --build '$(build)/cmake' --target '$(subst -,_,$@)' -- --quiet
+	@'$(build)/cmake/tests/$(subst -,_,$@)' $(ARGS)
+
+tests-configured: $(build)/cmake/build.ninja $(stamps)/system-test
+	@grep -q WHIPSNAKE_TESTS:BOOL=ON '$(build)/cmake/CMakeCache.txt' || \
+	  $(cmake) -DWHIPSNAKE_TESTS=ON '$(build)/cmake' >'$(build)/log/configure.log' 2>&1 || { cat '$(build)/log/configure.log' >&2; exit 1; }
 
 pytest: $(stamps)/whipsnake $(stamps)/test ## Python tests (ARGS='-k name' for some)
 	$(call say,Python tests)
@@ -116,8 +124,12 @@ $(stamps)/demo: demo/requirements.txt $(stamps)/venv
 	@$(setup) packages demo/requirements.txt
 	@touch $@
 
+# Configuring comes first, so that this is there even if something does not compile.
+$(build)/cmake/build.ninja: | $(stamps)/venv $(stamps)/system-build
+	@$(setup) install || test -e $@
+
 $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/venv $(stamps)/system-build
 	@$(setup) install
 	@touch $@
 
-.PHONY: help demo python build test layering unit cpp pytest example conformance-quick lint tidy format wheel-off clean
+.PHONY: help demo python build test layering unit cpp tests-configured pytest example conformance-quick lint tidy format wheel-off clean

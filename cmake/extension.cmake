@@ -25,10 +25,8 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/whipsnakeConfigVersion.c
 
 # Destinations are relative to site-packages.
 file(GLOB public_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/jit/engine/public/*.h")
-file(GLOB path_files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.pth")
 install(TARGETS _core DESTINATION whipsnake COMPONENT whipsnake)
 install(FILES ${public_headers} DESTINATION whipsnake/include/whipsnake COMPONENT whipsnake)
-install(FILES ${path_files} DESTINATION . COMPONENT whipsnake)
 install(FILES "${PROJECT_BINARY_DIR}/whipsnakeConfig.cmake"
               "${PROJECT_BINARY_DIR}/whipsnakeConfigVersion.cmake"
         DESTINATION whipsnake/cmake COMPONENT whipsnake)

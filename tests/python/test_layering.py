@@ -125,7 +125,9 @@ GOOD = {
     "jit/support/arena.cpp": '#include "jit/support/arena.h"\n',
     "jit/asm/x64/masm.cpp": '#include <xbyak/xbyak.h>\n#include "jit/support/arena.h"\n',
     "jit/asm/a64/masm.cpp": '#include "vixl/aarch64/macro-assembler-aarch64.h"\n',
-    "jit/cpython/port.h": "#include <Python.h>\n#include <internal/pycore_frame.h>\n#if PY_VERSION_HEX < 1\n#endif\n",
+    "jit/cpython/port.h": (
+        "#include <Python.h>\n#include <internal/pycore_frame.h>\n#if PY_VERSION_HEX < 1\n#endif\n"
+    ),
     # Comments may name the origin of a fact; strings are not comments.
     "jit/runtime/frames.cpp": (
         "// 3.13 Include/internal/pycore_frame.h, PY_VERSION_HEX\n"

@@ -13,6 +13,9 @@ PATH=$tools:$PATH "$tools/python" -m pip --disable-pip-version-check wheel -q --
 "$venv/bin/python" -m pip --disable-pip-version-check install -q --no-deps --no-index "$BUILD"/off/dist/*.whl
 cd "$BUILD/off"
 "$venv/bin/python" - <<'PY'
+import re
+from pathlib import Path
+
 from whipsnake import _core
 
 ok, reason = _core.supported()
@@ -25,5 +28,10 @@ else:
     raise AssertionError("enable() worked in a build without machine code")
 assert _core.is_enabled() is False
 assert _core.stats()["engine"] == "off"
+
+# The contract with the package is the same as the real module's.
+stub = (Path(_core.__file__).parent / "_core.pyi").read_text()
+missing = {name for name in re.findall(r"^def (\w+)\(", stub, re.M) if not hasattr(_core, name)}
+assert not missing, f"the inert extension lacks {missing}"
 print(f"whipsnake: {reason}")
 PY

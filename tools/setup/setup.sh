@@ -4,7 +4,7 @@
 #   setup.sh python                 print the CPython 3.13 to use
 #   setup.sh system build|test      install missing Debian packages (as root), or say which are missing
 #   setup.sh venv                   make $BUILD/venv, with the build tools
-#   setup.sh packages GROUP...      install groups of pyproject.toml, or requirements files, into it
+#   setup.sh packages GROUP...      install extras of pyproject.toml, or complete lists (*.txt), into it
 #   setup.sh install                build Whipsnake and install it into the venv, as `pip install .` does
 #
 # BUILD     build directory (default: build)
@@ -53,7 +53,7 @@ ok = (
     sys.implementation.name == "cpython"
     and sys.version_info[:2] == (3, 13)
     and not sysconfig.get_config_var("Py_GIL_DISABLED")
-    and os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY"), "internal", "pycore_frame.h"))
+    and os.path.exists(os.path.join(sysconfig.get_path("include"), "internal", "pycore_frame.h"))
 )
 if not ok:
     sys.exit(1)
@@ -181,17 +181,16 @@ make_venv() {
 }
 
 packages() {
-  local group requirements=() listed
+  local group requirements
   for group in "$@"; do
+    say "installing Python packages: $group"
     if [[ $group == *.txt ]]; then
-      requirements+=(-r "$group")
+      pip_install --no-deps -r "$group"
     else
-      mapfile -t listed < <("$venv/bin/python" tools/setup/requirements.py "$group")
-      requirements+=("${listed[@]}")
+      mapfile -t requirements < <("$venv/bin/python" tools/setup/requirements.py "$group")
+      pip_install "${requirements[@]}"
     fi
   done
-  say "installing Python packages: $*"
-  pip_install "${requirements[@]}"
 }
 
 # ---- Whipsnake itself

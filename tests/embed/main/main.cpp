@@ -36,5 +36,5 @@ int main(int argc, char** argv) {
   }
   const int failed = RUN_ALL_TESTS();
   const int lost_output = Py_FinalizeEx();
-  return failed != 0 ? failed : (lost_output != 0 ? 1 : 0);
+  return failed != 0 || lost_output != 0 ? 1 : 0;
 }
