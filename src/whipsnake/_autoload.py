@@ -1,0 +1,71 @@
+"""Starting Whipsnake while the interpreter starts, before the program.
+
+Two callers, both on the way of ``site``'s start-up, so everything here is silent unless told otherwise,
+quick, and never raises:
+
+* :func:`start`, from the one line of ``whipsnake-autoload.pth`` (see :mod:`whipsnake._pth`), when
+  ``WHIPSNAKE`` names an engine;
+* :func:`start_launched`, from ``_boot/sitecustomize.py``, when the process was started by the command
+  ``whipsnake`` (see :mod:`whipsnake._launch`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+LAUNCH_VARIABLE = "_WHIPSNAKE_LAUNCH"
+"""Carries the command line's options, one ``name=value`` per line, from the command to the interpreter it
+starts."""
+
+PYTHONPATH_VARIABLE = "_WHIPSNAKE_PYTHONPATH"
+"""Carries the user's PYTHONPATH, if there was one, likewise."""
+
+
+def start() -> None:
+    """Enable Whipsnake as the environment says.
+
+    An unsupported interpreter is left alone without a word; a bad value costs one line on stderr, and
+    Whipsnake stays off.
+    """
+    if LAUNCH_VARIABLE in os.environ:
+        return  # the command's own start-up follows, with the command line's options
+    try:
+        import whipsnake
+
+        whipsnake.enable()
+    except ValueError as error:
+        _say(f"whipsnake: warning: {error}; not enabled")
+    except Exception:
+        pass
+
+
+def start_launched() -> None:
+    """Enable Whipsnake as the command line says, and wipe the traces of the launch from the environment.
+
+    A bad value or an unsupported interpreter ends the process with one line on stderr and exit code 2:
+    nothing of the program has run, and its user asked for Whipsnake by name.
+    """
+    spec = os.environ.pop(LAUNCH_VARIABLE, None)
+    if spec is None:
+        return  # a sub-interpreter, or a child of an earlier .pth file: not the process the command started
+    saved = os.environ.pop(PYTHONPATH_VARIABLE, None)
+    if saved is not None:
+        os.environ["PYTHONPATH"] = saved
+    else:
+        os.environ.pop("PYTHONPATH", None)
+    try:
+        import whipsnake
+
+        whipsnake.enable(**dict(line.split("=", 1) for line in spec.split("\n") if line))
+    except Exception as error:
+        _say(f"whipsnake: {error}")
+        os._exit(2)
+
+
+def _say(line: str) -> None:
+    """Print a line to stderr, if there is one."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except Exception:
+        pass

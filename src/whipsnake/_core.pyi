@@ -1,0 +1,58 @@
+"""The extension module's contract with the Python package. Users call :mod:`whipsnake`, not this module."""
+
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, Literal, TypedDict
+
+class OpcodeRow(TypedDict):
+    """One opcode of the running interpreter."""
+
+    number: int
+    name: str
+    handled: bool
+    """Whether the baseline engine compiles it."""
+    reason: str
+    """Why not; empty when handled."""
+    specializes: str | None
+    """The generic opcode this one is a specialised form of."""
+    caches: int
+    """Inline cache cells, of two bytes each, behind the instruction."""
+
+class Measurement(TypedDict):
+    """What compiling one code object took."""
+
+    instructions: int
+    """Bytecode instructions, inline cache cells not counted."""
+    nanoseconds: int
+    bytes: int
+    """Machine code made; 0 when declined."""
+    declined: str | None
+    """The reason, or None when it was compiled."""
+
+def supported() -> tuple[bool, str]:
+    """Whether Whipsnake works in this interpreter; if not, a sentence that names what was found and what is
+    supported."""
+
+def enable(options: dict[str, Any], /) -> None:
+    """Start compiling.
+
+    *options* has every name of ``whipsnake.options``: engine, entry and code_heap are str; threshold,
+    loop_threshold and budget int (calls, back edges, bytes); loops, watchers, perf_map and stats bool. The
+    engine is never ``off``.
+
+    Raises RuntimeError on an unsupported interpreter, ValueError for an engine that is not registered.
+    """
+
+def disable() -> None: ...
+def is_enabled() -> bool: ...
+def compile(func: Callable[..., object], /) -> bool: ...
+def tier(func: Callable[..., object], /) -> str: ...
+def mark(func: Callable[..., object], how: Literal["jit", "nojit"], /) -> None: ...
+def why(func: Callable[..., object], /) -> str | None: ...
+def exits(func: Callable[..., object], /) -> dict[str, int]: ...
+def stats() -> dict[str, Any]: ...
+def opcodes() -> list[OpcodeRow]: ...
+def engines() -> list[str]: ...
+def register_engine(capsule: object, /) -> str: ...
+def measure_compile(code: CodeType, /) -> Measurement: ...
+def build_info() -> dict[str, Any]: ...

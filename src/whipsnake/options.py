@@ -1,0 +1,320 @@
+"""The option table: one row per option, read by everything that takes options.
+
+A row gives an option's keyword for :func:`whipsnake.enable`, its environment variable, its command-line flag,
+the values it takes, its default and its help line. The command line, the environment, the keywords,
+``whipsnake options`` and ``docs/options.md`` are all made from these rows, so adding an option means adding
+one row (and reading it in the core).
+
+Values are looked up in this order: command-line flag or keyword, environment variable, default. An
+environment variable that is set to the empty string counts as not set.
+
+The module is imported at interpreter start-up by the autoload hook, so it imports nothing that a bare
+interpreter has not loaded already: no ``dataclasses``, no ``enum``, no ``re``, no ``typing``.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Value = str | int | bool
+
+__all__ = ["OFF", "OPTIONS", "Kind", "Option", "OptionError", "by_flag", "by_name", "resolve"]
+
+OFF = "off"
+"""The engine name that means: leave the interpreter alone."""
+
+DEFAULT_THRESHOLD = 40
+"""Calls of a function before it is compiled."""
+
+DEFAULT_LOOP_THRESHOLD = 400
+"""Back edges of a running loop before it is compiled and entered in mid-run."""
+
+DEFAULT_BUDGET = 64 << 20
+"""Bytes of machine code that may be alive at one time."""
+
+_MAX_COUNT = 2**31 - 1
+_MAX_BYTES = 2**47
+_SIZE_SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class OptionError(ValueError):
+    """An option or its value is not one of those allowed; the message is one line that says what is."""
+
+
+def _integer(text: str) -> int:
+    """Read *text* as a plain decimal number.
+
+    Raises ValueError for signs, spaces, underscores and other digits.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        raise ValueError(text)
+    return int(text)
+
+
+class Kind:
+    """What values an option takes: a description for people and a check that also converts."""
+
+    __slots__ = ()
+    metavar = "VALUE"
+
+    def allowed(self) -> str:
+        """Say, as part of a sentence, which values are allowed."""
+        raise NotImplementedError
+
+    def convert(self, value: object) -> Value:
+        """Turn text, or a Python value of the right type, into the option's value.
+
+        Raises ValueError if it is not allowed.
+        """
+        raise NotImplementedError
+
+    def show(self, value: Value) -> str:
+        """Write a value the way a user would."""
+        return str(value)
+
+
+class Choice(Kind):
+    """One of a few words."""
+
+    __slots__ = ("words",)
+    metavar = "WORD"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def allowed(self) -> str:
+        return " or ".join(self.words)
+
+    def convert(self, value: object) -> Value:
+        if isinstance(value, str) and value in self.words:
+            return value
+        raise ValueError(value)
+
+
+class EngineName(Kind):
+    """An engine's name.
+
+    Only its form is checked here: which engines exist is known to :mod:`whipsnake.engines`.
+    """
+
+    __slots__ = ()
+    metavar = "NAME"
+
+    def allowed(self) -> str:
+        return "off, baseline, or the name of an installed engine"
+
+    def convert(self, value: object) -> Value:
+        if (
+            isinstance(value, str)
+            and value.isprintable()
+            and value
+            and not any(c.isspace() or c in ",;=" for c in value)
+        ):
+            return value
+        raise ValueError(value)
+
+
+class Count(Kind):
+    """A whole number from zero up."""
+
+    __slots__ = ()
+    metavar = "N"
+
+    def allowed(self) -> str:
+        return f"a whole number from 0 to {_MAX_COUNT}"
+
+    def convert(self, value: object) -> Value:
+        if isinstance(value, bool):
+            raise ValueError(value)
+        number = value if isinstance(value, int) else _integer(value) if isinstance(value, str) else -1
+        if not 0 <= number <= _MAX_COUNT:
+            raise ValueError(value)
+        return number
+
+
+class Switch(Kind):
+    """On or off: 1 or 0 as text, True or False in Python."""
+
+    __slots__ = ()
+    metavar = "[0|1]"
+
+    def allowed(self) -> str:
+        return "0 or 1"
+
+    def convert(self, value: object) -> Value:
+        if isinstance(value, int) and value in (0, 1):
+            return bool(value)
+        if isinstance(value, str) and value in ("0", "1"):
+            return value == "1"
+        raise ValueError(value)
+
+    def show(self, value: Value) -> str:
+        return "1" if value else "0"
+
+
+class Size(Kind):
+    """A number of bytes, as text optionally with a suffix K, M or G (1024, 1024**2, 1024**3)."""
+
+    __slots__ = ()
+    metavar = "SIZE"
+
+    def allowed(self) -> str:
+        return "a number of bytes, optionally with the suffix K, M or G"
+
+    def convert(self, value: object) -> Value:
+        if isinstance(value, bool):
+            raise ValueError(value)
+        if isinstance(value, str):
+            unit = _SIZE_SUFFIXES.get(value[-1:].upper())
+            number = _integer(value) if unit is None else _integer(value[:-1]) * unit
+        elif isinstance(value, int):
+            number = value
+        else:
+            number = -1
+        if not 0 <= number <= _MAX_BYTES:
+            raise ValueError(value)
+        return number
+
+    def show(self, value: Value) -> str:
+        number = int(value)
+        for suffix in "GMK":
+            unit = _SIZE_SUFFIXES[suffix]
+            if number and number % unit == 0:
+                return f"{number // unit}{suffix}"
+        return str(number)
+
+
+class CodeHeap(Kind):
+    """How the code heap gets executable memory: really, or refused as a hardened system would refuse it."""
+
+    __slots__ = ()
+    metavar = "ok|fail|fail:N"
+
+    def allowed(self) -> str:
+        return "ok, fail, or fail:N (the first N requests for executable memory succeed)"
+
+    def convert(self, value: object) -> Value:
+        if isinstance(value, str):
+            head, colon, count = value.partition(":")
+            if value in ("ok", "fail") or (head == "fail" and colon and _integer(count) <= _MAX_COUNT):
+                return value
+        raise ValueError(value)
+
+
+class Option:
+    """One row of the table.
+
+    Attributes:
+        name: keyword of :func:`whipsnake.enable`, and key of the dictionary the core is given.
+        kind: the values it takes.
+        default: its value when nobody says anything.
+        help: one line for ``--help`` and the documentation.
+        env: name of the environment variable.
+        flag: the command-line flag, with its two dashes.
+    """
+
+    __slots__ = ("default", "env", "flag", "help", "kind", "name")
+
+    def __init__(self, name: str, kind: Kind, default: Value, help: str, *, env: str | None = None) -> None:
+        self.name = name
+        self.kind = kind
+        self.default = default
+        self.help = help
+        self.env = env or "WHIPSNAKE_" + name.upper()
+        self.flag = "--" + name.replace("_", "-")
+
+    def convert(self, value: object, origin: str) -> Value:
+        """Check *value* and return it in its proper type.
+
+        Raises:
+            OptionError: it is not allowed; the message names *origin* (where it came from) and what is
+            allowed.
+        """
+        try:
+            return self.kind.convert(value)
+        except ValueError:
+            shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+            raise OptionError(f"{origin}={shown} is not allowed; allowed: {self.kind.allowed()}") from None
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("engine", EngineName(), "baseline", "the engine that compiles, or off", env="WHIPSNAKE"),
+    Option(
+        "threshold",
+        Count(),
+        DEFAULT_THRESHOLD,
+        "calls of a function before it is compiled; 0 compiles at the first call",
+    ),
+    Option(
+        "loop_threshold",
+        Count(),
+        DEFAULT_LOOP_THRESHOLD,
+        "back edges of a running loop before it is compiled and entered in mid-run",
+    ),
+    Option(
+        "entry",
+        Choice("vectorcall", "pep523"),
+        "vectorcall",
+        "how calls reach machine code: each function's vectorcall slot, or PEP 523's evaluator",
+    ),
+    Option("loops", Switch(), True, "whether loops that are already running are compiled"),
+    Option(
+        "watchers",
+        Switch(),
+        True,
+        "whether CPython's dict, type and function watchers are used; 0 acts as if none were free",
+    ),
+    Option("budget", Size(), DEFAULT_BUDGET, "bytes of machine code that may be alive at one time"),
+    Option("code_heap", CodeHeap(), "ok", "simulates that the system refuses executable memory"),
+    Option(
+        "perf_map", Switch(), False, "whether a map of compiled functions is written to /tmp for Linux perf"
+    ),
+    Option("stats", Switch(), False, "whether statistics are printed to stderr at exit"),
+)
+
+_BY_NAME = {option.name: option for option in OPTIONS}
+_BY_FLAG = {option.flag: option for option in OPTIONS}
+
+
+def by_name(name: str) -> Option:
+    """The row of a keyword; raises OptionError for an unknown one, listing those there are."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise OptionError(f"unknown option {name!r}; allowed: {', '.join(_BY_NAME)}") from None
+
+
+def by_flag(flag: str) -> Option:
+    """The row of a command-line flag (with dashes).
+
+    Raises OptionError for an unknown one, listing those there are.
+    """
+    try:
+        return _BY_FLAG[flag]
+    except KeyError:
+        raise OptionError(f"unknown option {flag}; allowed: {', '.join(_BY_FLAG)}") from None
+
+
+def resolve(given: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, Value]:
+    """Every option's value: from *given* (keywords and flags), else from the environment, else the default.
+
+    Args:
+        given: option name to value, as text or in its Python type.
+        environ: the environment, usually ``os.environ``.
+
+    Raises:
+        OptionError: a name is unknown or a value is not allowed.
+    """
+    for name in given:
+        by_name(name)
+    values: dict[str, Value] = {}
+    for option in OPTIONS:
+        if option.name in given:
+            values[option.name] = option.convert(given[option.name], option.name)
+        elif text := environ.get(option.env):
+            values[option.name] = option.convert(text, option.env)
+        else:
+            values[option.name] = option.default
+    return values
