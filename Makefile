@@ -37,7 +37,7 @@ say = @echo "== $(1)" >&2
 # ---- what to run
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 28
+	@sed -n 's/^\([a-z -]*\):.*## /  make \1\t/p' Makefile | expand -t 28
 
 demo: $(stamps)/whipsnake $(stamps)/demo ## the demonstration
 	@$(python) -m demo
@@ -72,6 +72,13 @@ unit-% embed-%: tests-configured
 tests-configured: $(build)/cmake/build.ninja $(stamps)/system-test
 	@grep -q WHIPSNAKE_TESTS:BOOL=ON '$(build)/cmake/CMakeCache.txt' || \
 	  $(cmake) -DWHIPSNAKE_TESTS=ON '$(build)/cmake' >'$(build)/log/configure.log' 2>&1 || { cat '$(build)/log/configure.log' >&2; exit 1; }
+
+asan tsan: $(stamps)/venv $(stamps)/system-build $(stamps)/system-test ## C++ tests under sanitizers: address and undefined behaviour, or thread
+	$(call say,C++ tests ($@))
+	@$(cmake) --preset $@ -B '$(build)/$@' -DCMAKE_MAKE_PROGRAM='$(build)/venv/bin/ninja' -DPython_EXECUTABLE='$(python)' \
+	  >'$(build)/log/$@.log' 2>&1 || { cat '$(build)/log/$@.log' >&2; exit 1; }
+	@$(cmake) --build '$(build)/$@' -- --quiet
+	@$(ctest) --test-dir '$(build)/$@' --output-on-failure -j $(jobs) | tail -n 12; exit $${PIPESTATUS[0]}
 
 pytest: $(stamps)/whipsnake $(stamps)/test ## Python tests (ARGS='-k name' for some)
 	$(call say,Python tests)
@@ -132,4 +139,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@$(setup) install
 	@touch $@
 
-.PHONY: help demo python build test layering unit cpp tests-configured pytest example conformance-quick lint tidy format wheel-off clean
+.PHONY: help demo python build test layering unit cpp tests-configured asan tsan pytest example conformance-quick lint tidy format wheel-off clean
