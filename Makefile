@@ -136,7 +136,7 @@ $(build)/cmake/build.ninja: | $(stamps)/venv $(stamps)/system-build
 	@$(setup) install || test -e $@
 
 $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/venv $(stamps)/system-build
-	@$(setup) install
-	@touch $@
+	@# Dated from the start, so that what is edited during the build is built the next time.
+	@touch $@.start && $(setup) install && mv $@.start $@
 
 .PHONY: help demo python build test layering unit cpp tests-configured asan tsan pytest example conformance-quick lint tidy format wheel-off clean
