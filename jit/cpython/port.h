@@ -5,4 +5,6 @@
 // v313/README.md (exported by every build of the minor version).
 #pragma once
 
+#include "jit/cpython/v313/code_extra.h"
+#include "jit/cpython/v313/function_versions.h"
 #include "jit/cpython/v313/internals.h"

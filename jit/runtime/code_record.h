@@ -18,6 +18,11 @@ struct CompiledCode;
 class CodeResources {
  public:
   virtual ~CodeResources() = default;
+  // Tells for each place where the machine code can be left how often that happened, and why.
+  virtual void visit_exits(void (*visit)(void* context, const char* reason, uint64_t taken), void* context) const {
+    (void)visit;
+    (void)context;
+  }
 };
 
 // Machine code for one code object with one globals/builtins pair.
@@ -49,8 +54,6 @@ struct CodeRecord {
   bool marked_jit = false;                   // @whipsnake.jit: compile at first call
   bool has_loops = false;
   bool loop_events_on = false;               // our JUMP events are set on the code object
-  bool version_zeroed = false;               // co_version was taken away so that calls reach the trampoline
-  uint32_t saved_version = 0;                // co_version before that
   uint32_t calls = 0;
   uint32_t back_edges = 0;
   uint32_t exits = 0;                        // deopts out of the current machine code
@@ -61,9 +64,11 @@ struct CodeRecord {
 };
 
 // The record of a code object; null when it has none yet. Never raises.
-extern Py_ssize_t code_extra_index;          // -1 until the engine framework asked for one
-CodeRecord* find_record(PyCodeObject* code);
-CodeRecord* get_record(PyCodeObject* code);  // creates it; null when out of memory or not enabled
+extern Py_ssize_t code_extra_index;          // -1 until the first record was asked for
+inline CodeRecord* find_record(PyCodeObject* code) {
+  return static_cast<CodeRecord*>(port::code_extra(code, code_extra_index));
+}
+CodeRecord* get_record(PyCodeObject* code);  // creates it; null when out of memory or in a sub-interpreter
 
 // Machine code of `func` that may be entered for a call right now, or null (not compiled, other globals, ...).
 inline CompiledCode* callable_code(PyFunctionObject* func) {

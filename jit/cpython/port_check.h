@@ -1,0 +1,16 @@
+// Does the interpreter that loaded us look the way we were compiled for?
+#pragma once
+
+#include <string>
+
+#include "jit/cpython/port.h"
+
+namespace whipsnake::port {
+
+// Verifies version, build options and every private layout that the project relies on, by comparing what it finds at
+// our offsets with what the public API says; then fills in function_vectorcall and the other things that are only
+// known at run time. Returns an empty string, or one sentence that names what was found and what is supported.
+// Cheap after the first call. No exception is set afterwards.
+const std::string& initialize();
+
+}  // namespace whipsnake::port

@@ -1,0 +1,111 @@
+#include "jit/runtime/records.h"
+
+#include <algorithm>
+#include <new>
+
+#include "jit/asm/code_heap.h"
+#include "jit/runtime/context.h"
+
+namespace whipsnake {
+
+Py_ssize_t code_extra_index = -1;
+CodeHeap* code_heap = nullptr;
+void (*on_release)(const CompiledCode& compiled) = nullptr;
+
+namespace {
+
+// Records hang on a ring, so that all of them are found when things have to be undone.
+struct RecordNode : CodeRecord {
+  RecordNode* previous = this;
+  RecordNode* next = this;
+};
+
+// Never destroyed: code objects die after static objects do.
+RecordNode& ring() {
+  static RecordNode* head = new RecordNode;
+  return *head;
+}
+
+std::vector<std::unique_ptr<CompiledCode>>& released() {
+  static auto* list = new std::vector<std::unique_ptr<CompiledCode>>;
+  return *list;
+}
+
+constexpr size_t kFlushAt = 64;
+
+// The code object dies. CPython calls this with the GIL held, possibly with an exception set.
+void free_record(void* pointer) {
+  auto* node = static_cast<RecordNode*>(static_cast<CodeRecord*>(pointer));
+  if (node == nullptr) return;
+  node->previous->next = node->next;
+  node->next->previous = node->previous;
+  if (node->compiled) release_compiled(std::move(node->compiled));
+  for (auto& old : node->retired) release_compiled(std::move(old));
+  delete node;
+}
+
+}  // namespace
+
+const uint8_t* CompiledCode::entry(int instruction) const {
+  const auto wanted = static_cast<uint32_t>(instruction);
+  auto it = std::lower_bound(entries.begin(), entries.end(), std::pair<uint32_t, uint32_t>(wanted, 0));
+  return it != entries.end() && it->first == wanted ? code + it->second : nullptr;
+}
+
+CodeRecord* get_record(PyCodeObject* code) {
+  if (CodeRecord* record = find_record(code)) return record;
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) return nullptr;
+  if (code_extra_index < 0) {
+    code_extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_record);
+    if (code_extra_index < 0) return nullptr;
+  }
+  auto* node = new (std::nothrow) RecordNode;
+  if (node == nullptr) return nullptr;
+  node->code = code;
+  PyObject* pending = PyErr_GetRaisedException();
+  if (PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), code_extra_index, static_cast<CodeRecord*>(node)) <
+      0) {
+    PyErr_Clear();
+    delete node;
+    node = nullptr;
+  } else {
+    node->next = &ring();
+    node->previous = ring().previous;
+    node->previous->next = node;
+    node->next->previous = node;
+  }
+  PyErr_SetRaisedException(pending);
+  return node;
+}
+
+void release_compiled(std::unique_ptr<CompiledCode> compiled) {
+  if (on_release != nullptr) on_release(*compiled);
+  // What the code relies on goes at once: nobody reads its cells any more, and watchers must forget them.
+  std::unique_ptr<CodeResources> resources = std::move(compiled->resources);
+  released().push_back(std::move(compiled));
+  if (released().size() >= kFlushAt) flush_released();
+}
+
+void flush_released() {
+  for (auto& compiled : released())
+    if (code_heap != nullptr && compiled->code != nullptr) code_heap->release(compiled->code);
+  released().clear();
+}
+
+void retire(CodeRecord* record) {
+  if (!record->compiled) return;
+  ++counters.retired;
+  record->retired.push_back(std::move(record->compiled));
+  record->state = TierState::kCold;
+}
+
+void visit_records(void (*visit)(CodeRecord* record, void* context), void* context) {
+  RecordNode& head = ring();
+  for (RecordNode* node = head.next; node != &head;) {
+    RecordNode* next = node->next;
+    visit(node, context);
+    node = next;
+  }
+}
+
+}  // namespace whipsnake

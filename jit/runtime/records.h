@@ -1,0 +1,32 @@
+// Life of records and of machine code: made with a code object's first count, gone with the code object.
+#pragma once
+
+#include <memory>
+
+#include "jit/runtime/code_record.h"
+
+namespace whipsnake {
+
+class CodeHeap;
+
+// Where machine code lives. Null until the first enable(); after that one heap for the rest of the process, because
+// compiled frames may be on some stack at any time. One that could get no memory is replaced at the next enable().
+extern CodeHeap* code_heap;
+
+// Gives machine code and what it relies on back. Nobody may enter it any more, but frames may still be in the helpers
+// it jumped to. The memory is reused from the next flush_released() on: one change of page protection serves many.
+void release_compiled(std::unique_ptr<CompiledCode> compiled);
+void flush_released();
+
+// The machine code of `record` is not entered any more; frames that are inside go on in it, so it stays until the code
+// object dies. The record is cold again.
+void retire(CodeRecord* record);
+
+// Calls visit(record) for every record there is. `visit` must not create or destroy records, so it must not run
+// Python code.
+void visit_records(void (*visit)(CodeRecord* record, void* context), void* context);
+
+// Told of each piece of machine code just before it is released; for perf maps and the like. May be null.
+extern void (*on_release)(const CompiledCode& compiled);
+
+}  // namespace whipsnake
