@@ -1,11 +1,12 @@
 // Hands out sub-ranges of [0, capacity), as offsets: the bookkeeping behind both halves of the code heap.
 //
-// The metadata lives on the ordinary heap, never in the managed range. Sizes are rounded up to kGranule. Free ranges
-// are kept in size classes (eight per power of two) and merge with free neighbours on release, so that any sequence of
-// allocations and releases that ends with nothing allocated ends with one free range. Both operations are O(1) apart
-// from a hash lookup and a bounded search of one size class.
+// The metadata lives on the ordinary heap, never in the managed range. Sizes are rounded up to kGranule. Free
+// ranges are kept in size classes (eight per power of two) and merge with free neighbours on release, so that
+// any sequence of allocations and releases that ends with nothing allocated ends with one free range. Both
+// operations are O(1) apart from a hash lookup and a bounded search of one size class.
 //
-// Not thread-safe. Never throws: allocate() returns kNone when the range or the metadata's memory is exhausted.
+// Not thread-safe. Never throws: allocate() returns kNone when the range or the metadata's memory is
+// exhausted.
 #pragma once
 
 #include <array>
@@ -27,22 +28,23 @@ class RangeAllocator {
     size_t size() const { return end - begin; }
   };
 
-  // `capacity` < 64 GiB, a multiple of kGranule. A failure to allocate the first node leaves an allocator without room.
+  // `capacity` < 64 GiB, a multiple of kGranule. A failure to allocate the first node leaves an allocator
+  // without room.
   explicit RangeAllocator(size_t capacity);
 
   // The offset of `bytes` (> 0) bytes, or kNone.
   size_t allocate(size_t bytes);
 
-  // Gives back what allocate() returned; `freed` is the range itself and `merged` the whole free range around it.
-  // False, without effect, when `offset` is not allocated.
+  // Gives back what allocate() returned; `freed` is the range itself and `merged` the whole free range around
+  // it. False, without effect, when `offset` is not allocated.
   bool release(size_t offset, Range* freed, Range* merged);
 
   size_t size_at(size_t offset) const;  // rounded size of an allocation; 0 when `offset` is not one
   size_t used() const { return used_granules_ * kGranule; }
   size_t allocations() const { return allocated_.size(); }
 
-  // Whether a byte of [begin, end) belongs to an allocation other than the one at `offset`, which must lie inside
-  // and be the only allocation not cut off by the range's edges.
+  // Whether a byte of [begin, end) belongs to an allocation other than the one at `offset`, which must lie
+  // inside and be the only allocation not cut off by the range's edges.
   bool shares(Range range, size_t offset) const;
 
  private:

@@ -144,8 +144,7 @@ void Encoder::mov_const(Gpr dst, int64_t value) {
   } else if (fits_int32(value)) {
     op_rr({.wide = true, .code = 0xC7}, 0, dst);
     emit32(static_cast<int32_t>(value));
-  } else if (auto* target = reinterpret_cast<const void*>(static_cast<uintptr_t>(value));
-             near_.contains(target)) {
+  } else if (auto* target = reinterpret_cast<const void*>(static_cast<uintptr_t>(value)); near_.contains(target)) {
     op_rm({.wide = true, .code = 0x8D}, dst, Mem::absolute(target));
   } else {
     emit8(dst >= 8 ? 0x49 : 0x48);

@@ -25,24 +25,7 @@
 namespace whipsnake::x64 {
 
 // Hardware numbers, indexed by Reg.
-enum Gpr : uint8_t {
-  kRax,
-  kRcx,
-  kRdx,
-  kRbx,
-  kRsp,
-  kRbp,
-  kRsi,
-  kRdi,
-  kR8,
-  kR9,
-  kR10,
-  kR11,
-  kR12,
-  kR13,
-  kR14,
-  kR15
-};
+enum Gpr : uint8_t { kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi, kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15 };
 inline constexpr Gpr kScratch = kR11;
 inline constexpr int kFScratch = 15;  // xmm15
 
@@ -51,22 +34,12 @@ inline constexpr Gpr kGprOf[] = {
     kRbx, kR12, kR13, kR14, kR15, kRbp,             // kFrame, kThread, kContext, kS0..2
     kRsp, kR11,                                     // kNativeStack; kNone is never an operand
 };
-inline Gpr gpr(Reg reg) {
-  return kGprOf[static_cast<uint8_t>(reg)];
-}
-inline int xmm(FReg reg) {
-  return static_cast<int>(reg);
-}
+inline Gpr gpr(Reg reg) { return kGprOf[static_cast<uint8_t>(reg)]; }
+inline int xmm(FReg reg) { return static_cast<int>(reg); }
 
-inline bool fits_int8(int64_t value) {
-  return value == static_cast<int8_t>(value);
-}
-inline bool fits_int32(int64_t value) {
-  return value == static_cast<int32_t>(value);
-}
-inline bool fits_uint32(int64_t value) {
-  return value == static_cast<int64_t>(static_cast<uint32_t>(value));
-}
+inline bool fits_int8(int64_t value) { return value == static_cast<int8_t>(value); }
+inline bool fits_int32(int64_t value) { return value == static_cast<int32_t>(value); }
+inline bool fits_uint32(int64_t value) { return value == static_cast<int64_t>(static_cast<uint32_t>(value)); }
 
 // An opcode and what its prefixes depend on.
 struct Opcode {

@@ -4,15 +4,11 @@
 
 namespace whipsnake {
 
-std::unique_ptr<Masm> make_masm_x64(NearRange near) {
-  return std::make_unique<x64::MasmX64>(near);
-}
+std::unique_ptr<Masm> make_masm_x64(NearRange near) { return std::make_unique<x64::MasmX64>(near); }
 
 namespace x64 {
 
-MasmX64::MasmX64(NearRange near) : near_(near) {
-  enc_.clear(near);
-}
+MasmX64::MasmX64(NearRange near) : near_(near) { enc_.clear(near); }
 
 // --- life cycle ---
 
@@ -56,9 +52,7 @@ void MasmX64::bind(Label label) {
   label_offsets_[static_cast<size_t>(label.id)] = static_cast<int32_t>(enc_.size());
 }
 
-bool MasmX64::is_bound(Label label) const {
-  return owns(label) && label_offsets_[static_cast<size_t>(label.id)] >= 0;
-}
+bool MasmX64::is_bound(Label label) const { return owns(label) && label_offsets_[static_cast<size_t>(label.id)] >= 0; }
 
 uint32_t MasmX64::offset_of(Label label) const {
   return is_bound(label) ? static_cast<uint32_t>(label_offsets_[static_cast<size_t>(label.id)]) : 0;
@@ -242,9 +236,7 @@ void MasmX64::leave_thunk() {
   enc_.alu_imm(0, true, kRsp, 8);
 }
 
-void MasmX64::drop_return_address() {
-  leave_thunk();
-}
+void MasmX64::drop_return_address() { leave_thunk(); }
 
 }  // namespace x64
 }  // namespace whipsnake

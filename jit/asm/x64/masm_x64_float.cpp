@@ -7,16 +7,13 @@ namespace {
 
 constexpr uint8_t kDouble = 0xF2;  // prefix of the scalar-double instructions
 
-Xbyak::Xmm xmm_operand(int number) {
-  return Xbyak::Xmm(number);
-}
+Xbyak::Xmm xmm_operand(int number) { return Xbyak::Xmm(number); }
 
 }  // namespace
 
 void MasmX64::sse(uint8_t prefix, uint8_t code, FReg dst, FReg src) {
   enc_.ensure();
-  enc_.op_rr({.prefix = prefix, .escape = true, .code = code}, static_cast<unsigned>(dst),
-             static_cast<unsigned>(src));
+  enc_.op_rr({.prefix = prefix, .escape = true, .code = code}, static_cast<unsigned>(dst), static_cast<unsigned>(src));
 }
 
 void MasmX64::fload(FReg dst, Mem mem) {
@@ -34,21 +31,11 @@ void MasmX64::fmov(FReg dst, FReg src) {
     sse(0, 0x28, dst, src);  // movaps
 }
 
-void MasmX64::fadd(FReg dst, FReg src) {
-  sse(kDouble, 0x58, dst, src);
-}
-void MasmX64::fsub(FReg dst, FReg src) {
-  sse(kDouble, 0x5C, dst, src);
-}
-void MasmX64::fmul(FReg dst, FReg src) {
-  sse(kDouble, 0x59, dst, src);
-}
-void MasmX64::fdiv(FReg dst, FReg src) {
-  sse(kDouble, 0x5E, dst, src);
-}
-void MasmX64::fsqrt(FReg dst, FReg src) {
-  sse(kDouble, 0x51, dst, src);
-}
+void MasmX64::fadd(FReg dst, FReg src) { sse(kDouble, 0x58, dst, src); }
+void MasmX64::fsub(FReg dst, FReg src) { sse(kDouble, 0x5C, dst, src); }
+void MasmX64::fmul(FReg dst, FReg src) { sse(kDouble, 0x59, dst, src); }
+void MasmX64::fdiv(FReg dst, FReg src) { sse(kDouble, 0x5E, dst, src); }
+void MasmX64::fsqrt(FReg dst, FReg src) { sse(kDouble, 0x51, dst, src); }
 
 // The mask is made in a register (all ones, shifted left by 63), which needs neither memory nor a general
 // register.
@@ -60,12 +47,8 @@ void MasmX64::fneg(FReg dst) {
   enc_.xorps(xmm_operand(xmm(dst)), mask);
 }
 
-void MasmX64::fcmp(FReg a, FReg b) {
-  sse(0x66, 0x2E, a, b);
-}  // ucomisd
-void MasmX64::fzero(FReg dst) {
-  sse(0, 0x57, dst, dst);
-}  // xorps
+void MasmX64::fcmp(FReg a, FReg b) { sse(0x66, 0x2E, a, b); }  // ucomisd
+void MasmX64::fzero(FReg dst) { sse(0, 0x57, dst, dst); }  // xorps
 
 void MasmX64::int_to_float(FReg dst, Reg src) {
   fzero(dst);  // cvtsi2sd keeps the upper half: without this it would wait for dst's last writer

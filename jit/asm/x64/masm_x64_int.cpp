@@ -21,9 +21,7 @@ constexpr Opcode alu(unsigned operation, bool wide) {
   return {.wide = wide, .code = static_cast<uint8_t>(operation * 8 + 3)};
 }
 
-Xbyak::Reg64 reg64(Gpr reg) {
-  return Xbyak::Reg64(reg);
-}
+Xbyak::Reg64 reg64(Gpr reg) { return Xbyak::Reg64(reg); }
 
 }  // namespace
 
@@ -173,15 +171,9 @@ void MasmX64::shift_by_constant(unsigned operation, Reg dst, int bits) {
   }
 }
 
-void MasmX64::shl(Reg dst, int bits) {
-  shift_by_constant(kShl, dst, bits);
-}
-void MasmX64::shr(Reg dst, int bits) {
-  shift_by_constant(kShr, dst, bits);
-}
-void MasmX64::sar(Reg dst, int bits) {
-  shift_by_constant(kSar, dst, bits);
-}
+void MasmX64::shl(Reg dst, int bits) { shift_by_constant(kShl, dst, bits); }
+void MasmX64::shr(Reg dst, int bits) { shift_by_constant(kShr, dst, bits); }
+void MasmX64::sar(Reg dst, int bits) { shift_by_constant(kSar, dst, bits); }
 
 void MasmX64::shift_by_register(unsigned operation, Reg dst, Reg count) {
   enc_.ensure();
@@ -198,15 +190,9 @@ void MasmX64::shift_by_register(unsigned operation, Reg dst, Reg count) {
     enc_.mov(reg64(kRcx), reg64(kScratch));
 }
 
-void MasmX64::shl(Reg dst, Reg count) {
-  shift_by_register(kShl, dst, count);
-}
-void MasmX64::shr(Reg dst, Reg count) {
-  shift_by_register(kShr, dst, count);
-}
-void MasmX64::sar(Reg dst, Reg count) {
-  shift_by_register(kSar, dst, count);
-}
+void MasmX64::shl(Reg dst, Reg count) { shift_by_register(kShl, dst, count); }
+void MasmX64::shr(Reg dst, Reg count) { shift_by_register(kShr, dst, count); }
+void MasmX64::sar(Reg dst, Reg count) { shift_by_register(kSar, dst, count); }
 
 void MasmX64::add_mem(Mem mem, int32_t imm) {
   enc_.ensure();
@@ -358,8 +344,7 @@ void MasmX64::select_if(Cond cond, Reg dst, Reg src) {
   if (cond >= Cond::kFEqual)
     return enc_.fail();
   enc_.ensure();
-  enc_.op_rr({.wide = true, .escape = true, .code = static_cast<uint8_t>(0x40 + cc(cond))}, gpr(dst),
-             gpr(src));
+  enc_.op_rr({.wide = true, .escape = true, .code = static_cast<uint8_t>(0x40 + cc(cond))}, gpr(dst), gpr(src));
 }
 
 }  // namespace whipsnake::x64
