@@ -29,6 +29,7 @@ extern "C" {
 #include "internal/pycore_list.h"
 #include "internal/pycore_long.h"
 #include "internal/pycore_object.h"
+#include "internal/pycore_opcode_utils.h"
 #include "internal/pycore_pyerrors.h"
 #include "internal/pycore_pystate.h"
 #include "internal/pycore_range.h"
@@ -132,6 +133,10 @@ struct Names {
       *initializing, *empty_string, *origin, *dunder_file, *dunder_all, *dunder_dict;
 };
 extern Names names;
+
+// Creates names and function_vectorcall. Once per process, before any helper runs and before anybody watches the
+// creation of functions. False: an exception is set.
+bool init_names();
 
 }  // namespace port
 }  // namespace whipsnake

@@ -23,9 +23,7 @@ inline PyObject*& slot_of(PyThreadState* ts, intptr_t arg) { return port::curren
 
 inline bool is_exact_int(PyObject* object) { return PyLong_CheckExact(object); }
 inline PyLongObject* as_int(PyObject* object) { return reinterpret_cast<PyLongObject*>(object); }
-inline bool is_compact_int(PyObject* object) {
-  return PyLong_CheckExact(object) && _PyLong_IsCompact(as_int(object));
-}
+inline bool is_compact_int(PyObject* object) { return PyLong_CheckExact(object) && _PyLong_IsCompact(as_int(object)); }
 inline Py_ssize_t compact_value(PyObject* object) { return _PyLong_CompactValue(as_int(object)); }
 
 // Releases an object of exactly that type without a look at tp_dealloc.

@@ -11,117 +11,125 @@
 // helpers with one result alike notice (after_escape) that compiled code must stop because somebody started to listen.
 #pragma once
 
+#include <type_traits>
+
 #include "jit/runtime/op_helper.h"
 
 namespace whipsnake {
 
+using OpFunction = PyObject*(PyThreadState* ts, PyObject** top, intptr_t arg);
+static_assert(std::is_same_v<OpFunction*, OpHelper>);
+
 // ---- arithmetic.cpp
-PyObject* op_unary_negative(PyThreadState* ts, PyObject** top, intptr_t arg);  // value -> result [-]
-PyObject* op_unary_invert(PyThreadState* ts, PyObject** top, intptr_t arg);    // value -> result [-]
-PyObject* op_unary_not(PyThreadState* ts, PyObject** top, intptr_t arg);       // bool -> bool [-]; neither runs nor raises
-PyObject* op_to_bool(PyThreadState* ts, PyObject** top, intptr_t arg);         // value -> bool [-]
-PyObject* op_binary_op(PyThreadState* ts, PyObject** top, intptr_t arg);       // left, right -> result [oparg]
+OpFunction op_unary_negative;  // value -> result [-]
+OpFunction op_unary_invert;    // value -> result [-]
+OpFunction op_unary_not;       // bool -> bool [-]; neither runs nor raises
+OpFunction op_to_bool;         // value -> bool [-]
+OpFunction op_binary_op;       // left, right -> result [oparg]
+// The same when the next instruction stores the result into a local variable [oparg | slot << 8]. A str that only the
+// operand and that local refer to is then extended in place; the slot holds None afterwards (or after a MemoryError).
+OpFunction op_binary_op_to_local;
 
 // ---- compare.cpp
-PyObject* op_compare_op(PyThreadState* ts, PyObject** top, intptr_t arg);      // left, right -> result [oparg]; 16: -> bool
-PyObject* op_contains_op(PyThreadState* ts, PyObject** top, intptr_t arg);     // left, container -> bool [oparg: 1 = not in]
-PyObject* op_is_op(PyThreadState* ts, PyObject** top, intptr_t arg);           // left, right -> bool [oparg: 1 = is not]
+OpFunction op_compare_op;   // left, right -> result [oparg]; 16: -> bool
+OpFunction op_contains_op;  // left, container -> bool [oparg: 1 = not in]
+OpFunction op_is_op;        // left, right -> bool [oparg: 1 = is not]
 
 // ---- subscript.cpp
-PyObject* op_binary_subscr(PyThreadState* ts, PyObject** top, intptr_t arg);   // container, key -> item [-]
-PyObject* op_store_subscr(PyThreadState* ts, PyObject** top, intptr_t arg);    // value, container, key -> [-]
-PyObject* op_delete_subscr(PyThreadState* ts, PyObject** top, intptr_t arg);   // container, key -> [-]
-PyObject* op_binary_slice(PyThreadState* ts, PyObject** top, intptr_t arg);    // container, start, stop -> result [-]
-PyObject* op_store_slice(PyThreadState* ts, PyObject** top, intptr_t arg);     // value, container, start, stop -> [-]
-PyObject* op_build_slice(PyThreadState* ts, PyObject** top, intptr_t arg);     // start, stop, (step) -> slice [oparg: 2 or 3]
+OpFunction op_binary_subscr;  // container, key -> item [-]
+OpFunction op_store_subscr;   // value, container, key -> [-]
+OpFunction op_delete_subscr;  // container, key -> [-]
+OpFunction op_binary_slice;   // container, start, stop -> result [-]
+OpFunction op_store_slice;    // value, container, start, stop -> [-]
+OpFunction op_build_slice;    // start, stop, (step) -> slice [oparg: 2 or 3]
 
 // ---- build.cpp. For list_append to map_add the collection that stays is below oparg - 1 more values.
-PyObject* op_build_tuple(PyThreadState* ts, PyObject** top, intptr_t arg);     // values... -> tuple [oparg]
-PyObject* op_build_list(PyThreadState* ts, PyObject** top, intptr_t arg);      // values... -> list [oparg]
-PyObject* op_build_set(PyThreadState* ts, PyObject** top, intptr_t arg);       // values... -> set [oparg]
-PyObject* op_build_map(PyThreadState* ts, PyObject** top, intptr_t arg);       // key, value, ... -> dict [oparg: pairs]
-PyObject* op_build_const_key_map(PyThreadState* ts, PyObject** top, intptr_t arg);  // values..., keys -> dict [oparg]
-PyObject* op_build_string(PyThreadState* ts, PyObject** top, intptr_t arg);    // pieces... -> str [oparg]
-PyObject* op_list_append(PyThreadState* ts, PyObject** top, intptr_t arg);     // list stays, value -> [oparg]
-PyObject* op_list_extend(PyThreadState* ts, PyObject** top, intptr_t arg);     // list stays, iterable -> [oparg]
-PyObject* op_set_add(PyThreadState* ts, PyObject** top, intptr_t arg);         // set stays, value -> [oparg]
-PyObject* op_set_update(PyThreadState* ts, PyObject** top, intptr_t arg);      // set stays, iterable -> [oparg]
-PyObject* op_map_add(PyThreadState* ts, PyObject** top, intptr_t arg);         // dict stays, key, value -> [oparg]
-PyObject* op_dict_update(PyThreadState* ts, PyObject** top, intptr_t arg);     // dict stays, update -> [oparg]
-PyObject* op_dict_merge(PyThreadState* ts, PyObject** top, intptr_t arg);      // callable.., dict stay, update -> [oparg]
+OpFunction op_build_tuple;          // values... -> tuple [oparg]
+OpFunction op_build_list;           // values... -> list [oparg]
+OpFunction op_build_set;            // values... -> set [oparg]
+OpFunction op_build_map;            // key, value, ... -> dict [oparg: pairs]
+OpFunction op_build_const_key_map;  // values..., keys -> dict [oparg]
+OpFunction op_build_string;         // pieces... -> str [oparg]
+OpFunction op_list_append;          // list stays, value -> [oparg]
+OpFunction op_list_extend;          // list stays, iterable -> [oparg]
+OpFunction op_set_add;              // set stays, value -> [oparg]
+OpFunction op_set_update;           // set stays, iterable -> [oparg]
+OpFunction op_map_add;              // dict stays, key, value -> [oparg]
+OpFunction op_dict_update;          // dict stays, update -> [oparg]
+OpFunction op_dict_merge;           // callable.., dict stay, update -> [oparg]
 
 // ---- unpack.cpp. Results are several: top[-1] and up; the first item is stored highest.
-PyObject* op_unpack_sequence(PyThreadState* ts, PyObject** top, intptr_t arg);  // iterable -> items... [oparg]
-PyObject* op_unpack_ex(PyThreadState* ts, PyObject** top, intptr_t arg);        // iterable -> after..., list, before... [oparg]
+OpFunction op_unpack_sequence;  // iterable -> items... [oparg]
+OpFunction op_unpack_ex;        // iterable -> after..., list, before... [oparg]
 
 // ---- variables.cpp
-PyObject* op_load_name(PyThreadState* ts, PyObject** top, intptr_t arg);       // -> value [name]
-PyObject* op_store_name(PyThreadState* ts, PyObject** top, intptr_t arg);      // value -> [name]
-PyObject* op_delete_name(PyThreadState* ts, PyObject** top, intptr_t arg);     // -> [name]
-PyObject* op_load_global(PyThreadState* ts, PyObject** top, intptr_t arg);     // -> value [name]; the NULL of oparg & 1 is the caller's
-PyObject* op_store_global(PyThreadState* ts, PyObject** top, intptr_t arg);    // value -> [name]
-PyObject* op_delete_global(PyThreadState* ts, PyObject** top, intptr_t arg);   // -> [name]
-PyObject* op_load_from_dict_or_globals(PyThreadState* ts, PyObject** top, intptr_t arg);  // namespace -> value [name]
-PyObject* op_load_locals(PyThreadState* ts, PyObject** top, intptr_t arg);     // -> namespace [-]; does not run Python code
-PyObject* op_load_build_class(PyThreadState* ts, PyObject** top, intptr_t arg);    // -> builtins.__build_class__ [-]
-PyObject* op_load_assertion_error(PyThreadState* ts, PyObject** top, intptr_t arg);  // -> AssertionError [-]; cannot fail
-PyObject* op_setup_annotations(PyThreadState* ts, PyObject** top, intptr_t arg);   // -> [-]
+OpFunction op_load_name;                  // -> value [name]
+OpFunction op_store_name;                 // value -> [name]
+OpFunction op_delete_name;                // -> [name]
+OpFunction op_load_global;                // -> value [name]; the NULL of oparg & 1 is the caller's
+OpFunction op_store_global;               // value -> [name]
+OpFunction op_delete_global;              // -> [name]
+OpFunction op_load_from_dict_or_globals;  // namespace -> value [name]
+OpFunction op_load_locals;                // -> namespace [-]; does not run Python code
+OpFunction op_load_build_class;           // -> builtins.__build_class__ [-]
+OpFunction op_load_assertion_error;       // -> AssertionError [-]; cannot fail
+OpFunction op_setup_annotations;          // -> [-]
 
 // Local variables and cells of the running frame.
-PyObject* op_load_fast_check(PyThreadState* ts, PyObject** top, intptr_t arg);  // -> value [slot]; UnboundLocalError
-PyObject* op_delete_fast(PyThreadState* ts, PyObject** top, intptr_t arg);     // -> [slot]; UnboundLocalError
-PyObject* op_load_deref(PyThreadState* ts, PyObject** top, intptr_t arg);      // -> value [slot]; NameError
-PyObject* op_load_from_dict_or_deref(PyThreadState* ts, PyObject** top, intptr_t arg);  // namespace -> value [slot]
-PyObject* op_store_deref(PyThreadState* ts, PyObject** top, intptr_t arg);     // value -> [slot]
-PyObject* op_delete_deref(PyThreadState* ts, PyObject** top, intptr_t arg);    // -> [slot]; NameError
-PyObject* op_make_cell(PyThreadState* ts, PyObject** top, intptr_t arg);       // -> [slot]: the slot's value goes into a new cell
-PyObject* op_copy_free_vars(PyThreadState* ts, PyObject** top, intptr_t arg);  // -> [oparg]; neither runs nor raises
+OpFunction op_load_fast_check;          // -> value [slot]; UnboundLocalError
+OpFunction op_delete_fast;              // -> [slot]; UnboundLocalError
+OpFunction op_load_deref;               // -> value [slot]; NameError
+OpFunction op_load_from_dict_or_deref;  // namespace -> value [slot]
+OpFunction op_store_deref;              // value -> [slot]
+OpFunction op_delete_deref;             // -> [slot]; NameError
+OpFunction op_make_cell;                // -> [slot]: the slot's value goes into a new cell
+OpFunction op_copy_free_vars;           // -> [oparg]; neither runs nor raises
 
 // ---- attributes.cpp
-PyObject* op_load_attr(PyThreadState* ts, PyObject** top, intptr_t arg);       // owner -> attribute [name]
+OpFunction op_load_attr;  // owner -> attribute [name]
 // owner -> callable, self_or_null [name]: two results at top[-1] and top[0]; the second is null when the callable is
 // not an unbound method of owner.
-PyObject* op_load_attr_method(PyThreadState* ts, PyObject** top, intptr_t arg);
-PyObject* op_store_attr(PyThreadState* ts, PyObject** top, intptr_t arg);      // value, owner -> [name]
-PyObject* op_delete_attr(PyThreadState* ts, PyObject** top, intptr_t arg);     // owner -> [name]
+OpFunction op_load_attr_method;
+OpFunction op_store_attr;   // value, owner -> [name]
+OpFunction op_delete_attr;  // owner -> [name]
 // super, class, self -> attribute [oparg]; with oparg & 1 -> attribute, self_or_null: two results at top[-3], top[-2].
-PyObject* op_load_super_attr(PyThreadState* ts, PyObject** top, intptr_t arg);
+OpFunction op_load_super_attr;
 
 // ---- imports.cpp
-PyObject* op_import_name(PyThreadState* ts, PyObject** top, intptr_t arg);     // level, fromlist -> module [name]
-PyObject* op_import_from(PyThreadState* ts, PyObject** top, intptr_t arg);     // module stays -> attribute [name]
+OpFunction op_import_name;  // level, fromlist -> module [name]
+OpFunction op_import_from;  // module stays -> attribute [name]
 
 // ---- iteration.cpp
-PyObject* op_get_iter(PyThreadState* ts, PyObject** top, intptr_t arg);        // iterable -> iterator [-]
-PyObject* op_get_yield_from_iter(PyThreadState* ts, PyObject** top, intptr_t arg);  // iterable -> iterator [-]
-PyObject* op_get_len(PyThreadState* ts, PyObject** top, intptr_t arg);         // value stays -> length [-]
+OpFunction op_get_iter;             // iterable -> iterator [-]
+OpFunction op_get_yield_from_iter;  // iterable -> iterator [-]
+OpFunction op_get_len;              // value stays -> length [-]
 // iterator stays -> next item [-]. Exhausted: null and no exception is set (a StopIteration was cleared); the iterator
 // stays then too. The caller tells the two apart by ts->current_exception.
-PyObject* op_for_iter(PyThreadState* ts, PyObject** top, intptr_t arg);
-PyObject* op_get_aiter(PyThreadState* ts, PyObject** top, intptr_t arg);       // value -> async iterator [-]
-PyObject* op_get_anext(PyThreadState* ts, PyObject** top, intptr_t arg);       // async iterator stays -> awaitable [-]
-PyObject* op_get_awaitable(PyThreadState* ts, PyObject** top, intptr_t arg);   // value -> iterator [oparg: 1 __aenter__, 2 __aexit__]
-PyObject* op_end_send(PyThreadState* ts, PyObject** top, intptr_t arg);        // receiver, value -> value [-]
+OpFunction op_for_iter;
+OpFunction op_get_aiter;      // value -> async iterator [-]
+OpFunction op_get_anext;      // async iterator stays -> awaitable [-]
+OpFunction op_get_awaitable;  // value -> iterator [oparg: 1 __aenter__, 2 __aexit__]
+OpFunction op_end_send;       // receiver, value -> value [-]
 
 // ---- match.cpp
-PyObject* op_match_class(PyThreadState* ts, PyObject** top, intptr_t arg);     // subject, type, names -> tuple or None [oparg]
-PyObject* op_match_keys(PyThreadState* ts, PyObject** top, intptr_t arg);      // subject, keys stay -> tuple or None [-]
-PyObject* op_match_mapping(PyThreadState* ts, PyObject** top, intptr_t arg);   // subject stays -> bool [-]; neither runs nor raises
-PyObject* op_match_sequence(PyThreadState* ts, PyObject** top, intptr_t arg);  // subject stays -> bool [-]; neither runs nor raises
+OpFunction op_match_class;     // subject, type, names -> tuple or None [oparg]
+OpFunction op_match_keys;      // subject, keys stay -> tuple or None [-]
+OpFunction op_match_mapping;   // subject stays -> bool [-]; neither runs nor raises
+OpFunction op_match_sequence;  // subject stays -> bool [-]; neither runs nor raises
 
 // ---- with.cpp
-PyObject* op_before_with(PyThreadState* ts, PyObject** top, intptr_t arg);     // manager -> exit, entered: at top[-1], top[0] [-]
-PyObject* op_before_async_with(PyThreadState* ts, PyObject** top, intptr_t arg);  // the same with __aenter__, __aexit__ [-]
-PyObject* op_with_except_start(PyThreadState* ts, PyObject** top, intptr_t arg);  // exit, lasti, previous, exception stay -> result [-]
+OpFunction op_before_with;        // manager -> exit, entered: at top[-1], top[0] [-]
+OpFunction op_before_async_with;  // the same with __aenter__, __aexit__ [-]
+OpFunction op_with_except_start;  // exit, lasti, previous, exception stay -> result [-]
 
 // ---- exceptions.cpp
-PyObject* op_push_exc_info(PyThreadState* ts, PyObject** top, intptr_t arg);   // exception -> previous, exception: at top[-1], top[0] [-]; neither runs nor raises
-PyObject* op_pop_except(PyThreadState* ts, PyObject** top, intptr_t arg);      // previous -> [-]
-PyObject* op_check_exc_match(PyThreadState* ts, PyObject** top, intptr_t arg);  // exception stays, type -> bool [-]
-PyObject* op_check_eg_match(PyThreadState* ts, PyObject** top, intptr_t arg);  // exception, type -> rest, match: at top[-2], top[-1] [-]
+OpFunction op_push_exc_info;    // exception -> previous, exception: at top[-1], top[0] [-]; neither runs nor raises
+OpFunction op_pop_except;       // previous -> [-]
+OpFunction op_check_exc_match;  // exception stays, type -> bool [-]
+OpFunction op_check_eg_match;   // exception, type -> rest, match: at top[-2], top[-1] [-]
 // (exception, (cause)) -> always null, exception set [oparg: 0, 1 or 2]. For oparg 0 use op_raise: this cannot tell
 // whether the frame gets a traceback entry.
-PyObject* op_raise_varargs(PyThreadState* ts, PyObject** top, intptr_t arg);
+OpFunction op_raise_varargs;
 // The raise statement. Steals exc and cause (null where there is none); an exception is set afterwards in every case.
 // True: a bare `raise` set the handled exception again, for which the interpreter adds no traceback entry.
 bool op_raise(PyThreadState* ts, PyObject* exc, PyObject* cause);
@@ -133,15 +141,15 @@ int op_cleanup_throw(PyThreadState* ts, PyObject** top);
 int op_end_async_for(PyThreadState* ts, PyObject** top);
 
 // ---- format.cpp
-PyObject* op_convert_value(PyThreadState* ts, PyObject** top, intptr_t arg);   // value -> str [oparg: 1 str, 2 repr, 3 ascii]
-PyObject* op_format_simple(PyThreadState* ts, PyObject** top, intptr_t arg);   // value -> str [-]
-PyObject* op_format_with_spec(PyThreadState* ts, PyObject** top, intptr_t arg);  // value, spec -> str [-]
+OpFunction op_convert_value;     // value -> str [oparg: 1 str, 2 repr, 3 ascii]
+OpFunction op_format_simple;     // value -> str [-]
+OpFunction op_format_with_spec;  // value, spec -> str [-]
 
 // ---- functions.cpp
-PyObject* op_make_function(PyThreadState* ts, PyObject** top, intptr_t arg);   // code -> function [-]
+OpFunction op_make_function;  // code -> function [-]
 // attribute, function -> function [oparg: MAKE_FUNCTION_*]; neither runs nor raises.
-PyObject* op_set_function_attribute(PyThreadState* ts, PyObject** top, intptr_t arg);
-PyObject* op_call_intrinsic_1(PyThreadState* ts, PyObject** top, intptr_t arg);  // value -> result [oparg]
-PyObject* op_call_intrinsic_2(PyThreadState* ts, PyObject** top, intptr_t arg);  // value2, value1 -> result [oparg]
+OpFunction op_set_function_attribute;
+OpFunction op_call_intrinsic_1;  // value -> result [oparg]
+OpFunction op_call_intrinsic_2;  // value2, value1 -> result [oparg]
 
 }  // namespace whipsnake
