@@ -148,7 +148,7 @@ def enable(**options: str | int | bool) -> None:
     from . import _core
 
     if values["engine"] not in _core.engines():
-        from .engines import ensure
+        from ._engines import ensure
 
         ensure(str(values["engine"]))
     _core.enable(values)
@@ -299,7 +299,7 @@ def engines() -> list[str]:
     packages offer."""
     if _unavailable() is not None:
         return ["off"]
-    from .engines import available
+    from ._engines import available
 
     return available()
 

@@ -22,14 +22,21 @@ PYTHONPATH_VARIABLE = "_WHIPSNAKE_PYTHONPATH"
 """Carries the user's PYTHONPATH, if there was one, likewise."""
 
 
+_started = False
+
+
 def start() -> None:
-    """Enable Whipsnake as the environment says.
+    """Enable Whipsnake as the environment says; more calls change nothing.
+
+    (In a virtual environment, ``site`` executes each ``.pth`` file twice.)
 
     An unsupported interpreter is left alone without a word; a bad value costs one line on stderr, and
     Whipsnake stays off.
     """
-    if LAUNCH_VARIABLE in os.environ:
-        return  # the command's own start-up follows, with the command line's options
+    global _started
+    if _started or LAUNCH_VARIABLE in os.environ or _is_command():
+        return  # where the command is at work, its command line goes first
+    _started = True
     try:
         import whipsnake
 
@@ -40,20 +47,23 @@ def start() -> None:
         pass
 
 
+def _is_command() -> bool:
+    """Whether this interpreter runs the command ``whipsnake``, which only starts another one."""
+    for place, argument in enumerate(sys.orig_argv):
+        if place and not argument.startswith("-"):
+            return os.path.basename(argument) == "whipsnake"
+    return False
+
+
 def start_launched() -> None:
-    """Enable Whipsnake as the command line says, and wipe the traces of the launch from the environment.
+    """Enable Whipsnake as the command line says, and take its message out of the environment.
 
     A bad value or an unsupported interpreter ends the process with one line on stderr and exit code 2:
     nothing of the program has run, and its user asked for Whipsnake by name.
     """
     spec = os.environ.pop(LAUNCH_VARIABLE, None)
     if spec is None:
-        return  # a sub-interpreter, or a child of an earlier .pth file: not the process the command started
-    saved = os.environ.pop(PYTHONPATH_VARIABLE, None)
-    if saved is not None:
-        os.environ["PYTHONPATH"] = saved
-    else:
-        os.environ.pop("PYTHONPATH", None)
+        return
     try:
         import whipsnake
 

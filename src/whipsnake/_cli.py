@@ -108,9 +108,6 @@ def _short(argument: str, rest: list[str], request: Request) -> bool:
             request.action = "version" if letter == "V" else "help"
             return False
         if letter in _PROGRAM:
-            if place > 1:
-                request.flags.append(argument[:place])
-            rest[0] = "-" + argument[place:]
             return True
         if letter in _WITH_VALUE:
             taken = 1 if argument[place + 1 :] else 2

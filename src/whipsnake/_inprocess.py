@@ -28,12 +28,15 @@ def run(script: str) -> None:
     """
     from whipsnake._autoload import start_launched
 
-    from ._launch import letters
+    from ._launch import leading_flags, letters
 
     arguments = sys.argv[1:]
     place = len(sys.orig_argv) - len(arguments) - 1
     skip_line = "x" in letters(sys.orig_argv[1:place])
-    del sys.orig_argv[place]
+    flags = leading_flags(arguments)
+    del sys.orig_argv[place - len(flags) : place + 1]
+    if flags:
+        arguments[0] = "-" + arguments[0][len(flags[0]) :]
     start_launched()
     try:
         _run(arguments, skip_line)
@@ -178,7 +181,10 @@ def _register_source(code: CodeType, source: str) -> None:
 
     register = getattr(linecache, "_register_code", None)
     if register is not None:
-        register(code, source, code.co_filename)
+        # 3.13.0 Lib/linecache.py has the file name as the key, later ones the code object.
+        register(
+            code if hasattr(linecache, "_interactive_cache") else code.co_filename, source, code.co_filename
+        )
 
 
 def _add_path(path: str) -> None:

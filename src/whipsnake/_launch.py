@@ -14,8 +14,8 @@ the user's own ``sitecustomize`` (``_boot/sitecustomize.py``). Ways that were no
 only there once the user has installed it; ``-X`` and ``-c`` stay visible in ``sys``; calling ``Py_BytesMain``
 again in this process needs a second initialisation that extension modules do not survive.
 
-The price is one more interpreter start, about 12 ms. Users to whom that matters have autoload, which costs
-none.
+The price is one more interpreter start, about 12 ms, in which ``site`` runs once more, with the user's
+``.pth`` files and ``sitecustomize``. Users to whom that matters have autoload, which costs none.
 
 Interpreters that read neither PYTHONPATH nor ``sitecustomize`` (``-E``, ``-I``, ``-S``) are handed the script
 ``_inprocess.py`` instead, which does imitate.
@@ -55,13 +55,14 @@ def run(options: Mapping[str, str], flags: list[str], program: list[str]) -> NoR
     environ = initial_environment()
     environ[LAUNCH_VARIABLE] = "\n".join(f"{name}={value}" for name, value in options.items())
     command = [sys.orig_argv[0], *flags, *program]
-    if reads_sitecustomize(flags) and os.pathsep not in boot:
+    more = leading_flags(program)
+    if not letters([*flags, *more]) & set("EIS") and os.pathsep not in boot:
         saved = environ.get("PYTHONPATH")
         if saved is not None:
             environ[PYTHONPATH_VARIABLE] = saved
         environ["PYTHONPATH"] = boot + os.pathsep + saved if saved else boot
     else:
-        command = [sys.orig_argv[0], *flags, os.path.join(here, "_inprocess.py"), *program]
+        command = [sys.orig_argv[0], *flags, *more, os.path.join(here, "_inprocess.py"), *program]
     if os.name != "posix":  # execve there starts a second process and lets the shell go on
         import subprocess
 
@@ -112,9 +113,14 @@ def letters(flags: list[str]) -> set[str]:
     return found
 
 
-def reads_sitecustomize(flags: list[str]) -> bool:
-    """Whether an interpreter with these flags reads PYTHONPATH and imports ``sitecustomize``."""
-    return not letters(flags) & set("EIS")
+def leading_flags(program: list[str]) -> list[str]:
+    """The interpreter's flags in front of the letter in a program such as ``-Oc code`` or ``-uIm module``, if
+    any."""
+    first = program[0] if program else ""
+    if not first.startswith("-") or first.startswith("--"):
+        return []
+    flags = first[1:].split("c", 1)[0].split("m", 1)[0]
+    return ["-" + flags] if flags else []
 
 
 def initial_environment() -> dict[str, str]:

@@ -96,7 +96,7 @@ class Choice(Kind):
 class EngineName(Kind):
     """An engine's name.
 
-    Only its form is checked here: which engines exist is known to :mod:`whipsnake.engines`.
+    Only its form is checked here: which engines exist is known to :mod:`whipsnake._engines`.
     """
 
     __slots__ = ()

@@ -15,7 +15,12 @@ def _start() -> None:
     sys.path[:] = [entry for entry in sys.path if entry != boot]
     sys.path_importer_cache.pop(boot, None)
     if "_WHIPSNAKE_LAUNCH" not in os.environ:
-        return
+        return  # a sub-interpreter: its environment is clean already, and Whipsnake stays out of it
+    saved = os.environ.pop("_WHIPSNAKE_PYTHONPATH", None)
+    if saved is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = saved
     try:
         from whipsnake._autoload import start_launched
     except ImportError:
