@@ -11,9 +11,10 @@
 
 #include "jit/asm/registers.h"
 
-struct _object;
 
-namespace whipsnake {
+struct _object;  // PyObject
+
+namespace whipsnake::baseline {
 
 struct Value {
   enum class Kind : uint8_t {
@@ -73,4 +74,4 @@ class ValueStack {
   std::vector<Value> values_;
 };
 
-}  // namespace whipsnake
+}  // namespace whipsnake::baseline

@@ -56,6 +56,7 @@ struct CodeRecord {
   bool loop_events_on = false;               // our JUMP events are set on the code object
   uint32_t calls = 0;
   uint32_t back_edges = 0;
+  int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()
   uint32_t exits = 0;                        // deopts out of the current machine code
   uint32_t compilations = 0;
   std::string reason;                        // why compiling was declined

@@ -87,6 +87,7 @@ inline constexpr int32_t kTypeFlags = offsetof(PyTypeObject, tp_flags);
 inline constexpr int32_t kHeapTypeCachedKeys = offsetof(PyHeapTypeObject, ht_cached_keys);
 inline constexpr int32_t kDictKeys = offsetof(PyDictObject, ma_keys);
 inline constexpr int32_t kDictKeysVersion = offsetof(PyDictKeysObject, dk_version);
+inline constexpr int32_t kDictKeysEntries = offsetof(PyDictKeysObject, dk_nentries);
 inline constexpr int32_t kModuleDict = offsetof(PyModuleObject, md_dict);
 inline constexpr int32_t kFunctionCode = offsetof(PyFunctionObject, func_code);
 inline constexpr int32_t kFunctionClosure = offsetof(PyFunctionObject, func_closure);
@@ -96,8 +97,10 @@ inline constexpr int32_t kRangeIterStart = offsetof(_PyRangeIterObject, start);
 inline constexpr int32_t kRangeIterStep = offsetof(_PyRangeIterObject, step);
 inline constexpr int32_t kRangeIterLength = offsetof(_PyRangeIterObject, len);
 inline constexpr int32_t kManagedDict = MANAGED_DICT_OFFSET;  // from the object, negative: its dict pointer
-inline constexpr int32_t kInlineValuesValid = offsetof(PyDictValues, valid);
-inline constexpr int32_t kInlineValuesItems = offsetof(PyDictValues, values);
+// Inline values follow the object's head at once: _PyObject_InlineValues().
+inline constexpr int32_t kInlineValues = sizeof(PyObject);
+inline constexpr int32_t kInlineValuesValid = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, valid));
+inline constexpr int32_t kInlineValuesItems = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, values));
 
 inline constexpr int32_t slot(int index) { return kFrameSlots + index * static_cast<int32_t>(sizeof(PyObject*)); }
 }  // namespace offset

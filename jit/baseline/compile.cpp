@@ -1,0 +1,183 @@
+#include "jit/baseline/compile.h"
+
+#include <algorithm>
+
+#include "jit/baseline/emitter.h"
+#include "jit/cpython/opcodes.h"
+
+namespace whipsnake::baseline {
+
+namespace {
+
+// Larger functions run once or are generated tables; machine code for them is not worth its memory.
+constexpr int kMaxInstructions = 20000;
+
+// Buffers kept from one compilation to the next (with the GIL held, compilations never overlap).
+struct Scratch {
+  std::unique_ptr<Masm> masm;
+  NearRange near;
+  std::vector<Instruction> instructions;
+  std::vector<Handler> handlers;
+  std::vector<int> handler_of;
+  std::vector<int> depths;
+  std::vector<uint8_t> block_start;
+};
+
+Scratch& scratch() {
+  static Scratch instance;
+  return instance;
+}
+
+Masm* prepared_masm(CodeHeap& heap) {
+  Scratch& buffers = scratch();
+  const NearRange near = heap.near_range();
+  if (!buffers.masm || buffers.near.begin != near.begin || buffers.near.end != near.end) {
+    buffers.masm = make_masm(kHostCpu, near);
+    buffers.near = near;
+  }
+  if (buffers.masm) buffers.masm->reset();
+  return buffers.masm.get();
+}
+
+bool decline(std::string* reason, std::string text) {
+  *reason = std::move(text);
+  return false;
+}
+
+}  // namespace
+
+// One compilation: the instructions in order, each through its template.
+class Walk {
+ public:
+  Walk(Emitter& emitter, const TemplateTable& table) : emitter_(emitter), table_(table) {}
+
+  bool analyze(PyCodeObject* code, std::string* reason) {
+    Scratch& s = scratch();
+    s.instructions.clear();
+    s.handlers.clear();
+    s.depths.clear();
+    if (port::instruction_count(code) > kMaxInstructions) return decline(reason, "code object too large");
+    if (!decode(code, s.instructions)) return decline(reason, "bytecode not understood");
+    if (!decode_exception_table(code, s.handlers)) return decline(reason, "exception table not understood");
+    if (!compute_stack_depths(code, s.instructions, s.handlers, s.depths))
+      return decline(reason, "stack depths are inconsistent");
+    for (size_t i = 0; i < s.instructions.size(); ++i) {
+      const Instruction& instruction = s.instructions[i];
+      if (s.depths[i] < 0 || table_.templates[instruction.opcode] != nullptr) continue;
+      const char* why = table_.reasons[instruction.opcode];
+      return decline(reason, why != nullptr ? why : "opcode without a template");
+    }
+    const auto size = static_cast<size_t>(port::instruction_count(code)) + 1;
+    s.block_start.assign(size, 0);
+    s.handler_of.assign(size, -1);
+    for (size_t i = 0; i < s.handlers.size(); ++i) {
+      const Handler& handler = s.handlers[i];
+      s.block_start[handler.target] = 1;
+    }
+    for (const Instruction& instruction : s.instructions) {
+      const Handler* handler = find_handler(s.handlers, instruction);
+      if (handler != nullptr) s.handler_of[instruction.index] = static_cast<int>(handler - s.handlers.data());
+    }
+    for (const Instruction& instruction : s.instructions) {
+      if (instruction.target >= 0) s.block_start[static_cast<size_t>(instruction.target)] = 1;
+      if (instruction.opcode == YIELD_VALUE || instruction.opcode == RETURN_GENERATOR)
+        s.block_start[instruction.next] = 1;
+    }
+    emitter_.handler_of_ = &s.handler_of;
+    emitter_.handlers_ = &s.handlers;
+    return true;
+  }
+
+  bool emit() {
+    Scratch& s = scratch();
+    for (size_t i = 0; i < s.instructions.size() && !emitter_.failed_; ++i) {
+      const Instruction& instruction = s.instructions[i];
+      const int depth = s.depths[i];
+      if (depth < 0) {  // unreachable; a jump may still name it
+        emitter_.reachable_ = false;
+        continue;
+      }
+      emitter_.current_ = &instruction;
+      if (s.block_start[instruction.index] != 0 || i == 0 || !emitter_.reachable_) {
+        if (emitter_.reachable_ && i != 0) emitter_.flush();
+        emitter_.stack_.reset(depth);
+        emitter_.reachable_ = true;
+        emitter_.masm_.bind(emitter_.label_of(static_cast<int>(instruction.index)));
+      }
+      const bool fusable = i + 1 < s.instructions.size() && s.block_start[s.instructions[i + 1].index] == 0 &&
+                           s.handler_of[instruction.index] == s.handler_of[s.instructions[i + 1].index];
+      emitter_.following_ = fusable ? &s.instructions[i + 1] : nullptr;
+      emitter_.skip_ = false;
+      table_.templates[instruction.opcode](emitter_, instruction);
+      if (emitter_.skip_) ++i;
+    }
+    emitter_.emit_cold();
+    return !emitter_.failed_ && !emitter_.masm_.failed();
+  }
+
+  std::unique_ptr<CompiledCode> install(CodeHeap& heap) {
+    Scratch& s = scratch();
+    Masm& masm = emitter_.masm_;
+    const CodeBuffer buffer = masm.finish();
+    if (masm.failed()) return nullptr;
+    const uint8_t* code = heap.install(buffer);
+    if (code == nullptr) return nullptr;
+    auto compiled = std::make_unique<CompiledCode>();
+    compiled->code = code;
+    compiled->size = buffer.size;
+    compiled->globals = emitter_.globals_;
+    compiled->builtins = emitter_.builtins_;
+    compiled->engine = "baseline";
+    for (const Instruction& instruction : s.instructions) {
+      const Label label = emitter_.labels_[instruction.index];
+      if (label.valid() && masm.is_bound(label))
+        compiled->entries.emplace_back(instruction.index, masm.offset_of(label));
+    }
+    resolve(code);
+    compiled->resources = std::move(emitter_.resources_);
+    return compiled;
+  }
+
+ private:
+  void resolve(const uint8_t* code) {
+    Masm& masm = emitter_.masm_;
+    Resources& resources = *emitter_.resources_;
+    size_t left = resources.sites_used_;
+    for (auto& block : resources.site_blocks_) {
+      for (size_t i = 0; i < Resources::kBlock && left > 0; ++i, --left) {
+        Site& site = block[i];
+        if (site.handler_depth < 0) continue;
+        const Label label = emitter_.labels_[site.handler_instruction];
+        if (label.valid() && masm.is_bound(label)) site.handler = code + masm.offset_of(label);
+      }
+    }
+    for (const auto& [site, label] : emitter_.resumes_) site->resume = code + masm.offset_of(label);
+  }
+
+  Emitter& emitter_;
+  const TemplateTable& table_;
+};
+
+std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyObject* builtins, CodeHeap& heap,
+                                      const TemplateTable& table, const CompileOptions& options, std::string* reason) {
+  if (!PyDict_CheckExact(globals) || !PyDict_CheckExact(builtins)) {
+    *reason = "globals or builtins are not plain dictionaries";
+    return nullptr;
+  }
+  Masm* masm = prepared_masm(heap);
+  if (masm == nullptr) {
+    *reason = "no macro-assembler for this CPU";
+    return nullptr;
+  }
+  Emitter emitter(*masm, heap, code, globals, builtins, options.record);
+  Walk walk(emitter, table);
+  if (!walk.analyze(code, reason)) return nullptr;
+  std::unique_ptr<CompiledCode> compiled;
+  if (walk.emit()) compiled = walk.install(heap);
+  if (compiled == nullptr) *reason = "code memory refused or exhausted";
+  return compiled;
+}
+
+void release_buffers() { scratch() = Scratch(); }
+
+}  // namespace whipsnake::baseline

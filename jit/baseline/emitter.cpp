@@ -1,0 +1,346 @@
+#include "jit/baseline/emitter.h"
+
+#include "jit/runtime/frames.h"
+#include "jit/runtime/sequences.h"
+
+namespace whipsnake::baseline {
+
+namespace {
+constexpr Reg kStackRegisters[] = {Reg::kS0, Reg::kS1, Reg::kS2};
+
+int register_number(Reg reg) { return static_cast<int>(reg) - static_cast<int>(Reg::kS0); }
+
+bool immortal(PyObject* object) { return _Py_IsImmortal(object) != 0; }
+}  // namespace
+
+// --- Resources ---
+
+Resources::~Resources() {
+  for (auto& action : actions_) action();
+  for (void* data : data_) heap_->release_data(data);
+}
+
+Site* Resources::new_site() {
+  if (sites_used_ % kBlock == 0) site_blocks_.push_back(std::make_unique<Site[]>(kBlock));
+  return &site_blocks_.back()[sites_used_++ % kBlock];
+}
+
+StackEntry* Resources::new_entries(int count) {
+  const auto wanted = static_cast<size_t>(count);
+  if (entries_used_ + wanted > kEntryBlock || entry_blocks_.empty()) {
+    entry_blocks_.push_back(std::make_unique<StackEntry[]>(wanted > kEntryBlock ? wanted : kEntryBlock));
+    entries_used_ = 0;
+  }
+  StackEntry* entries = &entry_blocks_.back()[entries_used_];
+  entries_used_ += wanted;
+  return entries;
+}
+
+void* Resources::allocate_data(CodeHeap& heap, size_t bytes) {
+  heap_ = &heap;
+  void* data = heap.allocate_data(bytes);
+  if (data != nullptr) data_.push_back(data);
+  return data;
+}
+
+// --- Emitter ---
+
+Emitter::Emitter(Masm& masm, CodeHeap& heap, PyCodeObject* code, PyObject* globals, PyObject* builtins,
+                 CodeRecord* record)
+    : masm_(masm),
+      heap_(heap),
+      code_(code),
+      globals_(globals),
+      builtins_(builtins),
+      record_(record),
+      resources_(std::make_unique<Resources>()),
+      labels_(static_cast<size_t>(port::instruction_count(code)) + 1) {}
+
+Label Emitter::label_of(int instruction) {
+  Label& label = labels_[static_cast<size_t>(instruction)];
+  if (!label.valid()) label = masm_.new_label();
+  return label;
+}
+
+Mem Emitter::home(int slot) const {
+  return Mem::at(Reg::kFrame, port::offset::slot(code_->co_nlocalsplus + slot));
+}
+
+void* Emitter::allocate_data(size_t bytes) {
+  void* data = resources_->allocate_data(heap_, bytes);
+  if (data == nullptr) fail();
+  return data;
+}
+
+Reg Emitter::allocate() {
+  for (Reg reg : kStackRegisters)
+    if (stack_.find_register(reg) < 0) return reg;
+  for (int slot = 0; slot < stack_.depth(); ++slot) {  // the deepest entry is needed last
+    if (!stack_.slot(slot).is(Value::Kind::kRegister)) continue;
+    const Reg reg = stack_.slot(slot).reg;
+    to_memory(slot);
+    return reg;
+  }
+  Py_UNREACHABLE();
+}
+
+void Emitter::push_owned(Reg reg) {
+  const Reg target = allocate();
+  masm_.mov(target, reg);
+  stack_.push(Value::in_register(target));
+}
+
+void Emitter::to_memory(int slot) {
+  Value& value = stack_.slot(slot);
+  switch (value.kind) {
+    case Value::Kind::kMemory: return;
+    case Value::Kind::kRegister: masm_.store(home(slot), value.reg); break;
+    case Value::Kind::kLocal:
+      masm_.load(Reg::kT0, local(value.index));
+      sequences::incref(masm_, Reg::kT0, Reg::kT2);
+      masm_.store(home(slot), Reg::kT0);
+      break;
+    case Value::Kind::kConstant:
+      masm_.mov_ptr(Reg::kT0, value.constant);
+      if (!immortal(value.constant)) sequences::incref(masm_, Reg::kT0, Reg::kT2);
+      masm_.store(home(slot), Reg::kT0);
+      break;
+    case Value::Kind::kNull: masm_.store_imm(home(slot), 0); break;
+  }
+  value = Value::memory();
+}
+
+void Emitter::flush() {
+  for (int slot = 0; slot < stack_.depth(); ++slot) to_memory(slot);
+}
+
+void Emitter::flush_top(int count) {
+  for (int slot = stack_.depth() - count; slot < stack_.depth(); ++slot) to_memory(slot);
+}
+
+void Emitter::flush_below(int count) {
+  for (int slot = 0; slot < stack_.depth() - count; ++slot) to_memory(slot);
+}
+
+void Emitter::protect_locals_below(int count) {
+  for (int slot = 0; slot < stack_.depth() - count; ++slot)
+    if (stack_.slot(slot).is(Value::Kind::kLocal)) to_memory(slot);
+}
+
+void Emitter::forget_local(int index) {
+  for (int slot = 0; slot < stack_.depth(); ++slot)
+    if (stack_.slot(slot).is(Value::Kind::kLocal) && stack_.slot(slot).index == index) to_memory(slot);
+}
+
+Reg Emitter::use(int from_top, Reg temp) { return use_value(stack_.peek(from_top), stack_.depth() - from_top, temp); }
+
+Reg Emitter::use_value(const Value& value, int slot, Reg temp) {
+  switch (value.kind) {
+    case Value::Kind::kRegister: return value.reg;
+    case Value::Kind::kMemory: masm_.load(temp, home(slot)); break;
+    case Value::Kind::kLocal: masm_.load(temp, local(value.index)); break;
+    case Value::Kind::kConstant: masm_.mov_ptr(temp, value.constant); break;
+    case Value::Kind::kNull: masm_.mov_imm(temp, 0); break;
+  }
+  return temp;
+}
+
+void Emitter::pop_release() {
+  const Value value = stack_.pop();
+  release(value, stack_.depth());
+}
+
+void Emitter::release(const Value& value, int slot) {
+  if (!value.owned()) return;
+  decref(use_value(value, slot, Reg::kArg0));
+}
+
+void Emitter::pop_owned(Reg reg) {
+  const Value value = stack_.pop();
+  const Reg from = use_value(value, stack_.depth(), reg);
+  if (from != reg) masm_.mov(reg, from);
+  if (value.is(Value::Kind::kLocal) || (value.is(Value::Kind::kConstant) && !immortal(value.constant)))
+    sequences::incref(masm_, reg, Reg::kT2);
+}
+
+void Emitter::incref(Reg object) { sequences::incref(masm_, object, Reg::kT2); }
+
+void Emitter::decref(Reg object) {
+  const Label dead = masm_.new_label();
+  const Label done = masm_.new_label();
+  sequences::decref(masm_, object, dead);
+  masm_.bind(done);
+  const Instruction* at = current_;
+  cold([this, dead, done, object, at] {
+    masm_.bind(dead);
+    current_ = at;
+    if (object != Reg::kArg0) masm_.mov(Reg::kArg0, object);
+    store_position();
+    call(&_Py_Dealloc);
+    masm_.jump(done);
+  });
+}
+
+void Emitter::store_position() {
+  CodeUnit* unit = port::instructions(code_) + current_->index;
+  const auto address = reinterpret_cast<uintptr_t>(unit);
+  const auto first = reinterpret_cast<uintptr_t>(port::instructions(code_));
+  const auto last = first + static_cast<uintptr_t>(port::instruction_count(code_)) * sizeof(CodeUnit);
+  // The pointer has pointed into this code object since the frame was made: its high half stays.
+  if (first >> 32 == last >> 32)
+    masm_.store32_imm(Mem::at(Reg::kFrame, port::offset::kFrameInstrPtr), static_cast<int32_t>(address));
+  else
+    masm_.store_imm(Mem::at(Reg::kFrame, port::offset::kFrameInstrPtr), static_cast<int64_t>(address));
+}
+
+void Emitter::call_address(const void* function) {
+  const void* cell = near_table->cell(function);
+  if (cell == nullptr) return fail();
+  masm_.call_mem(Mem::absolute(cell));
+}
+
+void Emitter::operation_call(OpHelper helper, int pops, intptr_t arg) {
+  flush_top(pops);
+  protect_locals_below(pops);
+  store_position();
+  masm_.mov(Reg::kArg0, Reg::kThread);
+  masm_.lea(Reg::kArg1, home(stack_.depth()));
+  masm_.mov_imm(Reg::kArg2, arg);
+  call(helper);
+  stack_.drop(pops);
+}
+
+void Emitter::operation(OpHelper helper, int pops, int results, intptr_t arg) {
+  operation_call(helper, pops, arg);
+  masm_.test(Reg::kRet, Reg::kRet);
+  masm_.jump_if(Cond::kEqual, error_exit(results));
+  if (results == 1) push_owned(Reg::kRet);
+  for (int i = 0; results > 1 && i < results; ++i) stack_.push(Value::memory());
+}
+
+// --- exits ---
+
+void Emitter::describe_stack(Site* site) {
+  int count = 0;
+  for (int slot = 0; slot < stack_.depth(); ++slot) count += !stack_.slot(slot).is(Value::Kind::kMemory);
+  if (count == 0) return;
+  StackEntry* entries = resources_->new_entries(count);
+  site->entries = entries;
+  site->entry_count = static_cast<uint16_t>(count);
+  for (int slot = 0; slot < stack_.depth(); ++slot) {
+    const Value& value = stack_.slot(slot);
+    StackEntry entry{static_cast<uint16_t>(slot), StackEntry::Where::kNull, 0, nullptr};
+    switch (value.kind) {
+      case Value::Kind::kMemory: continue;
+      case Value::Kind::kRegister:
+        entry.where = StackEntry::Where::kRegister;
+        entry.index = register_number(value.reg);
+        break;
+      case Value::Kind::kLocal:
+        entry.where = StackEntry::Where::kLocal;
+        entry.index = value.index;
+        break;
+      case Value::Kind::kConstant:
+        entry.where = StackEntry::Where::kConstant;
+        entry.constant = value.constant;
+        break;
+      case Value::Kind::kNull: break;
+    }
+    *entries++ = entry;
+  }
+}
+
+Site* Emitter::make_site(SiteKind kind, int depth) {
+  Site* site = resources_->new_site();
+  site->kind = kind;
+  site->depth = static_cast<uint16_t>(depth);
+  site->instruction = current_->index;
+  site->next = current_->next;
+  site->record = record_;
+  const int handler = (*handler_of_)[current_->index];
+  if (handler >= 0) {
+    const Handler& found = (*handlers_)[static_cast<size_t>(handler)];
+    site->handler_depth = found.depth;
+    site->lasti = found.lasti;
+    site->handler_instruction = found.target;
+  }
+  describe_stack(site);
+  return site;
+}
+
+void Emitter::emit_site_jump(Label label, Site* site) {
+  cold([this, label, site] {
+    masm_.bind(label);
+    masm_.mov_ptr(Reg::kT0, site);
+    masm_.jump_mem(near_constant(thunks.exit));
+  });
+}
+
+Label Emitter::error_exit(int results) {
+  const Label label = masm_.new_label();
+  Site* site = make_site(SiteKind::kError, stack_.depth());
+  site->results = static_cast<uint16_t>(results);
+  emit_site_jump(label, site);
+  return label;
+}
+
+Label Emitter::reraise_exit() {
+  const Label label = masm_.new_label();
+  emit_site_jump(label, make_site(SiteKind::kReraise, stack_.depth()));
+  return label;
+}
+
+Label Emitter::deopt_exit(ExitReason reason) {
+  const Label label = masm_.new_label();
+  Site* site = make_site(SiteKind::kDeopt, stack_.depth());
+  site->reason = reason;
+  emit_site_jump(label, site);
+  return label;
+}
+
+Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
+  Site* site = make_site(SiteKind::kSlow, stack_.depth());
+  site->pops = static_cast<uint16_t>(pops);
+  site->results = static_cast<uint16_t>(results);
+  site->helper = helper;
+  site->arg = arg;
+  return {masm_.new_label(), masm_.new_label(), site};
+}
+
+void Emitter::finish_slow(const Slow& slow, std::function<void()> settle) {
+  cold([this, slow, settle = std::move(settle)] {
+    masm_.bind(slow.label);
+    masm_.mov_ptr(Reg::kT0, slow.site);
+    masm_.call_mem(near_constant(thunks.slow));
+    if (settle) settle();
+    masm_.jump(slow.resume);
+  });
+}
+
+void Emitter::finish_slow(const Slow& slow, Reg result) {
+  finish_slow(slow, [this, result] { masm_.mov(result, Reg::kRet); });
+}
+
+void Emitter::check_breaker(bool handle_requests) {
+  const Label label = masm_.new_label();
+  const Label resume = masm_.new_label();
+  Site* site = make_site(SiteKind::kBreaker, stack_.depth());
+  site->reason = ExitReason::kBreaker;
+  site->handles_requests = handle_requests;
+  masm_.load(Reg::kT0, Mem::at(Reg::kThread, port::offset::kThreadEvalBreaker));
+  masm_.cmp(Reg::kT0, Mem::absolute(&near_table->ok_breaker));
+  masm_.jump_if(Cond::kNotEqual, label);
+  masm_.bind(resume);
+  resumes_.emplace_back(site, resume);
+  emit_site_jump(label, site);
+}
+
+void Emitter::emit_cold() {
+  for (size_t i = 0; i < cold_.size(); ++i) {  // cold code may add cold code
+    const std::function<void()> emit = std::move(cold_[i]);
+    emit();
+  }
+  cold_.clear();
+}
+
+}  // namespace whipsnake::baseline

@@ -1,0 +1,156 @@
+// What templates emit through: the macro-assembler, the value stack, and the ways out of the fast path.
+//
+// Register use in templates: kRet, kArg0..3 and kT0..2 are free within one template and lost at any call;
+// kS0..kS2 belong to the value stack (allocate()). Materializing entries clobbers kT0 and kT2, so a template first
+// brings the stack into shape and then loads its operands.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "jit/asm/code_heap.h"
+#include "jit/asm/masm.h"
+#include "jit/baseline/value_stack.h"
+#include "jit/cpython/decode.h"
+#include "jit/runtime/near_table.h"
+#include "jit/runtime/site.h"
+
+namespace whipsnake::baseline {
+
+// What a function's machine code keeps alive: sites, snapshots of the value stack, cache cells.
+class Resources : public CodeResources {
+ public:
+  ~Resources() override;
+  Site* new_site();
+  StackEntry* new_entries(int count);
+  // Zeroed memory in the heap's data half, released with this object; null when refused.
+  void* allocate_data(CodeHeap& heap, size_t bytes);
+  // Runs when the code is released (cells deregister themselves).
+  void on_release(std::function<void()> action) { actions_.push_back(std::move(action)); }
+
+  static constexpr size_t kBlock = 32;
+  std::vector<std::unique_ptr<Site[]>> site_blocks_;
+  size_t sites_used_ = 0;
+
+ private:
+
+  static constexpr size_t kEntryBlock = 128;
+  std::vector<std::unique_ptr<StackEntry[]>> entry_blocks_;
+  size_t entries_used_ = kEntryBlock;
+  CodeHeap* heap_ = nullptr;
+  std::vector<void*> data_;
+  std::vector<std::function<void()>> actions_;
+};
+
+class Emitter {
+ public:
+  Emitter(Masm& masm, CodeHeap& heap, PyCodeObject* code, PyObject* globals, PyObject* builtins, CodeRecord* record);
+
+  Masm& masm() { return masm_; }
+  ValueStack& stack() { return stack_; }
+  PyCodeObject* code() const { return code_; }
+  PyObject* globals() const { return globals_; }
+  PyObject* builtins() const { return builtins_; }
+  PyObject* constant(int index) const { return PyTuple_GET_ITEM(code_->co_consts, index); }
+  PyObject* name(int index) const { return PyTuple_GET_ITEM(code_->co_names, index); }
+
+  // --- the walk ---
+  // The instruction behind the current one when no jump can enter there (so that the two may be fused), else null.
+  const Instruction* following() const { return following_; }
+  void skip_following() { skip_ = true; }          // it has been emitted with the current one
+  Label label_of(int instruction);                 // of a jump target or handler
+  void end_block() { reachable_ = false; }         // control does not fall through
+  bool failed() const { return failed_; }
+  void fail() { failed_ = true; }                  // out of memory: declines the function
+
+  // --- value stack ---
+  void push_constant(PyObject* object) { stack_.push(Value::of_constant(object)); }
+  void push_local(int index) { stack_.push(Value::local(index)); }
+  void push_null() { stack_.push(Value::null()); }
+  void push_owned(Reg reg);                        // from any register into one of the value stack's
+  Reg allocate();                                  // a free kS register; may spill an entry
+  void to_memory(int slot);                        // owned, at home
+  void flush();                                    // all entries to memory
+  void flush_top(int count);
+  void flush_below(int count);                     // all but the top `count`
+  void protect_locals_below(int count);            // borrowed locals below the top `count` become owned
+  void forget_local(int index);                    // borrowed references to this local become owned
+  Mem home(int slot) const;                        // the home of a stack slot
+  Mem local(int index) const { return Mem::at(Reg::kFrame, port::offset::slot(index)); }
+  // The register that holds entry `from_top` (1 = top): its own, or `temp` after loading it there. Borrowed.
+  Reg use(int from_top, Reg temp);
+  Reg use_value(const Value& value, int slot, Reg temp);
+  // Pops the top; what it owned is given up. Clobbers kRet, kArg*, kT*.
+  void pop_release();
+  // Decrements what the entry (already popped, formerly at `slot`) owned.
+  void release(const Value& value, int slot);
+  // Moves the top into `reg` as an owned reference and pops it.
+  void pop_owned(Reg reg);
+
+  // --- reference counts ---
+  void incref(Reg object);                         // clobbers kT2
+  void decref(Reg object);                         // object must survive calls or be dead after; all temporaries lost
+
+  // --- calls ---
+  void store_position();                           // frame->instr_ptr of the current instruction
+  template <typename Function>
+  void call(Function* function) { call_address(reinterpret_cast<const void*>(function)); }
+  void call_address(const void* function);
+  // An opcode carried out by its helper: operands to memory, call, result pushed.
+  void operation(OpHelper helper, int pops, int results, intptr_t arg);
+  // The same without pushing: after it, kRet holds the result and the operands are gone.
+  void operation_call(OpHelper helper, int pops, intptr_t arg);
+
+  // --- exits ---
+  Label error_exit(int results = 1);               // jump here with an exception set (or ThreadContext::leave)
+  Label reraise_exit();
+  Label deopt_exit(ExitReason reason);             // go on in the interpreter at this instruction
+  // The helper carries out the whole current opcode on `pops` operands; jump to `label` in the state as it is at
+  // slow_path(). finish_slow() emits the cold code: `settle` (may be empty) finds the helper's result in kRet and puts
+  // it where the fast path has it; then it goes on at `resume`, which the template binds.
+  struct Slow {
+    Label label;
+    Label resume;
+    Site* site;
+  };
+  Slow slow_path(OpHelper helper, int pops, int results, intptr_t arg);
+  void finish_slow(const Slow& slow, std::function<void()> settle);
+  void finish_slow(const Slow& slow, Reg result);  // the common case: the result moves to a register
+  void cold(std::function<void()> emit) { cold_.push_back(std::move(emit)); }
+  // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
+  void check_breaker(bool handle_requests);
+
+  void* allocate_data(size_t bytes);               // zeroed; null after fail()
+  Resources& resources() { return *resources_; }
+  int line_depth() const { return stack_.depth(); }
+  const Instruction& instruction() const { return *current_; }
+
+ private:
+  friend class Walk;
+  Site* make_site(SiteKind kind, int depth);
+  void describe_stack(Site* site);
+  void emit_site_jump(Label label, Site* site);
+  void emit_cold();
+
+  Masm& masm_;
+  CodeHeap& heap_;
+  PyCodeObject* code_;
+  PyObject* globals_;
+  PyObject* builtins_;
+  CodeRecord* record_;
+  ValueStack stack_;
+  std::unique_ptr<Resources> resources_;
+  std::vector<std::function<void()>> cold_;
+  std::vector<Label> labels_;                      // by instruction index
+  std::vector<std::pair<Site*, Label>> resumes_;   // kBreaker sites
+  const std::vector<int>* handler_of_ = nullptr;   // index into *handlers_ by instruction index, -1 none
+  const std::vector<Handler>* handlers_ = nullptr;
+  const Instruction* current_ = nullptr;
+  const Instruction* following_ = nullptr;
+  bool skip_ = false;
+  bool reachable_ = true;
+  bool failed_ = false;
+};
+
+}  // namespace whipsnake::baseline

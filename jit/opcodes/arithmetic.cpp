@@ -1,0 +1,109 @@
+#include "jit/opcodes/families.h"
+#include "jit/runtime/numbers.h"
+#include "jit/runtime/ops/ops.h"
+#include "jit/runtime/sequences.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Value;
+
+namespace {
+
+using IntFunction = PyObject* (*)(PyObject*, PyObject*);
+
+bool is_constant_of(const Value& value, PyTypeObject* type) {
+  return value.is(Value::Kind::kConstant) && Py_IS_TYPE(value.constant, type);
+}
+
+void ints(Emitter& e, const Instruction& i, IntFunction function) {
+  Masm& masm = e.masm();
+  const Reg result = e.allocate();
+  const Emitter::Slow slow = e.slow_path(&op_binary_op, 2, 1, i.oparg);
+  const Value left = e.stack().peek(2);
+  const Value right = e.stack().peek(1);
+  const Reg a = e.use(2, Reg::kArg0);
+  const Reg b = e.use(1, Reg::kArg1);
+  if (!is_constant_of(left, &PyLong_Type)) sequences::guard_type(masm, a, &PyLong_Type, Reg::kT0, slow.label);
+  if (!is_constant_of(right, &PyLong_Type)) sequences::guard_type(masm, b, &PyLong_Type, Reg::kT0, slow.label);
+  if (a != Reg::kArg0) masm.mov(Reg::kArg0, a);
+  if (b != Reg::kArg1) masm.mov(Reg::kArg1, b);
+  e.call(function);
+  // Out of memory: the operands are still on the stack, which is what the error exit describes.
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, e.error_exit());
+  masm.mov(result, Reg::kRet);
+  e.stack().drop(2);
+  const int slot = e.stack().depth();
+  e.release(right, slot + 1);
+  e.release(left, slot);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, result);
+  e.stack().push(Value::in_register(result));
+}
+
+// The result goes into an operand that nobody else has, else into a new float.
+void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg)) {
+  Masm& masm = e.masm();
+  const Reg result = e.allocate();
+  const Emitter::Slow slow = e.slow_path(&op_binary_op, 2, 1, i.oparg);
+  const Value left = e.stack().peek(2);
+  const Value right = e.stack().peek(1);
+  const Reg a = e.use(2, Reg::kArg0);
+  const Reg b = e.use(1, Reg::kArg1);
+  if (!is_constant_of(left, &PyFloat_Type)) sequences::guard_type(masm, a, &PyFloat_Type, Reg::kT0, slow.label);
+  if (!is_constant_of(right, &PyFloat_Type)) sequences::guard_type(masm, b, &PyFloat_Type, Reg::kT0, slow.label);
+  masm.fload(FReg::kF0, Mem::at(a, port::offset::kFloatValue));
+  masm.fload(FReg::kF1, Mem::at(b, port::offset::kFloatValue));
+  (masm.*operation)(FReg::kF0, FReg::kF1);
+  const Label made = masm.new_label();
+  const Label fresh = masm.new_label();
+  const Label reuse_right = masm.new_label();
+  const int slot = e.stack().depth() - 2;
+  if (left.owned()) {
+    masm.cmp(Mem::at(a, port::offset::kRefcount), 1);
+    masm.jump_if(Cond::kNotEqual, right.owned() ? reuse_right : fresh);
+    masm.fstore(Mem::at(a, port::offset::kFloatValue), FReg::kF0);
+    masm.mov(result, a);
+    if (right.owned()) e.release(right, slot + 1);
+    masm.jump(made);
+  }
+  if (right.owned()) {
+    masm.bind(reuse_right);
+    const Reg again = e.use_value(right, slot + 1, Reg::kArg1);
+    masm.cmp(Mem::at(again, port::offset::kRefcount), 1);
+    masm.jump_if(Cond::kNotEqual, fresh);
+    masm.fstore(Mem::at(again, port::offset::kFloatValue), FReg::kF0);
+    masm.mov(result, again);
+    if (left.owned()) e.release(left, slot);
+    masm.jump(made);
+  }
+  masm.bind(fresh);
+  e.call(&float_from_double);
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, e.error_exit());
+  masm.mov(result, Reg::kRet);
+  e.stack().drop(2);
+  e.release(right, slot + 1);
+  e.release(left, slot);
+  masm.bind(made);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, result);
+  e.stack().push(Value::in_register(result));
+}
+
+}  // namespace
+
+void binary_op(Emitter& e, const Instruction& i) {
+  switch (i.specialized) {
+    case BINARY_OP_ADD_INT: return ints(e, i, &int_add);
+    case BINARY_OP_SUBTRACT_INT: return ints(e, i, &int_subtract);
+    case BINARY_OP_MULTIPLY_INT: return ints(e, i, &int_multiply);
+    case BINARY_OP_ADD_FLOAT: return floats(e, i, &Masm::fadd);
+    case BINARY_OP_SUBTRACT_FLOAT: return floats(e, i, &Masm::fsub);
+    case BINARY_OP_MULTIPLY_FLOAT: return floats(e, i, &Masm::fmul);
+    default: break;
+  }
+  e.operation(&op_binary_op, 2, 1, i.oparg);
+}
+
+}  // namespace whipsnake::opcodes

@@ -1,0 +1,26 @@
+#include "jit/opcodes/cells.h"
+
+#include "jit/runtime/invariants.h"
+
+namespace whipsnake::opcodes {
+
+GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
+  auto* cache = static_cast<GlobalCache*>(e.allocate_data(sizeof(GlobalCache)));
+  if (cache == nullptr) return nullptr;
+  cache->name = name;
+  cache->globals = e.globals();
+  cache->builtins = e.builtins();
+  e.resources().on_release([cache] { forget_cells(&cache->value, &cache->value + 1); });
+  return cache;
+}
+
+AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, bool inline_shadowable) {
+  auto* cache = static_cast<AttrCache*>(e.allocate_data(sizeof(AttrCache)));
+  if (cache == nullptr) return nullptr;
+  cache->name = name;
+  cache->inline_kind = inline_kind;
+  cache->inline_shadowable = inline_shadowable;
+  return cache;
+}
+
+}  // namespace whipsnake::opcodes

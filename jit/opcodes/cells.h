@@ -1,0 +1,13 @@
+// Cache cells for templates: allocated in the code heap's data half, owned by the function's machine code.
+#pragma once
+
+#include "jit/baseline/emitter.h"
+#include "jit/runtime/caches.h"
+
+namespace whipsnake::opcodes {
+
+// Null after Emitter::fail() when the data half is exhausted.
+GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name);
+AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, bool inline_shadowable);
+
+}  // namespace whipsnake::opcodes

@@ -1,0 +1,108 @@
+#include "jit/opcodes/families.h"
+#include "jit/runtime/ops/ops.h"
+#include "jit/runtime/sequences.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Value;
+
+namespace {
+
+// sequence[int] for exact lists and tuples with a non-negative compact index in range.
+void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
+  Masm& masm = e.masm();
+  const Reg result = e.allocate();
+  const Emitter::Slow slow = e.slow_path(&op_binary_subscr, 2, 1, i.oparg);
+  const Value container = e.stack().peek(2);
+  const Value key = e.stack().peek(1);
+  const Reg sequence = e.use(2, Reg::kArg0);
+  const Reg index = e.use(1, Reg::kArg1);
+  sequences::guard_type(masm, sequence, is_list ? &PyList_Type : &PyTuple_Type, Reg::kT0, slow.label);
+  sequences::guard_type(masm, index, &PyLong_Type, Reg::kT0, slow.label);
+  sequences::compact_index(masm, Reg::kT0, index, slow.label);
+  masm.cmp(Reg::kT0, Mem::at(sequence, port::offset::kVarSize));
+  masm.jump_if(Cond::kAboveEqual, slow.label);
+  if (is_list) {
+    masm.load(Reg::kT1, Mem::at(sequence, port::offset::kListItems));
+    masm.load(result, Mem::indexed(Reg::kT1, Reg::kT0, 8));
+  } else {
+    masm.load(result, Mem::indexed(sequence, Reg::kT0, 8, port::offset::kTupleItems));
+  }
+  e.incref(result);
+  e.stack().drop(2);
+  const int slot = e.stack().depth();
+  e.release(key, slot + 1);
+  e.release(container, slot);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, result);
+  e.stack().push(Value::in_register(result));
+}
+
+}  // namespace
+
+void binary_subscr(Emitter& e, const Instruction& i) {
+  if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
+  if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
+  e.operation(&op_binary_subscr, 2, 1, i.oparg);
+}
+
+void store_subscr(Emitter& e, const Instruction& i) {
+  if (i.specialized != STORE_SUBSCR_LIST_INT) return e.operation(&op_store_subscr, 3, 0, i.oparg);
+  Masm& masm = e.masm();
+  const Emitter::Slow slow = e.slow_path(&op_store_subscr, 3, 0, i.oparg);
+  const Value container = e.stack().peek(2);
+  const Value key = e.stack().peek(1);
+  const int slot = e.stack().depth() - 3;
+  const Reg list = e.use(2, Reg::kArg0);
+  const Reg index = e.use(1, Reg::kArg1);
+  sequences::guard_type(masm, list, &PyList_Type, Reg::kT0, slow.label);
+  sequences::guard_type(masm, index, &PyLong_Type, Reg::kT0, slow.label);
+  sequences::compact_index(masm, Reg::kT0, index, slow.label);
+  masm.cmp(Reg::kT0, Mem::at(list, port::offset::kVarSize));
+  masm.jump_if(Cond::kAboveEqual, slow.label);
+  masm.load(Reg::kArg2, Mem::at(list, port::offset::kListItems));
+  masm.lea(Reg::kArg2, Mem::indexed(Reg::kArg2, Reg::kT0, 8));
+  e.stack().drop(2);
+  e.pop_owned(Reg::kT1);
+  masm.load(Reg::kArg0, Mem::at(Reg::kArg2, 0));
+  masm.store(Mem::at(Reg::kArg2, 0), Reg::kT1);
+  e.decref(Reg::kArg0);
+  e.release(key, slot + 2);
+  e.release(container, slot + 1);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, std::function<void()>());
+}
+
+// Exact tuples and lists of the right length; anything else is iterated by the helper.
+void unpack_sequence(Emitter& e, const Instruction& i) {
+  const bool is_list = i.specialized == UNPACK_SEQUENCE_LIST;
+  if (!is_list && i.specialized != UNPACK_SEQUENCE_TUPLE && i.specialized != UNPACK_SEQUENCE_TWO_TUPLE)
+    return e.operation(&op_unpack_sequence, 1, i.oparg, i.oparg);
+  Masm& masm = e.masm();
+  const Reg keep = e.allocate();
+  const Emitter::Slow slow = e.slow_path(&op_unpack_sequence, 1, i.oparg, i.oparg);
+  const Value value = e.stack().peek(1);
+  const Reg sequence = e.use(1, Reg::kArg0);
+  sequences::guard_type(masm, sequence, is_list ? &PyList_Type : &PyTuple_Type, Reg::kT0, slow.label);
+  masm.cmp(Mem::at(sequence, port::offset::kVarSize), i.oparg);
+  masm.jump_if(Cond::kNotEqual, slow.label);
+  masm.mov(keep, sequence);
+  Reg items = keep;
+  if (is_list) {
+    masm.load(Reg::kT1, Mem::at(keep, port::offset::kListItems));
+    items = Reg::kT1;
+  }
+  e.stack().drop(1);
+  const int32_t first = is_list ? 0 : port::offset::kTupleItems;
+  for (int item = i.oparg; item-- > 0;) {
+    masm.load(Reg::kT0, Mem::at(items, first + item * 8));
+    e.incref(Reg::kT0);
+    masm.store(e.home(e.stack().depth()), Reg::kT0);
+    e.stack().push(Value::memory());
+  }
+  if (value.owned()) e.decref(keep);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, std::function<void()>());
+}
+
+}  // namespace whipsnake::opcodes

@@ -1,0 +1,116 @@
+#include "jit/opcodes/families.h"
+#include "jit/runtime/frames.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Value;
+
+namespace {
+
+// Jumps when the bool on top equals `wanted`.
+void jump_on_bool(Emitter& e, const Instruction& i, PyObject* wanted) {
+  Masm& masm = e.masm();
+  e.flush_below(1);
+  const Value condition = e.stack().peek(1);
+  if (condition.is(Value::Kind::kConstant)) {
+    e.stack().drop(1);
+    if (condition.constant == wanted) masm.jump(e.label_of(i.target));
+    return;
+  }
+  const Reg value = e.use(1, Reg::kT0);
+  e.stack().drop(1);
+  masm.cmp(value, near_constant(wanted));
+  masm.jump_if(Cond::kEqual, e.label_of(i.target));
+}
+
+void jump_on_none(Emitter& e, const Instruction& i, bool when_none) {
+  Masm& masm = e.masm();
+  e.flush_below(1);
+  const Value value = e.stack().peek(1);
+  const int slot = e.stack().depth() - 1;
+  const Reg reg = e.use(1, Reg::kT0);
+  e.stack().drop(1);
+  masm.cmp(reg, near_constant(Py_None));
+  if (!value.owned()) {
+    masm.jump_if(when_none ? Cond::kEqual : Cond::kNotEqual, e.label_of(i.target));
+    return;
+  }
+  const Label none = masm.new_label();
+  if (when_none) {
+    masm.jump_if(Cond::kEqual, e.label_of(i.target));
+    e.release(value, slot);
+  } else {
+    masm.jump_if(Cond::kEqual, none);
+    e.release(value, slot);
+    masm.jump(e.label_of(i.target));
+    masm.bind(none);
+  }
+}
+
+// Leaves the function by a tail call: end(thread, frame, kArg2, context).
+template <typename Function>
+void leave_to(Emitter& e, Function* end) {
+  Masm& masm = e.masm();
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.mov(Reg::kArg1, Reg::kFrame);
+  masm.mov(Reg::kArg3, Reg::kContext);
+  masm.unwind_frame(0);
+  masm.jump_mem(near_constant(address_of(end)));
+  e.end_block();
+}
+
+}  // namespace
+
+void resume(Emitter& e, const Instruction& i) {
+  e.flush();
+  e.store_position();
+  e.check_breaker((i.oparg & RESUME_OPARG_LOCATION_MASK) < RESUME_AFTER_YIELD_FROM);
+}
+
+void jump_forward(Emitter& e, const Instruction& i) {
+  e.flush();
+  e.masm().jump(e.label_of(i.target));
+  e.end_block();
+}
+
+void jump_backward(Emitter& e, const Instruction& i) {
+  e.flush();
+  e.check_breaker(true);
+  e.masm().jump(e.label_of(i.target));
+  e.end_block();
+}
+
+void jump_backward_no_interrupt(Emitter& e, const Instruction& i) { jump_forward(e, i); }
+
+void pop_jump_if_true(Emitter& e, const Instruction& i) { jump_on_bool(e, i, Py_True); }
+void pop_jump_if_false(Emitter& e, const Instruction& i) { jump_on_bool(e, i, Py_False); }
+void pop_jump_if_none(Emitter& e, const Instruction& i) { jump_on_none(e, i, true); }
+void pop_jump_if_not_none(Emitter& e, const Instruction& i) { jump_on_none(e, i, false); }
+
+void return_value(Emitter& e, const Instruction&) {
+  e.store_position();
+  e.pop_owned(Reg::kArg2);
+  leave_to(e, &finish_frame);
+}
+
+void return_const(Emitter& e, const Instruction& i) {
+  e.push_constant(e.constant(i.oparg));
+  return_value(e, i);
+}
+
+void yield_value(Emitter& e, const Instruction&) {
+  e.flush_below(1);
+  e.store_position();
+  e.pop_owned(Reg::kArg2);
+  e.masm().store32_imm(Mem::at(Reg::kFrame, port::offset::kFrameStackTop),
+                       e.code()->co_nlocalsplus + e.stack().depth());
+  leave_to(e, &whipsnake::yield_value);
+}
+
+void return_generator(Emitter& e, const Instruction&) {
+  e.store_position();
+  e.masm().mov(Reg::kArg2, Reg::kContext);
+  leave_to(e, &whipsnake::return_generator);
+}
+
+}  // namespace whipsnake::opcodes

@@ -1,0 +1,103 @@
+// The templates, one function per opcode, by family. Those that only hand their operands to a helper are made by the
+// generic shapes at the end and need no function of their own.
+#pragma once
+
+#include "jit/baseline/emitter.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Emitter;
+
+// variables.cpp: locals, cells, constants, globals
+void nop(Emitter& e, const Instruction& i);
+void load_const(Emitter& e, const Instruction& i);
+void load_fast(Emitter& e, const Instruction& i);
+void load_fast_check(Emitter& e, const Instruction& i);
+void load_fast_and_clear(Emitter& e, const Instruction& i);
+void load_fast_load_fast(Emitter& e, const Instruction& i);
+void store_fast(Emitter& e, const Instruction& i);
+void store_fast_load_fast(Emitter& e, const Instruction& i);
+void store_fast_store_fast(Emitter& e, const Instruction& i);
+void delete_fast(Emitter& e, const Instruction& i);
+void make_cell(Emitter& e, const Instruction& i);
+void load_deref(Emitter& e, const Instruction& i);
+void store_deref(Emitter& e, const Instruction& i);
+void load_global(Emitter& e, const Instruction& i);
+
+// stack.cpp: movement on the value stack
+void pop_top(Emitter& e, const Instruction& i);
+void push_null(Emitter& e, const Instruction& i);
+void copy(Emitter& e, const Instruction& i);
+void swap(Emitter& e, const Instruction& i);
+void end_send(Emitter& e, const Instruction& i);
+
+// control.cpp: jumps, loops, function entry and exit
+void resume(Emitter& e, const Instruction& i);
+void jump_forward(Emitter& e, const Instruction& i);
+void jump_backward(Emitter& e, const Instruction& i);
+void jump_backward_no_interrupt(Emitter& e, const Instruction& i);
+void pop_jump_if_true(Emitter& e, const Instruction& i);
+void pop_jump_if_false(Emitter& e, const Instruction& i);
+void pop_jump_if_none(Emitter& e, const Instruction& i);
+void pop_jump_if_not_none(Emitter& e, const Instruction& i);
+void return_value(Emitter& e, const Instruction& i);
+void return_const(Emitter& e, const Instruction& i);
+
+// iteration.cpp: for loops and generators
+void for_iter(Emitter& e, const Instruction& i);
+void send(Emitter& e, const Instruction& i);
+void yield_value(Emitter& e, const Instruction& i);
+void return_generator(Emitter& e, const Instruction& i);
+
+// exceptions.cpp
+void raise_varargs(Emitter& e, const Instruction& i);
+void reraise(Emitter& e, const Instruction& i);
+void end_async_for(Emitter& e, const Instruction& i);
+void cleanup_throw(Emitter& e, const Instruction& i);
+
+// logic.cpp: truth, comparison, identity, containment, fused with a branch that follows
+void to_bool(Emitter& e, const Instruction& i);
+void unary_not(Emitter& e, const Instruction& i);
+void compare_op(Emitter& e, const Instruction& i);
+void is_op(Emitter& e, const Instruction& i);
+void contains_op(Emitter& e, const Instruction& i);
+
+// arithmetic.cpp
+void binary_op(Emitter& e, const Instruction& i);
+
+// containers.cpp
+void binary_subscr(Emitter& e, const Instruction& i);
+void store_subscr(Emitter& e, const Instruction& i);
+void unpack_sequence(Emitter& e, const Instruction& i);
+
+// attributes.cpp
+void load_attr(Emitter& e, const Instruction& i);
+void store_attr(Emitter& e, const Instruction& i);
+
+// --- generic shapes: everything is done by the opcode's helper ---
+
+template <OpHelper kHelper, int kPops, int kResults>
+void with_oparg(Emitter& e, const Instruction& i) {
+  e.operation(kHelper, kPops, kResults, i.oparg);
+}
+
+// `oparg` selects a name after a shift.
+template <OpHelper kHelper, int kPops, int kResults, int kShift = 0>
+void with_name(Emitter& e, const Instruction& i) {
+  e.operation(kHelper, kPops, kResults, reinterpret_cast<intptr_t>(e.name(i.oparg >> kShift)));
+}
+
+// oparg * kScale + kExtra operands.
+template <OpHelper kHelper, int kScale, int kExtra, int kResults = 1>
+void with_operands(Emitter& e, const Instruction& i) {
+  e.operation(kHelper, i.oparg * kScale + kExtra, kResults, i.oparg);
+}
+
+// The helper also looks at operands that stay: kView + oparg * kScale entries from the top must be in memory.
+template <OpHelper kHelper, int kPops, int kResults, int kView, int kScale = 0>
+void with_view(Emitter& e, const Instruction& i) {
+  e.flush_top(kView + i.oparg * kScale);
+  e.operation(kHelper, kPops, kResults, i.oparg);
+}
+
+}  // namespace whipsnake::opcodes

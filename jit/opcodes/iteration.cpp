@@ -1,0 +1,144 @@
+#include "jit/opcodes/families.h"
+#include "jit/runtime/generators.h"
+#include "jit/runtime/numbers.h"
+#include "jit/runtime/sequences.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Value;
+
+namespace {
+
+// What all for loops share: the iterator is in memory on top of the stack; after the template the next item is above.
+class ForIter {
+ public:
+  ForIter(Emitter& e, const Instruction& i) : e_(e), i_(i), exhausted_(e.masm().new_label()) {
+    e.flush();
+    result_ = e.allocate();
+  }
+
+  Reg result() const { return result_; }
+  Label exhausted() const { return exhausted_; }
+  Mem iterator() const { return e_.home(e_.stack().depth() - 1); }
+
+  // Anything the fast path does not handle: the helper finds the next item.
+  void generic() {
+    Masm& masm = e_.masm();
+    e_.operation_call(&op_for_iter_next, 0, 0);
+    const Label failed = e_.error_exit();
+    masm.cmp(Reg::kRet, 1);  // null: error; kDone: exhausted
+    masm.jump_if(Cond::kEqual, exhausted_);
+    masm.jump_if(Cond::kBelow, failed);
+    masm.mov(result_, Reg::kRet);
+  }
+
+  void finish() {
+    Emitter& e = e_;
+    const Label exhausted = exhausted_;
+    const int slot = e.stack().depth() - 1;
+    const int target = i_.target;
+    e.cold([&e, exhausted, slot, target] {
+      e.masm().bind(exhausted);
+      e.masm().load(Reg::kArg0, e.home(slot));
+      e.decref(Reg::kArg0);
+      e.masm().jump(e.label_of(target));
+    });
+    e.stack().push(Value::in_register(result_));
+  }
+
+ private:
+  Emitter& e_;
+  const Instruction& i_;
+  Label exhausted_;
+  Reg result_ = Reg::kNone;
+};
+
+// list and tuple iterators: { PyObject_HEAD; Py_ssize_t index; PyObject* sequence (null when exhausted) }.
+void next_of_sequence(Emitter& e, ForIter& loop, PyTypeObject* iterator_type, bool is_list, Label other) {
+  Masm& masm = e.masm();
+  constexpr int32_t kIndex = sizeof(PyObject);
+  constexpr int32_t kSequence = kIndex + sizeof(Py_ssize_t);
+  masm.load(Reg::kArg0, loop.iterator());
+  sequences::guard_type(masm, Reg::kArg0, iterator_type, Reg::kT0, other);
+  masm.load(Reg::kArg1, Mem::at(Reg::kArg0, kSequence));
+  masm.test(Reg::kArg1, Reg::kArg1);
+  masm.jump_if(Cond::kEqual, other);
+  masm.load(Reg::kT0, Mem::at(Reg::kArg0, kIndex));
+  masm.cmp(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kVarSize));
+  masm.jump_if(Cond::kAboveEqual, other);  // the helper does what exhaustion takes
+  if (is_list) {
+    masm.load(Reg::kArg1, Mem::at(Reg::kArg1, port::offset::kListItems));
+    masm.load(loop.result(), Mem::indexed(Reg::kArg1, Reg::kT0, 8));
+  } else {
+    masm.load(loop.result(), Mem::indexed(Reg::kArg1, Reg::kT0, 8, port::offset::kTupleItems));
+  }
+  masm.add(Reg::kT0, 1);
+  masm.store(Mem::at(Reg::kArg0, kIndex), Reg::kT0);
+  e.incref(loop.result());
+}
+
+void next_of_range(Emitter& e, ForIter& loop, Label other) {
+  Masm& masm = e.masm();
+  masm.load(Reg::kArg1, loop.iterator());
+  sequences::guard_type(masm, Reg::kArg1, &PyRangeIter_Type, Reg::kT0, other);
+  masm.cmp(Mem::at(Reg::kArg1, port::offset::kRangeIterLength), 0);
+  masm.jump_if(Cond::kLessEqual, loop.exhausted());
+  masm.load(Reg::kArg0, Mem::at(Reg::kArg1, port::offset::kRangeIterStart));
+  masm.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kRangeIterStep));
+  masm.add(Reg::kT0, Reg::kArg0);
+  masm.store(Mem::at(Reg::kArg1, port::offset::kRangeIterStart), Reg::kT0);
+  masm.add_mem(Mem::at(Reg::kArg1, port::offset::kRangeIterLength), -1);
+  e.store_position();
+  e.call(&int_from_signed);
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, e.error_exit());
+  masm.mov(loop.result(), Reg::kRet);
+}
+
+}  // namespace
+
+void for_iter(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  ForIter loop(e, i);
+  const Label other = masm.new_label();
+  switch (i.specialized) {
+    case FOR_ITER_LIST: next_of_sequence(e, loop, &PyListIter_Type, true, other); break;
+    case FOR_ITER_TUPLE: next_of_sequence(e, loop, &PyTupleIter_Type, false, other); break;
+    case FOR_ITER_RANGE: next_of_range(e, loop, other); break;
+    default:
+      loop.generic();
+      loop.finish();
+      return;
+  }
+  // Anything else, out of line.
+  const Emitter::Slow slow = e.slow_path(&op_for_iter_next, 0, 1, 0);
+  masm.bind(slow.resume);
+  e.finish_slow({other, slow.resume, slow.site}, [&e, exhausted = loop.exhausted(), result = loop.result()] {
+    e.masm().cmp(Reg::kRet, 1);
+    e.masm().jump_if(Cond::kEqual, exhausted);
+    e.masm().mov(result, Reg::kRet);
+  });
+  loop.finish();
+}
+
+void send(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  e.flush();
+  e.operation_call(&op_send, 1, 0);
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, e.error_exit());
+  const Label finished = masm.new_label();
+  masm.test(Reg::kRet, static_cast<int32_t>(kSendFinished));
+  masm.jump_if(Cond::kNotEqual, finished);
+  const Mem returned = e.home(e.stack().depth());
+  const int target = i.target;
+  e.cold([&e, finished, returned, target] {
+    e.masm().bind(finished);
+    e.masm().sub(Reg::kRet, static_cast<int32_t>(kSendFinished));
+    e.masm().store(returned, Reg::kRet);
+    e.masm().jump(e.label_of(target));
+  });
+  e.push_owned(Reg::kRet);
+}
+
+}  // namespace whipsnake::opcodes

@@ -1,0 +1,326 @@
+// Truth, comparison, identity and containment. Where a conditional jump follows, the two are emitted as one: no bool
+// object is made on the fast path.
+#include "jit/opcodes/families.h"
+#include "jit/runtime/context.h"
+#include "jit/runtime/ops/ops.h"
+#include "jit/runtime/sequences.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Value;
+
+namespace {
+
+// The branch behind a bool-producing instruction.
+struct Branch {
+  const Instruction* jump = nullptr;  // null: the bool itself is wanted
+  bool when = false;                  // jumps when the bool is this
+};
+
+Branch branch_behind(Emitter& e) {
+  const Instruction* next = e.following();
+  if (next == nullptr) return {};
+  if (next->opcode == POP_JUMP_IF_TRUE) return {next, true};
+  if (next->opcode == POP_JUMP_IF_FALSE) return {next, false};
+  return {};
+}
+
+// The end of a template whose operands are gone from the value stack (their references settled), with the answer in
+// the flags: `cond` holds for True. Takes the branch, or pushes the bool.
+class Answer {
+ public:
+  explicit Answer(Emitter& e) : e_(e), branch_(branch_behind(e)) {
+    if (branch_.jump != nullptr) {
+      e.skip_following();
+    } else {
+      result_ = e.allocate();
+    }
+  }
+
+  bool branches() const { return branch_.jump != nullptr; }
+
+  // Fast path: flags are set, nothing is owned any more.
+  void from_flags(Cond cond) {
+    Masm& masm = e_.masm();
+    if (branches()) {
+      masm.jump_if(branch_.when ? cond : negate(cond), target());
+      return;
+    }
+    load_bool(cond);
+  }
+  void from_float_flags(Cond cond) {
+    Masm& masm = e_.masm();
+    if (branches()) {
+      if (branch_.when) {
+        masm.fjump_if(cond, target());
+      } else {
+        const Label holds = masm.new_label();
+        masm.fjump_if(cond, holds);
+        masm.jump(target());
+        masm.bind(holds);
+      }
+      return;
+    }
+    masm.fset_if(cond, Reg::kT0);
+    masm.test(Reg::kT0, Reg::kT0);
+    load_bool(Cond::kNotEqual);
+  }
+  // 0 or 1 in a register.
+  void from_register(Reg reg) {
+    e_.masm().test(reg, reg);
+    from_flags(Cond::kNotEqual);
+  }
+  // A bool object in a register.
+  void from_object(Reg reg) {
+    e_.masm().cmp(reg, near_constant(Py_True));
+    from_flags(Cond::kEqual);
+  }
+  // The slow path's bool object is in kRet.
+  void from_slow(const Emitter::Slow& slow) {
+    e_.finish_slow(slow, [answer = *this]() mutable {
+      Masm& masm = answer.e_.masm();
+      if (answer.branches()) {
+        masm.cmp(Reg::kRet, near_constant(Py_True));
+        masm.jump_if(answer.branch_.when ? Cond::kEqual : Cond::kNotEqual, answer.target());
+      } else {
+        masm.mov(answer.result_, Reg::kRet);
+      }
+    });
+  }
+  void finish() {
+    if (!branches()) e_.stack().push(Value::in_register(result_));
+  }
+
+ private:
+  Label target() { return e_.label_of(branch_.jump->target); }
+  void load_bool(Cond cond) {
+    Masm& masm = e_.masm();
+    masm.load(result_, near_constant(Py_False));
+    masm.load(Reg::kT0, near_constant(Py_True));
+    masm.select_if(cond, result_, Reg::kT0);
+  }
+
+  Emitter& e_;
+  Branch branch_;
+  Reg result_ = Reg::kNone;
+};
+
+// Two operands that were popped; the left one was at `slot`.
+struct Operands {
+  Value left, right;
+  int slot;
+  bool owned() const { return left.owned() || right.owned(); }
+};
+
+Operands pop_two(Emitter& e) {
+  Operands operands;
+  operands.right = e.stack().pop();
+  operands.left = e.stack().pop();
+  operands.slot = e.stack().depth();
+  return operands;
+}
+
+Cond compare_cond(int op) {
+  switch (op) {
+    case Py_LT: return Cond::kLess;
+    case Py_LE: return Cond::kLessEqual;
+    case Py_EQ: return Cond::kEqual;
+    case Py_NE: return Cond::kNotEqual;
+    case Py_GT: return Cond::kGreater;
+    default: return Cond::kGreaterEqual;
+  }
+}
+
+Cond float_cond(int op) {
+  switch (op) {
+    case Py_LT: return Cond::kFLess;
+    case Py_LE: return Cond::kFLessEqual;
+    case Py_EQ: return Cond::kFEqual;
+    case Py_NE: return Cond::kFNotEqual;
+    case Py_GT: return Cond::kFGreater;
+    default: return Cond::kFGreaterEqual;
+  }
+}
+
+bool is_constant_of(const Value& value, PyTypeObject* type) {
+  return value.is(Value::Kind::kConstant) && Py_IS_TYPE(value.constant, type);
+}
+
+// An opcode that always asks its helper for a bool object.
+void ask_helper(Emitter& e, OpHelper helper, int pops, intptr_t arg) {
+  e.flush_below(pops);
+  Answer answer(e);
+  e.operation_call(helper, pops, arg);
+  e.masm().test(Reg::kRet, Reg::kRet);
+  e.masm().jump_if(Cond::kEqual, e.error_exit());
+  answer.from_object(Reg::kRet);
+  answer.finish();
+}
+
+// After the fast path computed 0/1 into kT1 with operands still owned.
+void settle_and_answer(Emitter& e, Answer& answer, const Operands& operands) {
+  Masm& masm = e.masm();
+  // Releasing may call out: the answer waits in the context, out of every register's way.
+  const Mem waiting = Mem::at(Reg::kContext, static_cast<int32_t>(offsetof(ThreadContext, jump_target)));
+  masm.store(waiting, Reg::kT1);
+  e.release(operands.left, operands.slot);
+  e.release(operands.right, operands.slot + 1);
+  masm.load(Reg::kT1, waiting);
+  answer.from_register(Reg::kT1);
+}
+
+void compare_ints(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  e.flush_below(2);
+  Answer answer(e);
+  const Emitter::Slow slow = e.slow_path(&op_compare_op, 2, 1, i.oparg);
+  const Reg left = e.use(2, Reg::kArg0);
+  const Reg right = e.use(1, Reg::kArg1);
+  if (!is_constant_of(e.stack().peek(2), &PyLong_Type))
+    sequences::guard_type(masm, left, &PyLong_Type, Reg::kT0, slow.label);
+  if (!is_constant_of(e.stack().peek(1), &PyLong_Type))
+    sequences::guard_type(masm, right, &PyLong_Type, Reg::kT0, slow.label);
+  sequences::compact_value(masm, Reg::kT0, left, Reg::kT2, slow.label);
+  sequences::compact_value(masm, Reg::kT1, right, Reg::kT2, slow.label);
+  const Operands operands = pop_two(e);
+  masm.cmp(Reg::kT0, Reg::kT1);
+  const Cond cond = compare_cond(i.oparg >> 5);
+  if (operands.owned()) {
+    masm.set_if(cond, Reg::kT1);
+    settle_and_answer(e, answer, operands);
+  } else {
+    answer.from_flags(cond);
+  }
+  masm.bind(slow.resume);
+  answer.from_slow(slow);
+  answer.finish();
+}
+
+void compare_floats(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  e.flush_below(2);
+  Answer answer(e);
+  const Emitter::Slow slow = e.slow_path(&op_compare_op, 2, 1, i.oparg);
+  const Reg left = e.use(2, Reg::kArg0);
+  const Reg right = e.use(1, Reg::kArg1);
+  sequences::guard_type(masm, left, &PyFloat_Type, Reg::kT0, slow.label);
+  sequences::guard_type(masm, right, &PyFloat_Type, Reg::kT0, slow.label);
+  masm.fload(FReg::kF0, Mem::at(left, port::offset::kFloatValue));
+  masm.fload(FReg::kF1, Mem::at(right, port::offset::kFloatValue));
+  masm.fcmp(FReg::kF0, FReg::kF1);
+  const Operands operands = pop_two(e);
+  const Cond cond = float_cond(i.oparg >> 5);
+  if (operands.owned()) {
+    masm.fset_if(cond, Reg::kT1);
+    settle_and_answer(e, answer, operands);
+  } else {
+    answer.from_float_flags(cond);
+  }
+  masm.bind(slow.resume);
+  answer.from_slow(slow);
+  answer.finish();
+}
+
+}  // namespace
+
+// A bool stays what it is (flags only); other types ask the helper, which knows the common ones.
+void to_bool(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  const Value value = e.stack().peek(1);
+  e.flush_below(1);
+  Answer answer(e);
+  const Emitter::Slow slow = e.slow_path(&op_to_bool, 1, 1, 0);
+  const int slot = e.stack().depth() - 1;
+  const Reg reg = e.use(1, Reg::kArg0);
+  e.stack().drop(1);
+  const Label is_true = masm.new_label();
+  const Label is_false = masm.new_label();
+  const Label decided = masm.new_label();
+  switch (i.specialized) {
+    case TO_BOOL_NONE:
+      masm.cmp(reg, near_constant(Py_None));
+      masm.jump_if(Cond::kNotEqual, slow.label);
+      masm.mov_imm(Reg::kT1, 0);
+      answer.from_register(Reg::kT1);
+      break;
+    case TO_BOOL_INT:
+      sequences::guard_type(masm, reg, &PyLong_Type, Reg::kT0, slow.label);
+      masm.load(Reg::kT1, Mem::at(reg, port::offset::kLongTag));
+      masm.and_(Reg::kT1, 3);
+      masm.sub(Reg::kT1, 1);  // the sign bits are 1 for zero
+      if (value.owned()) {
+        settle_and_answer(e, answer, {value, Value::null(), slot});
+      } else {
+        answer.from_register(Reg::kT1);
+      }
+      break;
+    case TO_BOOL_LIST:
+    case TO_BOOL_STR: {
+      const bool list = i.specialized == TO_BOOL_LIST;
+      sequences::guard_type(masm, reg, list ? &PyList_Type : &PyUnicode_Type, Reg::kT0, slow.label);
+      masm.load(Reg::kT1, Mem::at(reg, list ? port::offset::kVarSize
+                                            : static_cast<int32_t>(offsetof(PyASCIIObject, length))));
+      if (value.owned()) {
+        settle_and_answer(e, answer, {value, Value::null(), slot});
+      } else {
+        answer.from_register(Reg::kT1);
+      }
+      break;
+    }
+    default:  // bool, or something that the helper knows
+      masm.cmp(reg, near_constant(Py_True));
+      masm.jump_if(Cond::kEqual, is_true);
+      masm.cmp(reg, near_constant(Py_False));
+      masm.jump_if(Cond::kNotEqual, slow.label);
+      masm.bind(is_false);
+      masm.mov_imm(Reg::kT1, 0);
+      masm.jump(decided);
+      masm.bind(is_true);
+      masm.mov_imm(Reg::kT1, 1);
+      masm.bind(decided);
+      answer.from_register(Reg::kT1);
+      break;
+  }
+  masm.bind(slow.resume);
+  answer.from_slow(slow);
+  answer.finish();
+}
+
+void unary_not(Emitter& e, const Instruction&) {
+  e.flush_below(1);
+  Answer answer(e);
+  const Reg value = e.use(1, Reg::kT1);
+  e.stack().drop(1);
+  e.masm().cmp(value, near_constant(Py_False));
+  answer.from_flags(Cond::kEqual);
+  answer.finish();
+}
+
+void compare_op(Emitter& e, const Instruction& i) {
+  if (i.specialized == COMPARE_OP_INT) return compare_ints(e, i);
+  if (i.specialized == COMPARE_OP_FLOAT) return compare_floats(e, i);
+  if ((i.oparg & 16) != 0) return ask_helper(e, &op_compare_op, 2, i.oparg);
+  e.operation(&op_compare_op, 2, 1, i.oparg);
+}
+
+void is_op(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  e.flush_below(2);
+  Answer answer(e);
+  const Reg left = e.use(2, Reg::kArg0);
+  const Reg right = e.use(1, Reg::kArg1);
+  const Operands operands = pop_two(e);
+  masm.cmp(left, right);
+  const Cond cond = i.oparg == 0 ? Cond::kEqual : Cond::kNotEqual;
+  if (operands.owned()) {
+    masm.set_if(cond, Reg::kT1);
+    settle_and_answer(e, answer, operands);
+  } else {
+    answer.from_flags(cond);
+  }
+  answer.finish();
+}
+
+void contains_op(Emitter& e, const Instruction& i) { ask_helper(e, &op_contains_op, 2, i.oparg); }
+
+}  // namespace whipsnake::opcodes

@@ -1,0 +1,40 @@
+// Addresses and values that machine code reaches with one short relative instruction: they live in the data half of
+// the code heap. One table per heap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "jit/asm/code_heap.h"
+#include "jit/asm/masm.h"
+
+namespace whipsnake {
+
+class NearTable {
+ public:
+  // Allocates the table in `heap`; null when the heap is exhausted.
+  static NearTable* create(CodeHeap& heap);
+
+  // The cell that holds `address` (of a helper function, a type, a thunk), added at first use. The table is sized
+  // for all helpers and types of the runtime; when full, null.
+  const void* cell(const void* address);
+
+  uintptr_t ok_breaker;            // see context.h
+
+ private:
+  static constexpr size_t kSlots = 1024;  // power of two, open addressing
+  const void* slots_[kSlots];
+  size_t used_;
+};
+
+extern NearTable* near_table;      // of the current heap; null while there is none
+
+template <typename Function>
+const void* address_of(Function* function) {
+  return reinterpret_cast<const void*>(function);
+}
+
+// An operand for call_mem/cmp/load with the constant `address`.
+inline Mem near_constant(const void* address) { return Mem::absolute(near_table->cell(address)); }
+
+}  // namespace whipsnake

@@ -1,0 +1,69 @@
+// Machine-code sequences over Python objects, for every engine: registers and labels are parameters.
+//
+// Convention: `temp` registers are clobbered; labels named `slow` are jumped to with nothing changed.
+#pragma once
+
+#include "jit/asm/masm.h"
+#include "jit/cpython/port.h"
+#include "jit/runtime/near_table.h"
+
+namespace whipsnake::sequences {
+
+// 3.13 Include/object.h, Py_INCREF: immortal objects have the low half of the count saturated.
+inline void incref(Masm& masm, Reg object, Reg temp) {
+  const Label immortal = masm.new_label();
+  masm.load32(temp, Mem::at(object, port::offset::kRefcount));
+  masm.add32(temp, 1);
+  masm.jump_if(Cond::kEqual, immortal);
+  masm.store32(Mem::at(object, port::offset::kRefcount), temp);
+  masm.bind(immortal);
+}
+
+// Jumps to `dead` when the count became zero; immortal objects stay as they are.
+inline void decref(Masm& masm, Reg object, Label dead) {
+  const Label immortal = masm.new_label();
+  masm.cmp32(Mem::at(object, port::offset::kRefcount), 0);
+  masm.jump_if(Cond::kLess, immortal);
+  masm.add_mem(Mem::at(object, port::offset::kRefcount), -1);
+  masm.jump_if(Cond::kEqual, dead);
+  masm.bind(immortal);
+}
+
+inline void guard_type(Masm& masm, Reg object, const PyTypeObject* type, Reg temp, Label slow) {
+  masm.load(temp, Mem::at(object, port::offset::kType));
+  masm.cmp(temp, near_constant(type));
+  masm.jump_if(Cond::kNotEqual, slow);
+}
+
+// The object's type has the version in `version_cell` (uint32_t, never 0 when filled).
+inline void guard_type_version(Masm& masm, Reg object, const void* version_cell, Reg temp, Label slow) {
+  masm.load(temp, Mem::at(object, port::offset::kType));
+  masm.load32(temp, Mem::at(temp, port::offset::kTypeVersion));
+  masm.cmp32(temp, Mem::absolute(version_cell));
+  masm.jump_if(Cond::kNotEqual, slow);
+}
+
+// value = the compact int in `object` (an exact int); leaves for ints of more than one digit.
+// 3.13 Include/cpython/longintrepr.h, _PyUnstable_Long_CompactValue.
+inline void compact_value(Masm& masm, Reg value, Reg object, Reg temp, Label slow) {
+  masm.load(temp, Mem::at(object, port::offset::kLongTag));
+  masm.cmp(temp, 16);
+  masm.jump_if(Cond::kAboveEqual, slow);
+  masm.load32(value, Mem::at(object, port::offset::kLongDigit));
+  masm.and_(temp, 3);
+  masm.neg(temp);
+  masm.add(temp, 1);
+  masm.mul(value, temp);
+}
+
+// value = the non-negative compact int in `object` (an exact int), for subscripts.
+inline void compact_index(Masm& masm, Reg value, Reg object, Label slow) {
+  masm.load(value, Mem::at(object, port::offset::kLongTag));
+  masm.cmp(value, 16);
+  masm.jump_if(Cond::kAboveEqual, slow);
+  masm.test(value, 2);
+  masm.jump_if(Cond::kNotEqual, slow);
+  masm.load32(value, Mem::at(object, port::offset::kLongDigit));
+}
+
+}  // namespace whipsnake::sequences
