@@ -6,5 +6,7 @@
 #pragma once
 
 #include "jit/cpython/v313/code_extra.h"
+#include "jit/cpython/v313/eval_hook.h"
 #include "jit/cpython/v313/function_versions.h"
 #include "jit/cpython/v313/internals.h"
+#include "jit/cpython/v313/monitoring.h"

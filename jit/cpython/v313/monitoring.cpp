@@ -1,0 +1,157 @@
+#include "jit/cpython/v313/monitoring.h"
+
+namespace whipsnake::port {
+
+namespace {
+
+constexpr int kToolId = 5;  // sys.monitoring.OPTIMIZER_ID; context.cpp leaves it out when it asks who listens
+constexpr char kToolName[] = "whipsnake";
+
+// All borrowed from the module sys.monitoring of the main interpreter, which keeps them for life, except the
+// integers and the name, which are ours.
+struct Module {
+  PyObject* use_tool_id = nullptr;
+  PyObject* free_tool_id = nullptr;
+  PyObject* get_tool = nullptr;
+  PyObject* register_callback = nullptr;
+  PyObject* set_local_events = nullptr;
+  PyObject* disable = nullptr;
+  PyObject* tool_id = nullptr;
+  PyObject* tool_name = nullptr;
+  PyObject* jump = nullptr;
+  PyObject* none = nullptr;  // 0 as an event set
+  PyCFunctionFast set_local_events_entry = nullptr;
+};
+Module module;
+PyObject* registered = nullptr;  // our callback, borrowed
+void (*on_change)(PyCodeObject* code) = nullptr;
+
+// Keeps a pending exception over calls that may set and clear others.
+class ErrorState {
+ public:
+  ErrorState() : pending_(PyErr_GetRaisedException()) {}
+  ~ErrorState() { PyErr_SetRaisedException(pending_); }
+  ErrorState(const ErrorState&) = delete;
+  ErrorState& operator=(const ErrorState&) = delete;
+
+ private:
+  PyObject* pending_;
+};
+
+PyMethodDef* method_of(PyObject* function) { return reinterpret_cast<PyCFunctionObject*>(function)->m_ml; }
+
+bool look_up(PyObject* from, const char* name, PyObject** result) {
+  *result = PyObject_GetAttrString(from, name);
+  return *result != nullptr;
+}
+
+bool load() {
+  if (module.set_local_events_entry != nullptr) return true;
+  PyObject* monitoring = PySys_GetObject("monitoring");  // borrowed
+  Module found;
+  if (monitoring == nullptr || !look_up(monitoring, "use_tool_id", &found.use_tool_id) ||
+      !look_up(monitoring, "free_tool_id", &found.free_tool_id) || !look_up(monitoring, "get_tool", &found.get_tool) ||
+      !look_up(monitoring, "register_callback", &found.register_callback) ||
+      !look_up(monitoring, "set_local_events", &found.set_local_events) ||
+      !look_up(monitoring, "DISABLE", &found.disable) || !PyCFunction_Check(found.set_local_events) ||
+      (PyCFunction_GET_FLAGS(found.set_local_events) & (METH_FASTCALL | METH_KEYWORDS)) != METH_FASTCALL)
+    return false;
+  found.tool_id = PyLong_FromLong(kToolId);
+  found.jump = PyLong_FromLong(1 << PY_MONITORING_EVENT_JUMP);
+  found.none = PyLong_FromLong(0);
+  found.tool_name = PyUnicode_InternFromString(kToolName);
+  if (found.tool_id == nullptr || found.jump == nullptr || found.none == nullptr || found.tool_name == nullptr)
+    return false;
+  found.set_local_events_entry = reinterpret_cast<PyCFunctionFast>(
+      reinterpret_cast<void (*)(void)>(method_of(found.set_local_events)->ml_meth));
+  module = found;
+  return true;
+}
+
+// Calls a function of the module, throwing the result away.
+bool call(PyObject* function, PyObject* first, PyObject* second, PyObject* third = nullptr) {
+  PyObject* args[] = {first, second, third};
+  const size_t count = third != nullptr ? 3 : second != nullptr ? 2 : 1;
+  PyObject* result = PyObject_Vectorcall(function, args, count, nullptr);
+  Py_XDECREF(result);
+  return result != nullptr;
+}
+
+PyObject* set_local_events_wrapper(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  PyObject* result = module.set_local_events_entry(self, args, count);
+  if (result != nullptr && on_change != nullptr && count == 3 && PyCode_Check(args[1]) &&
+      PyInterpreterState_Get() == PyInterpreterState_Main())
+    on_change(reinterpret_cast<PyCodeObject*>(args[1]));
+  return result;
+}
+
+}  // namespace
+
+bool claim_optimizer_tool(PyObject* callback) {
+  ErrorState keep;
+  bool ok = load() && call(module.use_tool_id, module.tool_id, module.tool_name);
+  if (ok && !call(module.register_callback, module.tool_id, module.jump, callback)) {
+    PyErr_Clear();
+    call(module.free_tool_id, module.tool_id, nullptr);
+    ok = false;
+  }
+  if (ok) registered = callback;
+  PyErr_Clear();
+  return ok;
+}
+
+void release_optimizer_tool() {
+  if (registered == nullptr) return;
+  ErrorState keep;
+  if (optimizer_tool_is_ours() && (!call(module.register_callback, module.tool_id, module.jump, Py_None) ||
+                                   !call(module.free_tool_id, module.tool_id, nullptr)))
+    PyErr_Clear();
+  registered = nullptr;
+}
+
+bool optimizer_tool_is_ours() {
+  const PyInterpreterState* interp = PyInterpreterState_Get();
+  return registered != nullptr && interp->monitoring_tool_names[kToolId] == module.tool_name &&
+         interp->monitoring_callables[kToolId][PY_MONITORING_EVENT_JUMP] == registered;
+}
+
+bool set_jump_events(PyCodeObject* code, bool on) {
+  ErrorState keep;
+  PyObject* args[] = {module.tool_id, reinterpret_cast<PyObject*>(code), on ? module.jump : module.none};
+  PyObject* result =
+      module.set_local_events_entry(PyCFunction_GET_SELF(module.set_local_events), args, 3);
+  Py_XDECREF(result);
+  if (result == nullptr) PyErr_Clear();
+  return result != nullptr;
+}
+
+PyObject* monitoring_disable() { return module.disable; }
+
+bool has_foreign_local_events(PyCodeObject* code) {
+  const _PyCoMonitoringData* data = code->_co_monitoring;
+  if (data == nullptr) return false;
+  for (const uint8_t tools : data->local_monitors.tools)
+    if ((tools & ~(1u << kToolId)) != 0) return true;
+  return false;
+}
+
+bool observe_local_events(void (*changed)(PyCodeObject* code)) {
+  ErrorState keep;
+  if (!load()) {
+    PyErr_Clear();
+    return false;
+  }
+  on_change = changed;
+  method_of(module.set_local_events)->ml_meth =
+      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)(void)>(&set_local_events_wrapper));
+  return true;
+}
+
+void stop_observing_local_events() {
+  if (on_change == nullptr) return;
+  on_change = nullptr;
+  method_of(module.set_local_events)->ml_meth =
+      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)(void)>(module.set_local_events_entry));
+}
+
+}  // namespace whipsnake::port

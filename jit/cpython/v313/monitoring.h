@@ -1,0 +1,34 @@
+// sys.monitoring as the loop counter uses it: the tool id that PEP 669 reserves for optimizers, with local JUMP events.
+//
+// CPython 3.13 exports no C functions for this, so the functions of the module sys.monitoring are called, by their C
+// entry points, which change nothing but our own tool's bits.
+#pragma once
+
+#include "jit/cpython/v313/internals.h"
+
+namespace whipsnake::port {
+
+// Takes the tool id and registers `callback` (borrowed) for JUMP events. False when another tool has the id, or out of
+// memory; no exception is set.
+bool claim_optimizer_tool(PyObject* callback);
+// Gives it back. All of our events must have been switched off.
+void release_optimizer_tool();
+// False when someone took the id or the callback away from us.
+bool optimizer_tool_is_ours();
+
+// Switches our JUMP events on `code` on or off, also while frames are running it. False on failure; no exception is
+// set. Leaves a pending exception alone.
+bool set_jump_events(PyCodeObject* code, bool on);
+
+// What a callback returns to hear no more of the instruction it was called for. Borrowed, immortal.
+PyObject* monitoring_disable();
+
+// True if any tool but ours listens to local events of `code`.
+bool has_foreign_local_events(PyCodeObject* code);
+
+// While active, `changed(code)` is called whenever a tool other than ours has set local events through
+// sys.monitoring.set_local_events. The function object stays the same; only its C entry point is redirected.
+bool observe_local_events(void (*changed)(PyCodeObject* code));
+void stop_observing_local_events();
+
+}  // namespace whipsnake::port

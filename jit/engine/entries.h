@@ -1,0 +1,38 @@
+// The ways into compiled code. Each start() takes effect process-wide, each stop() undoes it; both are called by the
+// framework only, with the GIL held, in the main interpreter.
+#pragma once
+
+#include <string>
+
+#include "jit/runtime/code_record.h"
+
+namespace whipsnake::entry {
+
+// --- vectorcall: functions count their calls in a trampoline and are entered through their vectorcall pointer.
+// False when no function watcher is to be had; nothing was changed then.
+bool start_vectorcall();
+void stop_vectorcall();
+// Gives a function the vectorcall that the state of its code asks for. Only touches functions that have CPython's own
+// or one of ours.
+void adopt(PyFunctionObject* func);
+
+// --- PEP 523: the frame evaluator counts and enters.
+void start_eval_frame();
+void stop_eval_frame();
+bool eval_frame_displaced();   // somebody installed an evaluator after us
+// In vectorcall mode: the next frame of exactly this function (module code, class bodies) is entered compiled.
+void enter_once(PyFunctionObject* func);
+void cancel_enter_once(PyFunctionObject* func);
+
+// --- loops: JUMP events of sys.monitoring count back edges of frames that the interpreter runs. Empty string, or why
+// they are not available.
+std::string start_loops();
+void stop_loops();
+// Starts counting the back edges of a cold code object with loops. Safe from anywhere, also while it runs.
+void watch_loops(CodeRecord* record);
+
+// --- generators resumed from C: next(), send(), asyncio.
+void start_generators();
+void stop_generators();
+
+}  // namespace whipsnake::entry

@@ -1,0 +1,184 @@
+// The default way in. Every Python function gets a counting trampoline as its vectorcall when it is created, and when
+// its code has been called often enough, the entry of compiled code.
+//
+// For calls to arrive at a vectorcall pointer the function must have no version (see function_versions.h), so both the
+// function and its code object lose theirs. They get one back when the code is declined: then the interpreter inlines
+// and specialises its calls as if we did not exist.
+#include "jit/cpython/port.h"
+#include "jit/engine/entries.h"
+#include "jit/engine/framework.h"
+#include "jit/engine/policy.h"
+#include "jit/runtime/context.h"
+#include "jit/runtime/frames.h"
+#include "jit/runtime/invariants.h"
+#include "jit/runtime/records.h"
+
+namespace whipsnake::entry {
+
+namespace {
+
+int watcher = -1;
+
+PyCodeObject* code_of(PyFunctionObject* func) { return reinterpret_cast<PyCodeObject*>(func->func_code); }
+
+PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
+
+bool ours(vectorcallfunc entry) { return entry == counting_vectorcall || entry == compiled_vectorcall; }
+
+// Code that runs once, in a namespace: modules, class bodies, exec().
+bool is_top_level(const PyCodeObject* code) {
+  return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) != (CO_OPTIMIZED | CO_NEWLOCALS);
+}
+
+void count_calls(PyFunctionObject* func) {
+  func->vectorcall = counting_vectorcall;
+  port::take_version(func);
+  port::take_version(code_of(func));
+}
+
+void leave_alone(PyFunctionObject* func) {
+  func->vectorcall = port::function_vectorcall;
+  port::give_version(func);
+}
+
+// The interpreter would have inlined this call; that it did not must not bring C code closer to its recursion limit.
+PyObject* call_interpreted(PyThreadState* ts, PyObject* callable, PyObject* const* args, size_t nargsf,
+                           PyObject* kwnames) {
+  ts->c_recursion_remaining += port::kEvalStackUnits;
+  PyObject* result = port::function_vectorcall(callable, args, nargsf, kwnames);
+  ts->c_recursion_remaining -= port::kEvalStackUnits;
+  return result;
+}
+
+// A call that must not nest on the native stack: with its own vectorcall, the function's further recursion is inlined
+// by the interpreter, which needs no native stack for it.
+PyObject* call_inlining(PyFunctionObject* func, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  auto* callable = Py_NewRef(reinterpret_cast<PyObject*>(func));
+  func->vectorcall = port::function_vectorcall;
+  PyObject* result = port::function_vectorcall(callable, args, nargsf, kwnames);
+  if (func->vectorcall == port::function_vectorcall && framework::active()) adopt(func);
+  Py_DECREF(callable);
+  return result;
+}
+
+PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  if (!framework::active()) [[unlikely]] return port::function_vectorcall(callable, args, nargsf, kwnames);
+  CodeRecord* record = get_record(code_of(func));
+  if (record == nullptr) [[unlikely]] return port::function_vectorcall(callable, args, nargsf, kwnames);
+  if (policy::compile_at_call(*record)) framework::compile(record, func->func_globals, func->func_builtins);
+  if (record->state != TierState::kCold) {
+    adopt(func);
+    return func->vectorcall(callable, args, nargsf, kwnames);
+  }
+  if (record->calls++ == 0) watch_loops(record);
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  if (native_stack_low(ts)) [[unlikely]] return call_inlining(func, args, nargsf, kwnames);
+  return call_interpreted(ts, callable, args, nargsf, kwnames);
+}
+
+void on_create(PyFunctionObject* func) {
+  PyCodeObject* code = code_of(func);
+  if (is_top_level(code)) {
+    CodeRecord* record = get_record(code);
+    if (record == nullptr || record->state == TierState::kDeclined || record->state == TierState::kDisabled) return;
+    if (record->calls == 0) watch_loops(record);
+    if (record->compiled || policy::compile_at_call(*record)) enter_once(func);
+    if (record->state == TierState::kCold) ++record->calls;
+    return;
+  }
+  if (func->vectorcall != port::function_vectorcall) return;
+  const CodeRecord* record = find_record(code);
+  if (record == nullptr || record->state == TierState::kCold)
+    count_calls(func);
+  else if (callable_code(func) != nullptr)
+    func->vectorcall = compiled_vectorcall;
+}
+
+// 3.13 Objects/funcobject.c: called from within the creation or change, possibly with an exception set.
+int on_function_event(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject*) {
+  switch (event) {
+    case PyFunction_EVENT_CREATE:
+      if (framework::active()) on_create(func);
+      break;
+    case PyFunction_EVENT_MODIFY_CODE:
+      // Comes before the change; the trampoline looks at the code that it then finds.
+      function_changed(func);
+      if (framework::active() && (func->vectorcall == port::function_vectorcall || ours(func->vectorcall)))
+        func->vectorcall = counting_vectorcall;
+      break;
+    case PyFunction_EVENT_MODIFY_DEFAULTS:
+    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
+      function_changed(func);
+      break;
+    case PyFunction_EVENT_DESTROY:
+      function_changed(func);
+      cancel_enter_once(func);
+      break;
+  }
+  return 0;
+}
+
+int adopt_existing(PyObject* object, void*) {
+  if (PyFunction_Check(object) && !is_top_level(code_of(reinterpret_cast<PyFunctionObject*>(object))))
+    adopt(reinterpret_cast<PyFunctionObject*>(object));
+  return 1;
+}
+
+// Functions that do not exist yet, too, are to be as if we had never been here.
+void give_versions(PyCodeObject* code) {
+  port::give_version(code);
+  PyObject* constants = code->co_consts;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); ++i) {
+    PyObject* constant = PyTuple_GET_ITEM(constants, i);
+    if (PyCode_Check(constant)) give_versions(reinterpret_cast<PyCodeObject*>(constant));
+  }
+}
+
+int restore_existing(PyObject* object, void*) {
+  if (!PyFunction_Check(object)) return 1;
+  auto* func = reinterpret_cast<PyFunctionObject*>(object);
+  give_versions(code_of(func));
+  if (ours(func->vectorcall)) leave_alone(func);
+  return 1;
+}
+
+void restore_record(CodeRecord* record, void*) { port::give_version(record->code); }
+
+}  // namespace
+
+void adopt(PyFunctionObject* func) {
+  if (func->vectorcall != port::function_vectorcall && !ours(func->vectorcall)) return;
+  const CodeRecord* record = find_record(code_of(func));
+  if (record == nullptr || record->state == TierState::kCold) {
+    count_calls(func);
+  } else if (callable_code(func) != nullptr) {
+    func->vectorcall = compiled_vectorcall;
+    port::take_version(func);
+  } else {
+    if (record->state != TierState::kCompiled) port::give_version(code_of(func));
+    leave_alone(func);
+  }
+}
+
+bool start_vectorcall() {
+  PyObject* pending = PyErr_GetRaisedException();
+  watcher = PyFunction_AddWatcher(on_function_event);
+  if (watcher < 0) PyErr_Clear();
+  PyErr_SetRaisedException(pending);
+  if (watcher < 0) return false;
+  set_function_watcher(true);
+  PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
+  return true;
+}
+
+void stop_vectorcall() {
+  if (watcher < 0) return;
+  if (PyFunction_ClearWatcher(watcher) < 0) PyErr_Clear();
+  watcher = -1;
+  set_function_watcher(false);
+  PyUnstable_GC_VisitObjects(restore_existing, nullptr);
+  visit_records(restore_record, nullptr);
+}
+
+}  // namespace whipsnake::entry

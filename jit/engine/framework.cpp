@@ -1,0 +1,262 @@
+#include "jit/engine/framework.h"
+
+#include <ctime>
+#include <exception>
+
+#include "jit/cpython/port_check.h"
+#include "jit/engine/entries.h"
+#include "jit/engine/policy.h"
+#include "jit/runtime/context.h"
+#include "jit/runtime/frames.h"
+#include "jit/runtime/invariants.h"
+#include "jit/runtime/records.h"
+
+namespace whipsnake::framework {
+
+void (*on_compile)(const CodeRecord& record, const CompiledCode& compiled) = nullptr;
+
+namespace {
+
+// Never destroyed: code objects and atexit functions outlive static objects.
+struct State {
+  bool enabled = false;
+  bool shutting_down = false;
+  bool exit_function_registered = false;
+  Settings settings;
+  NativeEngine* engine = nullptr;
+  std::map<std::string, std::string> unavailable;
+  std::map<std::string, uint64_t> declined;
+};
+
+State& state() {
+  static State* instance = new State;
+  return *instance;
+}
+
+uint64_t now() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
+
+// A heap with memory is kept for good; its limits follow the settings.
+void prepare_heap(const Settings& settings) {
+  CodeHeapOptions options;
+  options.budget = settings.budget;
+  options.fail_after = settings.heap_fail_after;
+  if (code_heap != nullptr && code_heap->ok()) {
+    const auto installed = static_cast<int64_t>(code_heap->stats().installs);
+    code_heap->options().budget = options.budget;
+    code_heap->options().fail_after = options.fail_after < 0 ? -1 : options.fail_after + installed;
+  } else {
+    delete code_heap;
+    code_heap = new CodeHeap(options);
+  }
+  const bool works = code_heap->ok() && (thunks.run != nullptr || make_thunks(*code_heap));
+  if (!works) state().unavailable["machine code"] = "no executable memory";
+}
+
+bool heap_works() { return code_heap != nullptr && code_heap->ok() && thunks.run != nullptr; }
+
+std::unique_ptr<CompiledCode> run_engine(const NativeRequest& request, std::string* reason, uint64_t* nanoseconds) {
+  if (!heap_works()) {
+    *reason = "no executable memory";
+    return nullptr;
+  }
+  if (!PyDict_CheckExact(request.globals) || !PyDict_CheckExact(request.builtins)) {
+    *reason = "globals or builtins are not a plain dict";
+    return nullptr;
+  }
+  PyObject* pending = PyErr_GetRaisedException();
+  const uint64_t begin = now();
+  std::unique_ptr<CompiledCode> compiled;
+  try {
+    compiled = state().engine->compile(request, reason);
+  } catch (const std::exception& error) {
+    *reason = std::string("internal error: ") + error.what();
+  }
+  *nanoseconds = now() - begin;
+  PyErr_Clear();
+  PyErr_SetRaisedException(pending);
+  if (!compiled && reason->empty()) *reason = "unknown";
+  return compiled;
+}
+
+void decline(CodeRecord* record, const std::string& reason) {
+  record->state = TierState::kDeclined;
+  record->reason = reason;
+  ++counters.declined;
+  ++state().declined[reason];
+}
+
+// Something made by another engine or for another namespace is in the way.
+bool usable(const CompiledCode& compiled, PyObject* globals, PyObject* builtins) {
+  return compiled.globals == globals && compiled.builtins == builtins;
+}
+
+void forget_declined(CodeRecord* record, void*) {
+  if (record->state != TierState::kDeclined) return;
+  record->state = TierState::kCold;
+  record->reason.clear();
+  record->calls = record->back_edges = 0;
+}
+
+void drop_other_engines(CodeRecord* record, void* engine) {
+  if (record->compiled && state().engine->name() != std::string(record->compiled->engine)) retire(record);
+  forget_declined(record, engine);
+}
+
+void at_exit(void*) {
+  state().shutting_down = true;
+  disable();
+}
+
+}  // namespace
+
+bool enabled() { return state().enabled; }
+
+bool active() { return state().enabled && in_main_interpreter(); }
+
+const Settings& settings() { return state().settings; }
+
+const std::map<std::string, std::string>& unavailable() { return state().unavailable; }
+
+const std::map<std::string, uint64_t>& decline_reasons() { return state().declined; }
+
+std::string enable(const Settings& wanted) {
+  const std::string& refused = port::initialize();
+  if (!refused.empty()) return refused;
+  if (!in_main_interpreter()) return "Whipsnake serves the main interpreter only";
+  if (state().shutting_down || Py_IsFinalizing()) return "the interpreter is shutting down";
+  NativeEngine* engine = registry::find(wanted.engine);
+  if (engine == nullptr) return "unknown engine '" + wanted.engine + "'";
+  disable();
+
+  State& s = state();
+  s.settings = wanted;
+  s.engine = engine;
+  s.unavailable.clear();
+  policy::thresholds = {wanted.threshold, wanted.loop_threshold};
+  prepare_heap(wanted);
+  visit_records(drop_other_engines, nullptr);
+  if (!start_invariants(wanted.watchers)) s.unavailable["watchers"] = wanted.watchers ? "no free watcher id" : "switched off";
+  if (!s.exit_function_registered) {
+    // Runs after the exit functions of programs that start us first.
+    s.exit_function_registered = PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0;
+    PyErr_Clear();
+  }
+  s.enabled = true;
+  if (wanted.entry == EntryMode::kEvalFrame) {
+    entry::start_eval_frame();
+  } else if (!wanted.watchers || !entry::start_vectorcall()) {
+    // Without a function watcher new functions go unnoticed; the evaluator sees them all.
+    s.settings.entry = EntryMode::kEvalFrame;
+    s.unavailable["vectorcall"] = "no function watcher";
+    entry::start_eval_frame();
+  }
+  if (wanted.loops) {
+    const std::string problem = entry::start_loops();
+    if (!problem.empty()) s.unavailable["loops"] = problem;
+  } else {
+    s.unavailable["loops"] = "switched off";
+  }
+  entry::start_generators();
+  allow_compiled_code(PyThreadState_Get(), true);
+  return "";
+}
+
+void disable() {
+  State& s = state();
+  if (!s.enabled) return;
+  PyObject* pending = PyErr_GetRaisedException();
+  s.enabled = false;
+  allow_compiled_code(PyThreadState_Get(), false);
+  entry::stop_generators();
+  entry::stop_loops();
+  entry::stop_eval_frame();
+  // At shut-down the trampolines let everything pass; walking a large heap for them would only cost time.
+  if (!s.shutting_down) entry::stop_vectorcall();
+  stop_invariants();
+  flush_released();
+  PyErr_SetRaisedException(pending);
+}
+
+CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins) {
+  if (record->compiled) return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
+  if (record->state != TierState::kCold || !state().enabled) return nullptr;
+  flush_released();
+  std::string reason;
+  uint64_t nanoseconds = 0;
+  std::unique_ptr<CompiledCode> compiled =
+      run_engine({record, record->code, globals, builtins, code_heap}, &reason, &nanoseconds);
+  counters.compile_ns += nanoseconds;
+  if (!compiled) {
+    decline(record, reason);
+    return nullptr;
+  }
+  ++counters.compiled;
+  ++record->compilations;
+  record->exits = 0;
+  record->state = TierState::kCompiled;
+  record->compiled = std::move(compiled);
+  if (on_compile != nullptr) on_compile(*record, *record->compiled);
+  return record->compiled.get();
+}
+
+Measurement measure(PyCodeObject* code, PyObject* globals, PyObject* builtins) {
+  Measurement result;
+  if (state().engine == nullptr) state().engine = registry::find("baseline");
+  if (!heap_works()) prepare_heap(state().settings);
+  std::unique_ptr<CompiledCode> compiled =
+      run_engine({nullptr, code, globals, builtins, code_heap}, &result.declined, &result.nanoseconds);
+  if (compiled) {
+    result.bytes = compiled->size;
+    release_compiled(std::move(compiled));
+  }
+  return result;
+}
+
+void invalidate(CodeRecord* record) {
+  if (!record->compiled) return;
+  ++counters.invalidations;
+  retire(record);
+}
+
+void mark_jit(PyFunctionObject* func) {
+  CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
+  if (record == nullptr) return;
+  record->marked_jit = true;
+  if (record->state == TierState::kDisabled) record->state = TierState::kCold;
+  if (active() && state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
+}
+
+void mark_nojit(PyFunctionObject* func) {
+  CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
+  if (record == nullptr) return;
+  record->marked_jit = false;
+  retire(record);
+  record->state = TierState::kDisabled;
+  if (active() && state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
+}
+
+bool compile_function(PyFunctionObject* func) {
+  if (!active()) return false;
+  CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
+  if (record == nullptr || compile(record, func->func_globals, func->func_builtins) == nullptr) return false;
+  if (state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
+  return true;
+}
+
+const char* tier(PyFunctionObject* func) {
+  const CodeRecord* record = in_main_interpreter() ? find_record(reinterpret_cast<PyCodeObject*>(func->func_code)) : nullptr;
+  if (record == nullptr) return "interpreter";
+  if (record->state == TierState::kDisabled) return "disabled";
+  if (!state().enabled) return "interpreter";
+  if (record->state == TierState::kDeclined) return "declined";
+  const CompiledCode* compiled = callable_code(func);
+  return compiled != nullptr ? compiled->engine : "interpreter";
+}
+
+}  // namespace whipsnake::framework

@@ -1,0 +1,35 @@
+#include "jit/engine/policy.h"
+
+#include <algorithm>
+
+namespace whipsnake::policy {
+
+Thresholds thresholds;
+
+bool compile_at_call(const CodeRecord& record) {
+  return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
+}
+
+bool compile_at_back_edge(const CodeRecord& record) {
+  return record.state == TierState::kCold && record.back_edges >= thresholds.back_edges;
+}
+
+bool count_back_edges(const CodeRecord& record) { return record.has_loops && record.state == TierState::kCold; }
+
+bool loop_entry_pays(LoopAccount& account, uint64_t nanoseconds_inside) {
+  constexpr uint64_t kWorthwhile = 20'000;
+  constexpr int32_t kMaxCredit = 1000;
+  account.credit = std::min(account.credit + (nanoseconds_inside >= kWorthwhile ? 10 : -1), kMaxCredit);
+  return account.credit > 0;
+}
+
+Verdict review_exits(const CodeRecord& record) {
+  // Machine code follows what the interpreter had specialised when it was compiled. When that turns out wrong, the
+  // interpreter adapts while it runs what we left, so compiling again sees better facts. Each further attempt waits
+  // twice as long; code that still leaves that often is not worth having.
+  constexpr uint32_t kAttempts = 4;
+  if (record.compilations >= kAttempts) return Verdict::kGiveBack;
+  return record.exits >= kExitsPerReview << record.compilations ? Verdict::kCompileAgain : Verdict::kKeep;
+}
+
+}  // namespace whipsnake::policy

@@ -1,0 +1,37 @@
+// When code is compiled, compiled again, or given back: every number and every decision of the tier-up policy.
+#pragma once
+
+#include <cstdint>
+
+#include "jit/runtime/code_record.h"
+
+namespace whipsnake::policy {
+
+// Set by enable().
+struct Thresholds {
+  uint32_t calls = 40;         // calls of a code object that are interpreted before it is compiled
+  uint32_t back_edges = 400;   // back edges of its loops, over all calls, before it is compiled and entered in mid-run
+};
+extern Thresholds thresholds;
+
+// Asked at each call that arrives at a counting trampoline or evaluator, before the call is counted.
+bool compile_at_call(const CodeRecord& record);
+// Asked at each counted back edge.
+bool compile_at_back_edge(const CodeRecord& record);
+
+// Whether back edges of this code are worth counting: it has loops, and compiling it has not been settled.
+bool count_back_edges(const CodeRecord& record);
+
+// Loops that the interpreter runs are entered again and again after exits, which costs about a microsecond each time.
+// That pays when much is done inside. Returns false when it is better to leave this code's loops to the interpreter.
+struct LoopAccount {
+  int32_t credit = 100;
+};
+bool loop_entry_pays(LoopAccount& account, uint64_t nanoseconds_inside);
+
+// Asked when machine code was left for the interpreter kExitsPerReview times more.
+enum class Verdict { kKeep, kCompileAgain, kGiveBack };
+inline constexpr uint32_t kExitsPerReview = 1024;
+Verdict review_exits(const CodeRecord& record);
+
+}  // namespace whipsnake::policy
