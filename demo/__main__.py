@@ -129,6 +129,11 @@ def notes(rows: Sequence[Row], left_out: Sequence[str], why: str) -> list[str]:
     if left_out:
         found.append(f"NOT RUN, because {why}: {', '.join(left_out)}")
     for row in rows:
+        disturbed = sum(run.disturbed for run in row.runs)
+        if disturbed and row.failure is None:
+            found.append(
+                f"{row.program.name}: {disturbed} of {len(row.runs)} runs had to share their processor"
+            )
         native = sorted({name for run in row.runs for name in run.native})
         if native:
             found.append(f"{row.program.name} used extension modules of its packages: {', '.join(native)}")

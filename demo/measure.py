@@ -25,6 +25,9 @@ STDLIB_PREFIX = "std_"
 DIFF_CONTEXT = 3
 DIFF_LINES = 20
 ERROR_LINES = 15
+# A run is measured again, so often at most, if it spent more than this part of its time without a processor.
+ATTEMPTS = 3
+MAX_WAITING = 0.03
 # Variables of the caller that could change what a program does, by the beginning of their names.
 SCRUBBED = (
     "PYTHON",
@@ -93,6 +96,16 @@ class Run:
     work_seconds: float | None = None
     native: list[str] = field(default_factory=list)
     stats: dict[str, Any] | None = None
+
+    @property
+    def waiting(self) -> float:
+        """The part of the time in which the process did not have a processor."""
+        return 1 - self.cpu_seconds / self.seconds
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the process, which waits for nothing by itself, had to share its processor."""
+        return self.waiting > MAX_WAITING
 
 
 @dataclass
@@ -167,10 +180,23 @@ def measure_again(row: Row, rounds: int, setup: Setup, tick: Callable[[], None] 
     """Add rounds to a row, unless it has failed."""
     for side, core in schedule(rounds):
         if row.failure is None:
-            run = run_once(row.program, side, core, setup)
-            row.runs.append(run)
-            row.failure = check(row, run, setup)
+            row.runs.append(run_undisturbed(row, side, core, setup))
         tick()
+
+
+def run_undisturbed(row: Row, side: Side, core: int | None, setup: Setup) -> Run:
+    """Run a program; again if others took the processor meanwhile. Returns the least disturbed run.
+
+    Every run is checked, also those that are not returned; a failed one is returned at once.
+    """
+    runs: list[Run] = []
+    while len(runs) < ATTEMPTS:
+        run = run_once(row.program, side, core, setup)
+        row.failure = check(row, run, setup)
+        if row.failure is not None or not run.disturbed:
+            return run
+        runs.append(run)
+    return min(runs, key=lambda run: run.waiting)
 
 
 def run_once(program: Program, side: Side, core: int | None, setup: Setup) -> Run:
