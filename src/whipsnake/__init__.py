@@ -60,6 +60,10 @@ def __getattr__(name: str) -> str:
     return found
 
 
+_command_line: dict[str, str | int | bool] = {}
+"""Options of the command that started this program; they hold for the program's own enable(), too."""
+
+
 def _unavailable() -> str | None:
     """Why the core cannot be used, as one sentence; None if it can."""
     try:
@@ -120,8 +124,11 @@ def enable(**options: str | int | bool) -> None:
     Args:
         options: rows of the option table, see ``docs/options.md`` or ``whipsnake options``: ``engine``,
             ``threshold`` (calls), ``loop_threshold`` (back edges), ``budget`` (bytes, or text like
-            ``"64M"``), ``stats`` and so on. What is not given comes from the environment (``WHIPSNAKE``,
-            ``WHIPSNAKE_THRESHOLD``, ...), then from the table's defaults.
+            ``"64M"``), ``stats`` and so on. What is not given comes from the command line if the program was
+            started by ``whipsnake``, then from the environment (``WHIPSNAKE``, ``WHIPSNAKE_THRESHOLD``, ...),
+            then from the table's defaults.
+
+    It may be called again to change options.
 
     With the engine ``"off"``, given here or by ``WHIPSNAKE=off``, this is the same as :func:`disable`. In a
     build without machine-code generation (``WHIPSNAKE_JIT=OFF``) it has no effect.
@@ -136,7 +143,7 @@ def enable(**options: str | int | bool) -> None:
 
     from .options import OFF, resolve
 
-    values = resolve(options, os.environ)
+    values = resolve(_command_line | options, os.environ)
     if values["engine"] == OFF:
         disable()
         return

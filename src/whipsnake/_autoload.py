@@ -67,8 +67,13 @@ def start_launched() -> None:
     try:
         import whipsnake
 
-        whipsnake.enable(**dict(line.split("=", 1) for line in spec.split("\n") if line))
+        for line in spec.splitlines():
+            name, _, text = line.partition("=")
+            whipsnake._command_line[name] = text
+        whipsnake.enable()
     except Exception as error:
+        if sys.stdout is not None:
+            sys.stdout.flush()
         _say(f"whipsnake: {error}")
         os._exit(2)
 

@@ -38,7 +38,7 @@ def enable(options: dict[str, Any], /) -> None:
 
     *options* has every name of ``whipsnake.options``: engine, entry and code_heap are str; threshold,
     loop_threshold and budget int (calls, back edges, bytes); loops, watchers, perf_map and stats bool. The
-    engine is never ``off``.
+    engine is never ``off``. Called again while enabled, it changes the options.
 
     Raises RuntimeError on an unsupported interpreter, ValueError for an engine that is not registered.
     """

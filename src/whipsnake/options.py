@@ -193,7 +193,7 @@ class CodeHeap(Kind):
     metavar = "ok|fail|fail:N"
 
     def allowed(self) -> str:
-        return "ok, fail, or fail:N (the first N requests for executable memory succeed)"
+        return "ok, fail, or fail:N (from the N-th request for executable memory on)"
 
     def convert(self, value: object) -> Value:
         if isinstance(value, str):

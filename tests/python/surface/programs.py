@@ -213,7 +213,7 @@ FILES = {
         try:
             import _interpreters
         except ImportError:
-            raise SystemExit(0)
+            import _xxsubinterpreters as _interpreters
         i = _interpreters.create()
         facts = "sys.path, sys.argv, sorted(os.environ), sys.path_importer_cache.keys()"
         print(_interpreters.run_string(i, f"import os, sys; print({facts})"))

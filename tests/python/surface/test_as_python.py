@@ -255,7 +255,14 @@ def test_command_without_sitecustomize(environment: Environment, programs: Path,
 
 
 @pytest.mark.parametrize(
-    "flags", [["-O"], ["-u", "-Wignore", "-X", "dev"], ["-OmwhipsnakeX"[:11]], ["-Obm", "whipsnake"]]
+    "flags",
+    [
+        ["-O"],
+        ["-u", "-Wignore", "-X", "dev"],
+        ["-Werror", "-bb"],
+        ["-Omwhipsnake"],
+        ["-Obm", "whipsnake"],
+    ],
 )
 def test_flags_before_our_module(environment: Environment, programs: Path, flags: list[str]) -> None:
     """Flags given to the interpreter that runs us reach the one that runs the program."""
@@ -264,6 +271,31 @@ def test_flags_before_our_module(environment: Environment, programs: Path, flags
     expected = run(environment, [python, *(flag for flag in clean if flag)], Case(["facts.py"]), programs)
     command = flags if "whipsnake" in flags[-1] else [*flags, "-m", "whipsnake"]
     assert_same(lines(run(environment, [python, *command], Case(["facts.py"]), programs)), lines(expected))
+
+
+def test_arguments_that_are_not_text(environment: Environment, programs: Path) -> None:
+    results = [
+        subprocess.run(
+            [*command, "-c", "import sys; print(ascii(sys.argv))", b"\xff\xfe"],
+            cwd=programs,
+            capture_output=True,
+        )
+        for command in ([environment.python], environment.whipsnake)
+    ]
+    assert results[0].stdout == results[1].stdout != b""
+
+
+def test_package_found_through_the_current_folder(environment: Environment, programs: Path) -> None:
+    """The interpreter that is started finds the package where the command did, ``sys.path`` or not."""
+    base = environment.run([environment.python, "-c", "import sys; print(sys._base_executable)"], programs)
+    python = base.stdout.strip()
+    code = "import sys; print(sys.path); m = sys.modules.get('whipsnake'); print(bool(m and m.is_enabled()))"
+    plain = environment.run([python, "-c", code], environment.site)
+    for flags in ([], ["-P"]):
+        done = environment.run([python, "-m", "whipsnake", *flags, "-c", code], environment.site)
+        path, enabled = done.stdout.splitlines()
+        assert enabled == "True"
+        assert flags or path == plain.stdout.splitlines()[0]
 
 
 def test_closed_streams(environment: Environment, programs: Path) -> None:

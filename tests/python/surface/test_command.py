@@ -161,6 +161,20 @@ def test_off(fake_environment: Environment, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", ""), (arguments, env)
 
 
+def test_the_program_enables_too(fake_environment: Environment, tmp_path: Path) -> None:
+    """A program's own enable() keeps what the command line says, unless it says otherwise itself."""
+    code = "import whipsnake as w; w.enable({}); c = sys.modules.get('whipsnake._core'); print({})"
+    for flags, call, show, expected in [
+        (["--threshold", "5"], "", "c._enabled['threshold']", "5\n"),
+        (["--threshold", "5"], "threshold=6", "c._enabled['threshold']", "6\n"),
+        (["--engine", "off"], "", "w.is_enabled()", "False\n"),
+        (["--engine", "off"], "engine='baseline'", "w.is_enabled()", "True\n"),
+    ]:
+        text = "import sys; " + code.format(call, show)
+        done = fake_environment.run([*fake_environment.whipsnake, *flags, "-c", text], tmp_path)
+        assert (done.stdout, done.stderr) == (expected, "")
+
+
 def test_stats_at_exit(environment: Environment, tmp_path: Path) -> None:
     code = "import atexit; atexit.register(print, 'exit'); print('main'); raise SystemExit(3)"
     for flags in ([], ["-I"]):
