@@ -1,0 +1,107 @@
+#include "jit/module/options.h"
+
+#include <cstring>
+
+namespace whipsnake {
+
+namespace {
+
+// Borrowed; null when the key is missing (no exception) or on error.
+PyObject* find(PyObject* dict, const char* key) { return PyDict_GetItemString(dict, key); }
+
+bool refuse(const char* key, PyObject* value, const char* allowed) {
+  PyErr_Format(PyExc_ValueError, "%s=%R is not allowed; allowed: %s", key, value, allowed);
+  return false;
+}
+
+bool read_number(PyObject* dict, const char* key, unsigned long long limit, unsigned long long* result) {
+  PyObject* value = find(dict, key);
+  if (value == nullptr) return true;
+  if (!PyLong_Check(value)) return refuse(key, value, "a whole number");
+  const unsigned long long number = PyLong_AsUnsignedLongLong(value);
+  if (PyErr_Occurred() || number > limit) {
+    PyErr_Clear();
+    return refuse(key, value, "a whole number that is not negative and not too large");
+  }
+  *result = number;
+  return true;
+}
+
+bool read_count(PyObject* dict, const char* key, uint32_t* result) {
+  unsigned long long number = *result;
+  if (!read_number(dict, key, INT32_MAX, &number)) return false;
+  *result = static_cast<uint32_t>(number);
+  return true;
+}
+
+bool read_switch(PyObject* dict, const char* key, bool* result) {
+  PyObject* value = find(dict, key);
+  if (value == nullptr) return true;
+  const int truth = PyObject_IsTrue(value);
+  if (truth >= 0) *result = truth != 0;
+  return truth >= 0;
+}
+
+// A str, as UTF-8 that lives as long as the object; null with *ok false on error, null alone when missing.
+const char* read_text(PyObject* dict, const char* key, bool* ok) {
+  PyObject* value = find(dict, key);
+  if (value == nullptr) return nullptr;
+  const char* text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
+  if (text == nullptr) {
+    PyErr_Clear();
+    *ok = refuse(key, value, "text");
+  }
+  return text;
+}
+
+bool read_entry(PyObject* dict, framework::Settings* settings) {
+  bool ok = true;
+  const char* text = read_text(dict, "entry", &ok);
+  if (text == nullptr) return ok;
+  if (std::strcmp(text, "vectorcall") == 0)
+    settings->entry = framework::EntryMode::kVectorcall;
+  else if (std::strcmp(text, "pep523") == 0)
+    settings->entry = framework::EntryMode::kEvalFrame;
+  else
+    return refuse("entry", find(dict, "entry"), "vectorcall or pep523");
+  return true;
+}
+
+bool read_code_heap(PyObject* dict, framework::Settings* settings) {
+  bool ok = true;
+  const char* text = read_text(dict, "code_heap", &ok);
+  if (text == nullptr) return ok;
+  char* end = nullptr;
+  if (std::strcmp(text, "ok") == 0) {
+    settings->heap_fail_after = -1;
+  } else if (std::strcmp(text, "fail") == 0) {
+    settings->heap_fail_after = 0;
+  } else if (std::strncmp(text, "fail:", 5) == 0 && text[5] >= '0' && text[5] <= '9') {
+    settings->heap_fail_after = std::strtol(text + 5, &end, 10) + 1;  // the first N requests succeed
+    ok = *end == '\0';
+  } else {
+    ok = false;
+  }
+  return ok || refuse("code_heap", find(dict, "code_heap"), "ok, fail, or fail:N");
+}
+
+}  // namespace
+
+bool read_options(PyObject* dict, Options* options) {
+  framework::Settings& settings = options->settings;
+  bool ok = true;
+  const char* engine = read_text(dict, "engine", &ok);
+  if (!ok) return false;
+  if (engine != nullptr) settings.engine = engine;
+  unsigned long long budget = settings.budget;
+  if (!read_count(dict, "threshold", &settings.threshold) ||
+      !read_count(dict, "loop_threshold", &settings.loop_threshold) || !read_entry(dict, &settings) ||
+      !read_switch(dict, "loops", &settings.loops) || !read_switch(dict, "watchers", &settings.watchers) ||
+      !read_number(dict, "budget", 1ull << 47, &budget) || !read_code_heap(dict, &settings) ||
+      !read_switch(dict, "perf_map", &options->perf_map))
+    return false;
+  settings.budget = static_cast<size_t>(budget);
+  return true;
+}
+
+}  // namespace whipsnake
