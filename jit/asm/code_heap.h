@@ -29,28 +29,28 @@ struct CodeHeapOptions {
 };
 
 struct CodeHeapStats {
-  size_t code_bytes = 0;        // in use
+  size_t code_bytes = 0;  // in use
   size_t code_bytes_peak = 0;
   size_t data_bytes = 0;
   size_t installs = 0;
   size_t releases = 0;
-  size_t refused = 0;           // install()/allocate_data() calls that returned null
+  size_t refused = 0;  // install()/allocate_data() calls that returned null
 };
 
 class CodeHeap {
  public:
-  explicit CodeHeap(const CodeHeapOptions& options);   // reserves; ok() tells whether that worked
-  ~CodeHeap();                                         // unmaps everything
+  explicit CodeHeap(const CodeHeapOptions& options);  // reserves; ok() tells whether that worked
+  ~CodeHeap();                                        // unmaps everything
   CodeHeap(const CodeHeap&) = delete;
   CodeHeap& operator=(const CodeHeap&) = delete;
 
   bool ok() const;
-  NearRange near_range() const;                        // both halves
+  NearRange near_range() const;  // both halves
 
   // Copies finished code into code memory, applies its relocations, flushes the instruction cache.
   // Returns the entry address (16-byte aligned) or null.
   const uint8_t* install(const CodeBuffer& code);
-  void release(const uint8_t* code);                   // from install(); the memory may be handed out again
+  void release(const uint8_t* code);  // from install(); the memory may be handed out again
 
   // Zeroed, read-write, 16-byte aligned; stable address; null when exhausted.
   void* allocate_data(size_t bytes);
@@ -58,8 +58,8 @@ class CodeHeap {
 
   bool contains_code(const void* address) const;
   const CodeHeapStats& stats() const;
-  CodeHeapOptions& options();                          // fail_after and budget may be changed at run time; the budget
-                                                       // cannot grow beyond what was reserved
+  CodeHeapOptions& options();  // fail_after and budget may be changed at run time; the budget
+                               // cannot grow beyond what was reserved
 
  private:
   struct Impl;

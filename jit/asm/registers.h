@@ -10,7 +10,7 @@
 //  kS0..kS2  r14 r15 rbp       x22..x24 survive calls
 //  kNativeStack  rsp  sp
 //
-// r11 and x16/x17 belong to the macro-assembler (scratch); xmm15 and d31 likewise. On AArch64 kRet and kArg0 are the
+// r11 and x15..x17 belong to the macro-assembler (scratch); xmm15 and d31 likewise. On AArch64 kRet and kArg0 are the
 // same register: code for both CPUs must not keep one in use while it sets the other.
 #pragma once
 
@@ -19,8 +19,20 @@
 namespace whipsnake {
 
 enum class Reg : uint8_t {
-  kRet, kArg0, kArg1, kArg2, kArg3, kT0, kT1, kT2,
-  kFrame, kThread, kContext, kS0, kS1, kS2,
+  kRet,
+  kArg0,
+  kArg1,
+  kArg2,
+  kArg3,
+  kT0,
+  kT1,
+  kT2,
+  kFrame,
+  kThread,
+  kContext,
+  kS0,
+  kS1,
+  kS2,
   kNativeStack,
   kNone,
 };

@@ -184,6 +184,11 @@ void MasmA64::constant(const Register& dst, int64_t value) {
   }
 }
 
+// The extended form is slower than the shifted one, but the only one that takes the stack pointer.
+Operand MasmA64::scaled(const Register& base, const Register& index, unsigned shift) {
+  return base.Is(sp) ? Operand(index, UXTX, shift) : Operand(index, LSL, shift);
+}
+
 MemOperand MasmA64::address(const Mem& mem, unsigned size_log2) {
   if (mem.base == Reg::kNone) {
     if (mem.index != Reg::kNone)
@@ -222,7 +227,7 @@ MemOperand MasmA64::address(const Mem& mem, unsigned size_log2) {
   Register index = x(mem.index);
   if (mem.disp == 0 && (shift == 0 || shift == size_log2))
     return MemOperand(base, index, LSL, shift);
-  as_->add(x16, base, Operand(index, UXTX, shift));
+  as_->add(x16, base, scaled(base, index, shift));
   if (encodable(mem.disp))
     return MemOperand(x16, mem.disp);
   constant(x17, mem.disp);

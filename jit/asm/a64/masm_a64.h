@@ -147,6 +147,7 @@ class MasmA64 final : public Masm {
   enum class Width : uint8_t { k32, k64 };
 
   static Condition condition(Cond cond);
+  static Operand scaled(const Register& base, const Register& index, unsigned shift);
   static Register x(Reg reg);
   static Register w(Reg reg) { return x(reg).W(); }
 

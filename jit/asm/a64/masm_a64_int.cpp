@@ -402,6 +402,8 @@ void MasmA64::set_if(Cond cond, Reg dst) {
 }
 
 void MasmA64::select_if(Cond cond, Reg dst, Reg src) {
+  if (cond >= Cond::kFEqual)
+    return fail();
   if (!is_plain(dst))
     return;
   ensure();

@@ -39,7 +39,7 @@ void MasmA64::lea(Reg dst, Mem mem) {
     if (mem.index == Reg::kNativeStack)
       return fail();
     unsigned shift = mem.scale == 8 ? 3 : mem.scale == 4 ? 2 : mem.scale == 2 ? 1 : 0;
-    as_->add(x16, base, Operand(x(mem.index), UXTX, shift));
+    as_->add(x16, base, scaled(base, x(mem.index), shift));
     base = x16;
   }
   if (mem.disp != 0) {

@@ -48,7 +48,7 @@ void MasmX64::fneg(FReg dst) {
 }
 
 void MasmX64::fcmp(FReg a, FReg b) { sse(0x66, 0x2E, a, b); }  // ucomisd
-void MasmX64::fzero(FReg dst) { sse(0, 0x57, dst, dst); }  // xorps
+void MasmX64::fzero(FReg dst) { sse(0, 0x57, dst, dst); }      // xorps
 
 void MasmX64::int_to_float(FReg dst, Reg src) {
   fzero(dst);  // cvtsi2sd keeps the upper half: without this it would wait for dst's last writer
