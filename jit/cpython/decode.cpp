@@ -348,7 +348,7 @@ class DepthWalk {
     }
     if (const Handler* handler = find_handler(handlers_, instruction)) {
       // What is on the stack when it raises must reach up to what the handler expects.
-      if (rest < handler->depth || !reach_unit(handler->target, handler->depth + (handler->lasti ? 2 : 1))) {
+      if (rest + use.kept < handler->depth || !reach_unit(handler->target, handler->depth + (handler->lasti ? 2 : 1))) {
         return false;
       }
     }

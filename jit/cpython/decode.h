@@ -46,11 +46,13 @@ const Handler* find_handler(const std::vector<Handler>& handlers, const Instruct
 bool compute_stack_depths(PyCodeObject* code, const std::vector<Instruction>& instructions,
                           const std::vector<Handler>& handlers, std::vector<int>& depth_at);
 
-// What an instruction takes off the stack and puts there; values that it only looks at count as both. `jump`: when it
-// jumps. Base opcodes only; popped is -1 for one that no code object may contain.
+// What an instruction takes off the stack and puts there; values that it only looks at count as both, and in `kept`:
+// they are there as well when it raises (of its operands only they are, if it is done by an opcode helper). `jump`:
+// when it jumps. Base opcodes only; popped is -1 for one that no code object may contain.
 struct StackUse {
   int popped;
   int pushed;
+  int kept = 0;
 };
 StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump);
 

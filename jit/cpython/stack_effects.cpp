@@ -79,21 +79,24 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case UNARY_INVERT:
     case UNARY_NEGATIVE:
     case UNARY_NOT:
-    case YIELD_VALUE:  // out goes the value, in comes the one sent
       return {1, 1};
+    // Out goes the value, in comes the one sent, or None when an exception is thrown in.
+    case YIELD_VALUE:
+      return {1, 1, 1};
     case LOAD_ATTR:
       return {1, 1 + (oparg & 1)};
     case BEFORE_ASYNC_WITH:
     case BEFORE_WITH:
+      return {1, 2};
     case GET_ANEXT:
     case GET_LEN:
     case IMPORT_FROM:
     case MATCH_MAPPING:
     case MATCH_SEQUENCE:
     case PUSH_EXC_INFO:
-      return {1, 2};
+      return {1, 2, 1};
     case FOR_ITER:
-      return {1, jump ? 0 : 2};
+      return {1, jump ? 0 : 2, 1};
     case UNPACK_SEQUENCE:
       return {1, oparg};
     case UNPACK_EX:
@@ -111,11 +114,12 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case SET_FUNCTION_ATTRIBUTE:
       return {2, 1};
     case CHECK_EG_MATCH:
+      return {2, 2};
     case CHECK_EXC_MATCH:
     case SEND:
-      return {2, 2};
+      return {2, 2, 1};
     case MATCH_KEYS:
-      return {2, 3};
+      return {2, 3, 2};
     case BINARY_SLICE:
     case MATCH_CLASS:
       return {3, 1};
@@ -124,7 +128,7 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case LOAD_SUPER_ATTR:
       return {3, 1 + (oparg & 1)};
     case WITH_EXCEPT_START:
-      return {4, 5};
+      return {4, 5, 4};
 
     case BUILD_LIST:
     case BUILD_SET:
@@ -146,7 +150,7 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case RAISE_VARARGS:
       return {oparg, 0};
     case RERAISE:
-      return {oparg + 1, oparg};
+      return {oparg + 1, oparg, oparg};
 
     // A collection stays, below oparg - 1 more values.
     case DICT_UPDATE:
@@ -154,15 +158,15 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case LIST_EXTEND:
     case SET_ADD:
     case SET_UPDATE:
-      return {oparg + 1, oparg};
+      return {oparg + 1, oparg, oparg};
     case MAP_ADD:
-      return {oparg + 2, oparg};
+      return {oparg + 2, oparg, oparg};
     case DICT_MERGE:
-      return {oparg + 4, oparg + 3};
+      return {oparg + 4, oparg + 3, oparg + 3};
     case COPY:
-      return {oparg, oparg + 1};
+      return {oparg, oparg + 1, oparg};
     case SWAP:
-      return {oparg, oparg};
+      return {oparg, oparg, oparg};
 
     // CACHE, RESERVED, EXTENDED_ARG (part of the instruction that follows), INTERPRETER_EXIT, ENTER_EXECUTOR,
     // specialised, instrumented and unknown ones.
