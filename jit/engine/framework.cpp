@@ -9,6 +9,7 @@
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/invariants.h"
+#include "jit/runtime/near_table.h"
 #include "jit/runtime/records.h"
 
 namespace whipsnake::framework {
@@ -54,11 +55,15 @@ void prepare_heap(const Settings& settings) {
     delete code_heap;
     code_heap = new CodeHeap(options);
   }
-  const bool works = code_heap->ok() && (thunks.run != nullptr || make_thunks(*code_heap));
+  if (code_heap->ok() && near_table == nullptr && (near_table = NearTable::create(*code_heap)) != nullptr) {
+    near_table->ok_breaker = kPoisoned;
+    ok_breaker = &near_table->ok_breaker;
+  }
+  const bool works = near_table != nullptr && (thunks.run != nullptr || make_thunks(*code_heap));
   if (!works) state().unavailable["machine code"] = "no executable memory";
 }
 
-bool heap_works() { return code_heap != nullptr && code_heap->ok() && thunks.run != nullptr; }
+bool heap_works() { return thunks.run != nullptr; }
 
 std::unique_ptr<CompiledCode> run_engine(const NativeRequest& request, std::string* reason, uint64_t* nanoseconds) {
   if (!heap_works()) {
