@@ -1,4 +1,5 @@
 // 3.13 Python/bytecodes.c: IMPORT_NAME, IMPORT_FROM.
+#include "jit/runtime/code_record.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -65,6 +66,10 @@ PyObject* import_from_stand_in(PyObject* stand_in, PyObject* name) {
   PyObject* source = PyUnicode_FromFormat("from x import %U", name);
   const char* text = source != nullptr ? PyUnicode_AsUTF8(source) : nullptr;
   PyObject* code = text != nullptr ? Py_CompileString(text, "<whipsnake>", Py_file_input) : nullptr;
+  // Compiled, it would only come back here.
+  if (CodeRecord* record = code != nullptr ? get_record(reinterpret_cast<PyCodeObject*>(code)) : nullptr) {
+    record->state = TierState::kDisabled;
+  }
   PyObject* importer = PyCFunction_New(&stand_in_import, stand_in);
   PyObject* builtins = importer != nullptr ? Py_BuildValue("{OO}", port::names.import_, importer) : nullptr;
   PyObject* globals = builtins != nullptr ? Py_BuildValue("{sO}", "__builtins__", builtins) : nullptr;
