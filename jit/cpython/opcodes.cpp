@@ -10,7 +10,7 @@ namespace whipsnake {
 #include "jit/cpython/opcode_table.inc"
 #undef WS_OPCODE
 
-static_assert(opcode_info(CACHE) != nullptr && opcode_info(LOAD_ATTR)->caches == INLINE_CACHE_ENTRIES_LOAD_ATTR);
+static_assert(is_base_opcode(CACHE) && opcode_info(LOAD_ATTR)->caches == INLINE_CACHE_ENTRIES_LOAD_ATTR);
 static_assert(opcode_info(LOAD_GLOBAL_BUILTIN)->base == LOAD_GLOBAL && opcode_info(INSTRUMENTED_CALL)->base == CALL);
 
 }  // namespace whipsnake

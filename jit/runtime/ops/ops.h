@@ -104,7 +104,8 @@ OpFunction op_get_iter;             // iterable -> iterator [-]
 OpFunction op_get_yield_from_iter;  // iterable -> iterator [-]
 OpFunction op_get_len;              // value stays -> length [-]
 // iterator stays -> next item [-]. Exhausted: null and no exception is set (a StopIteration was cleared); the iterator
-// stays then too. The caller tells the two apart by ts->current_exception.
+// stays then too. The caller tells null's meanings apart: ThreadContext::leave (the item is parked there), then
+// ts->current_exception.
 OpFunction op_for_iter;
 OpFunction op_get_aiter;      // value -> async iterator [-]
 OpFunction op_get_anext;      // async iterator stays -> awaitable [-]
