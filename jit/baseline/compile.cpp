@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "jit/baseline/emitter.h"
+#include "jit/baseline/frames.h"
 #include "jit/cpython/opcodes.h"
 
 namespace whipsnake::baseline {
@@ -90,6 +91,10 @@ class Walk {
 
   bool emit() {
     Scratch& s = scratch();
+    if (has_direct_entry(emitter_.code_)) {
+      direct_ = emitter_.masm_.new_label();
+      emit_direct_entry(emitter_, direct_);
+    }
     for (size_t i = 0; i < s.instructions.size() && !emitter_.failed_; ++i) {
       const Instruction& instruction = s.instructions[i];
       const int depth = s.depths[i];
@@ -133,6 +138,8 @@ class Walk {
       if (label.valid() && masm.is_bound(label))
         compiled->entries.emplace_back(instruction.index, masm.offset_of(label));
     }
+    compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
+    if (direct_.valid()) compiled->direct_entry = masm.offset_of(direct_);
     resolve(code);
     compiled->resources = std::move(emitter_.resources_);
     return compiled;
@@ -156,6 +163,7 @@ class Walk {
 
   Emitter& emitter_;
   const TemplateTable& table_;
+  Label direct_;
 };
 
 std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyObject* builtins, CodeHeap& heap,

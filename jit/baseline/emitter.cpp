@@ -335,6 +335,33 @@ void Emitter::check_breaker(bool handle_requests) {
   emit_site_jump(label, site);
 }
 
+namespace {
+int must_leave(PyThreadState* ts, Frame* frame) { return breaker_slow(ts, frame, false) == BreakerAction::kLeave; }
+}  // namespace
+
+void Emitter::check_after_call() {
+  const Label label = masm_.new_label();
+  const Label resume = masm_.new_label();
+  const Label exit = masm_.new_label();
+  Site* site = make_site(SiteKind::kDeopt, stack_.depth());
+  site->reason = ExitReason::kTracing;
+  site->instruction = current_->next;
+  masm_.load(Reg::kT0, Mem::at(Reg::kThread, port::offset::kThreadEvalBreaker));
+  masm_.cmp(Reg::kT0, Mem::absolute(&near_table->ok_breaker));
+  masm_.jump_if(Cond::kNotEqual, label);
+  masm_.bind(resume);
+  cold([this, label, resume, exit] {
+    masm_.bind(label);
+    masm_.mov(Reg::kArg0, Reg::kThread);
+    masm_.mov(Reg::kArg1, Reg::kFrame);
+    call(&must_leave);
+    masm_.test32(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, resume);
+    masm_.jump(exit);
+  });
+  emit_site_jump(exit, site);
+}
+
 void Emitter::emit_cold() {
   for (size_t i = 0; i < cold_.size(); ++i) {  // cold code may add cold code
     const std::function<void()> emit = std::move(cold_[i]);

@@ -121,6 +121,9 @@ class Emitter {
   // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
   void check_breaker(bool handle_requests);
 
+  // Behind a call, its result pushed: goes on in the interpreter if somebody began to listen meanwhile.
+  void check_after_call();
+
   void* allocate_data(size_t bytes);               // zeroed; null after fail()
   Resources& resources() { return *resources_; }
   int line_depth() const { return stack_.depth(); }

@@ -41,12 +41,19 @@ void leave_alone(PyFunctionObject* func) {
   port::give_version(func);
 }
 
-// The interpreter would have inlined this call; that it did not must not bring C code closer to its recursion limit.
+// Whether the caller is the interpreter, or compiled code, with the arguments on its value stack. It would have inlined
+// the call, and so the call must not bring C code closer to its recursion limit.
+bool called_from_frame(PyThreadState* ts, PyObject* const* args) {
+  const Frame* frame = port::current_frame(ts);
+  return frame != nullptr && args >= frame->localsplus && args < ts->datastack_top;
+}
+
 PyObject* call_interpreted(PyThreadState* ts, PyObject* callable, PyObject* const* args, size_t nargsf,
                            PyObject* kwnames) {
-  ts->c_recursion_remaining += port::kEvalStackUnits;
+  const int units = called_from_frame(ts, args) ? port::kEvalStackUnits : 0;
+  ts->c_recursion_remaining += units;
   PyObject* result = port::function_vectorcall(callable, args, nargsf, kwnames);
-  ts->c_recursion_remaining -= port::kEvalStackUnits;
+  ts->c_recursion_remaining -= units;
   return result;
 }
 

@@ -23,4 +23,12 @@ AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_
   return cache;
 }
 
+CallCache* new_call_cache(baseline::Emitter& e, int oparg) {
+  auto* cache = static_cast<CallCache*>(e.allocate_data(sizeof(CallCache)));
+  if (cache == nullptr) return nullptr;
+  cache->oparg = oparg;
+  e.resources().on_release([cache] { cache->unlink(); });
+  return cache;
+}
+
 }  // namespace whipsnake::opcodes

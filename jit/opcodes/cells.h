@@ -3,11 +3,13 @@
 
 #include "jit/baseline/emitter.h"
 #include "jit/runtime/caches.h"
+#include "jit/runtime/calls.h"
 
 namespace whipsnake::opcodes {
 
 // Null after Emitter::fail() when the data half is exhausted.
 GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name);
 AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, bool inline_shadowable);
+CallCache* new_call_cache(baseline::Emitter& e, int oparg);
 
 }  // namespace whipsnake::opcodes

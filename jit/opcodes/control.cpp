@@ -1,3 +1,4 @@
+#include "jit/baseline/frames.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/frames.h"
 
@@ -90,7 +91,8 @@ void pop_jump_if_not_none(Emitter& e, const Instruction& i) { jump_on_none(e, i,
 void return_value(Emitter& e, const Instruction&) {
   e.store_position();
   e.pop_owned(Reg::kArg2);
-  leave_to(e, &finish_frame);
+  baseline::emit_return(e);
+  e.end_block();
 }
 
 void return_const(Emitter& e, const Instruction& i) {

@@ -74,6 +74,9 @@ void unpack_sequence(Emitter& e, const Instruction& i);
 void load_attr(Emitter& e, const Instruction& i);
 void store_attr(Emitter& e, const Instruction& i);
 
+// calls.cpp
+void call(Emitter& e, const Instruction& i);
+
 // --- generic shapes: everything is done by the opcode's helper ---
 
 template <OpHelper kHelper, int kPops, int kResults>

@@ -137,7 +137,7 @@ constexpr Row kRows[] = {
        with_name<op_import_from, 0, 1>(e, i);
      }, nullptr},
     // calls and functions
-    {CALL, with_operands<op_call, 1, 2>, nullptr},
+    {CALL, call, nullptr},
     {CALL_KW, with_operands<op_call_kw, 1, 3>, nullptr},
     {CALL_FUNCTION_EX, call_function_ex, nullptr},
     {CALL_INTRINSIC_1, with_oparg<op_call_intrinsic_1, 1, 1>, nullptr},

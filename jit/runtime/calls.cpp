@@ -27,6 +27,63 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
 
 }  // namespace
 
+void CallCache::link(CompiledCode* to) {
+  unlink();
+  target = to;
+  next = to->callers;
+  if (next != nullptr) next->previous = this;
+  to->callers = this;
+}
+
+void CallCache::unlink() {
+  if (target == nullptr) return;
+  if (previous != nullptr)
+    previous->next = next;
+  else
+    target->callers = next;
+  if (next != nullptr) next->previous = previous;
+  target = nullptr;
+  next = previous = nullptr;
+  code = nullptr;
+  direct = nullptr;
+}
+
+void CompiledCode::unlink_callers() {
+  while (callers != nullptr) callers->unlink();
+}
+
+namespace {
+
+// A site that has called this many different functions stays with the helper.
+constexpr uint32_t kMaxTargets = 16;
+
+void remember_target(CallCache* cache, PyObject* callable, Py_ssize_t nargs) {
+  if (cache->misses >= kMaxTargets || !Py_IS_TYPE(callable, &PyFunction_Type)) return;
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  if (func->vectorcall != compiled_vectorcall) return;
+  CompiledCode* compiled = callable_code(func);
+  if (compiled == nullptr || compiled->direct_entry == CompiledCode::kNoEntry) return;
+  if (reinterpret_cast<PyCodeObject*>(func->func_code)->co_argcount != nargs) return;
+  ++cache->misses;
+  cache->link(compiled);
+  cache->code = func->func_code;
+  cache->direct = compiled->code + compiled->direct_entry;
+  cache->nargs = static_cast<int32_t>(nargs);
+}
+
+}  // namespace
+
+PyObject* op_call_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  auto* cache = reinterpret_cast<CallCache*>(arg);
+  const Callee callee = unpack_callee(top - cache->oparg - 2, cache->oparg);
+  remember_target(cache, callee.callable, callee.nargs);
+  return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
+}
+
+PyObject* call_function(PyThreadState* ts, PyObject* function, PyObject** args, Py_ssize_t nargs) {
+  return call_stealing(ts, function, args, nargs, nullptr);
+}
+
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
   return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));

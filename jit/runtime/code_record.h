@@ -13,6 +13,7 @@ namespace whipsnake {
 
 struct Site;
 struct CompiledCode;
+struct CallCache;
 
 // Anything an engine needs alive as long as its machine code (exit descriptors, cache cells, registrations).
 class CodeResources {
@@ -33,6 +34,7 @@ class CodeResources {
 // or null with an exception set and the frame popped, or (generators) the yielded value with the frame suspended;
 // see runtime/frames.h for the helpers that do so.
 struct CompiledCode {
+  static constexpr uint32_t kNoEntry = ~uint32_t{0};
   const uint8_t* code = nullptr;             // in the code heap
   size_t size = 0;
   PyObject* globals = nullptr;               // borrowed; compared by identity before entering
@@ -41,9 +43,17 @@ struct CompiledCode {
   std::unique_ptr<CodeResources> resources;
   const char* engine = "";                   // name of the engine that made it
   uint32_t start_entry = 0;                  // offset of the entry for instruction 0
+  uint32_t direct_entry = kNoEntry;          // offset of the entry for calls from compiled code (calls.h)
+  CallCache* callers = nullptr;              // call sites that jump to it
 
   const uint8_t* entry(int instruction) const;   // null when compiled code can't be entered there
   const uint8_t* start() const { return code + start_entry; }
+
+  CompiledCode() = default;
+  CompiledCode(const CompiledCode&) = delete;
+  CompiledCode& operator=(const CompiledCode&) = delete;
+  ~CompiledCode() { unlink_callers(); }
+  void unlink_callers();                     // no call site jumps here any more
 };
 
 enum class TierState : uint8_t { kCold, kCompiled, kDeclined, kDisabled };

@@ -13,9 +13,9 @@ bool foreign_local_events = false;
 namespace {
 uintptr_t initial_breaker = kPoisoned;
 
-// Native stack kept for the interpreter and for C code below compiled calls.
+// Native stack kept for what nests below calls that are left to the interpreter: C code may recurse down to CPython's
+// own limit (10,000 units, 3.13 Include/cpython/pystate.h), and must find the stack for it.
 uintptr_t compute_stack_limit() {
-  constexpr uintptr_t kReserveMax = uintptr_t{1} << 20;
   constexpr uintptr_t kStackMax = uintptr_t{512} << 20;  // an unlimited stack is not used beyond this
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   pthread_attr_t attributes;
@@ -24,7 +24,7 @@ uintptr_t compute_stack_limit() {
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) return here - (uintptr_t{64} << 10);
   pthread_attr_getstack(&attributes, &low, &size);
   pthread_attr_destroy(&attributes);
-  const uintptr_t reserve = std::min<uintptr_t>(kReserveMax, size / 3);
+  const uintptr_t reserve = size / 3 * 2;
   return std::max(reinterpret_cast<uintptr_t>(low) + reserve, here > kStackMax ? here - kStackMax : 0);
 }
 

@@ -80,6 +80,7 @@ CodeRecord* get_record(PyCodeObject* code) {
 
 void release_compiled(std::unique_ptr<CompiledCode> compiled) {
   if (on_release != nullptr) on_release(*compiled);
+  compiled->unlink_callers();
   // What the code relies on goes at once: nobody reads its cells any more, and watchers must forget them.
   std::unique_ptr<CodeResources> resources = std::move(compiled->resources);
   released().push_back(std::move(compiled));
@@ -95,6 +96,7 @@ void flush_released() {
 void retire(CodeRecord* record) {
   if (!record->compiled) return;
   ++counters.retired;
+  record->compiled->unlink_callers();
   record->retired.push_back(std::move(record->compiled));
   record->state = TierState::kCold;
 }

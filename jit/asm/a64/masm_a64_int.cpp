@@ -35,10 +35,9 @@ void MasmA64::add_immediate(bool set_flags, const Register& dst, const Register&
 }
 
 void MasmA64::compare_immediate(const Register& a, int64_t imm) {
-  bool smallest = a.Is32Bits() && imm == std::numeric_limits<int32_t>::min();
   if (imm >= 0 && Assembler::IsImmAddSub(imm)) {
     as_->cmp(a, Operand(imm));
-  } else if (imm < 0 && !smallest && Assembler::IsImmAddSub(-imm)) {
+  } else if (imm < 0 && Assembler::IsImmAddSub(-imm)) {
     as_->cmn(a, Operand(-imm));
   } else {
     constant(x15, imm);
@@ -129,10 +128,9 @@ void MasmA64::sub32(Reg dst, int32_t imm) {
 
 // Not add_immediate with the opposite sign: subtracting 0 leaves the carry (no borrow) that adding 0 does not.
 void MasmA64::subtract_immediate(const Register& dst, int32_t imm) {
-  bool smallest = dst.Is32Bits() && imm == std::numeric_limits<int32_t>::min();
   if (imm >= 0 && Assembler::IsImmAddSub(imm)) {
     as_->subs(dst, dst, Operand(imm));
-  } else if (imm < 0 && !smallest && Assembler::IsImmAddSub(-int64_t{imm})) {
+  } else if (imm < 0 && Assembler::IsImmAddSub(-int64_t{imm})) {
     as_->adds(dst, dst, Operand(-int64_t{imm}));
   } else {
     constant(x15, imm);
