@@ -11,6 +11,8 @@ namespace {
 // Xbyak wants a buffer at construction; ours is allocated by the first ensure().
 uint8_t g_no_buffer[1];
 
+constexpr size_t kKeptBytes = size_t{1} << 20;  // a larger buffer is not kept for the next function
+
 }  // namespace
 
 Encoder::Encoder() : Xbyak::CodeGenerator(0, g_no_buffer) {}
@@ -22,6 +24,11 @@ Encoder::~Encoder() {
 
 void Encoder::clear(NearRange near) {
   size_ = 0;
+  if (maxSize_ > kKeptBytes) {  // one huge function must not cost its memory for ever
+    std::free(top_);
+    top_ = g_no_buffer;
+    maxSize_ = 0;
+  }
   near_ = near;
   relocations_.clear();
   failed_ = false;
