@@ -84,8 +84,7 @@ def _switched_off_at_build() -> bool:
         from . import _core
     except ImportError:
         return False
-    info = _core.build_info()
-    return not info.get("jit", True) and "WHIPSNAKE_JIT=OFF" in info.get("reason", "")
+    return "WHIPSNAKE_JIT=OFF" in _core.build_info().get("reason", "")
 
 
 def _missing_core(error: ImportError) -> str:
@@ -102,10 +101,10 @@ def _function(func: object) -> Callable[..., object]:
     Raises TypeError for anything else: classes, builtins and callable instances have no bytecode of their
     own.
     """
-    plain: Any = getattr(func, "__func__", func)
-    if not hasattr(plain, "__code__"):
+    plain = getattr(func, "__func__", func)
+    if not isinstance(plain, type(_function)):
         raise TypeError(f"expected a Python function or method, got {type(func).__name__}")
-    return plain  # type: ignore[no-any-return]
+    return plain
 
 
 def supported() -> tuple[bool, str]:

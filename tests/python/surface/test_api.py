@@ -1,8 +1,10 @@
 """The functions of the package ``whipsnake``, over the fake core; and over the real one where it works."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -210,35 +212,74 @@ def test_folders_for_engine_authors(
         whipsnake.get_cmake_dir()
 
 
-@needs_core
-def test_real_core_keeps_the_contract() -> None:
-    """What the Python side relies on, asked of the real extension module."""
-    from whipsnake import _core
+CONTRACT = """
+import json
+import whipsnake
+from whipsnake import _core
 
-    assert _core.supported() == (True, "")
-    assert "baseline" in _core.engines()
-    rows = _core.opcodes()
-    assert {"number", "name", "handled", "reason", "specializes", "caches"} <= set(rows[0])
-    assert all(row["handled"] or row["reason"] for row in rows)
-    row = _core.measure_compile(plain.__code__)
-    assert set(row) == {"instructions", "nanoseconds", "bytes", "declined"}
-    assert row["declined"] is None and row["bytes"] > 0 and row["nanoseconds"] > 0
-    assert _core.build_info()["jit"] is True
-    was = whipsnake.is_enabled()
-    try:
-        whipsnake.enable(threshold=0)
-        assert whipsnake.is_enabled()
-        assert whipsnake.compile(plain) is True
-        assert plain(1) == 2
-        assert whipsnake.tier(plain) == "baseline"
-        assert whipsnake.why(plain) is None
-        stats = whipsnake.stats()
-        json.dumps(stats)
-        keys = {"enabled", "engine", "functions_compiled", "functions_declined", "compile_ns", "code_bytes"}
-        keys |= {"code_bytes_peak", "loops_entered", "cache_hits", "cache_misses", "exits", "invalidations"}
-        assert keys | {"memory_refused"} <= set(stats)
-        with pytest.raises(ValueError, match="unknown engine"):
-            whipsnake.enable(engine="nonsense")
-    finally:
-        if not was:
-            whipsnake.disable()
+def plain(x):
+    return x + 1
+
+assert _core.supported() == (True, "")
+assert "baseline" in _core.engines()
+rows = _core.opcodes()
+assert {"number", "name", "handled", "reason", "specializes", "caches"} <= set(rows[0])
+assert all(row["handled"] or row["reason"] for row in rows)
+row = _core.measure_compile(plain.__code__)
+assert set(row) == {"instructions", "nanoseconds", "bytes", "declined"}, row
+assert row["declined"] is None and row["bytes"] > 0 and row["nanoseconds"] > 0, row
+assert "reason" not in _core.build_info()
+
+assert not whipsnake.is_enabled()
+whipsnake.enable(threshold=0)
+assert whipsnake.is_enabled()
+assert whipsnake.compile(plain) is True
+assert plain(1) == 2
+assert whipsnake.tier(plain) == "baseline"
+assert whipsnake.why(plain) is None
+assert whipsnake.exits(plain) == {}
+stats = whipsnake.stats()
+json.dumps(stats)
+missing = {
+    "enabled", "engine", "functions_compiled", "functions_declined", "compile_ns", "code_bytes",
+    "code_bytes_peak", "loops_entered", "cache_hits", "cache_misses", "exits", "invalidations",
+    "memory_refused",
+} - set(stats)
+assert not missing, missing
+whipsnake.enable(threshold=7, budget="1M", loops=False, watchers=False)
+assert whipsnake.is_enabled()
+
+@whipsnake.nojit
+def odd():
+    return 1
+
+assert whipsnake.compile(odd) is False and odd() == 1
+assert whipsnake.tier(odd) == "disabled"
+
+@whipsnake.jit
+def kernel():
+    return 1
+
+kernel()
+kernel()
+assert whipsnake.tier(kernel) == "baseline", whipsnake.tier(kernel)
+try:
+    whipsnake.enable(engine="nonsense")
+except ValueError as error:
+    assert str(error).startswith("unknown engine 'nonsense'; allowed: off, baseline")
+else:
+    raise AssertionError
+assert whipsnake.is_enabled()
+whipsnake.disable()
+assert not whipsnake.is_enabled()
+assert plain(1) == 2
+"""
+
+
+@needs_core
+def test_real_core_keeps_the_contract(tmp_path: Path) -> None:
+    """What the Python side relies on, asked of the real extension module, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", CONTRACT], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
