@@ -1,31 +1,37 @@
 #include "jit/cpython/port_check.h"
 
+#include "jit/cpython/v313/verify.h"
+
 #ifdef Py_GIL_DISABLED
 #error "free-threaded builds are not supported: build with WHIPSNAKE_JIT=OFF"
+#endif
+#ifdef Py_DEBUG
+#error "debug builds are not supported: build with WHIPSNAKE_JIT=OFF"
 #endif
 
 namespace whipsnake::port {
 
-
 namespace {
 
-std::string supported_text() {
-  return "Whipsnake supports release builds of CPython " + std::to_string(PY_MAJOR_VERSION) + "." +
-         std::to_string(PY_MINOR_VERSION) + " with the GIL";
-}
+constexpr unsigned long kMinorVersion = PY_VERSION_HEX >> 16;
 
-std::string found_text() {
+std::string refuse(const std::string& detail) {
   const char* version = Py_GetVersion();
   std::string text = "found CPython ";
   for (const char* c = version; *c != '\0' && *c != ' '; ++c) text += *c;
-  return text;
+  return text + detail + "; this build of Whipsnake supports release builds of CPython " +
+         std::to_string(PY_MAJOR_VERSION) + "." + std::to_string(PY_MINOR_VERSION) + " with the GIL";
 }
 
-std::string refuse(const std::string& why) { return found_text() + (why.empty() ? "" : ", " + why) + "; " + supported_text(); }
+// sys.gettotalrefcount() exists in debug builds only, which may load our kind of extension module.
+bool is_debug_build() { return PySys_GetObject("gettotalrefcount") != nullptr; }
 
 std::string check() {
-  if (Py_Version >> 16 != PY_VERSION_HEX >> 16) return refuse("");
-  if (!init_names()) return refuse("out of memory while looking at it");
+  if (Py_Version >> 16 != kMinorVersion) return refuse("");
+  if (is_debug_build()) return refuse(" (a debug build)");
+  if (!init_names()) return refuse(", out of memory");
+  if (const char* unexpected = verify_layouts())
+    return refuse(std::string(" with an unexpected layout of its ") + unexpected);
   return "";
 }
 
