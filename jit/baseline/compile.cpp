@@ -103,13 +103,13 @@ class Walk {
         continue;
       }
       emitter_.current_ = &instruction;
-      if (s.block_start[instruction.index] != 0 || i == 0 || !emitter_.reachable_) {
+      if (s.block_start[instruction.start] != 0 || i == 0 || !emitter_.reachable_) {
         if (emitter_.reachable_ && i != 0) emitter_.flush();
         emitter_.stack_.reset(depth);
         emitter_.reachable_ = true;
-        emitter_.masm_.bind(emitter_.label_of(static_cast<int>(instruction.index)));
+        emitter_.masm_.bind(emitter_.label_of(static_cast<int>(instruction.start)));
       }
-      const bool fusable = i + 1 < s.instructions.size() && s.block_start[s.instructions[i + 1].index] == 0 &&
+      const bool fusable = i + 1 < s.instructions.size() && s.block_start[s.instructions[i + 1].start] == 0 &&
                            s.handler_of[instruction.index] == s.handler_of[s.instructions[i + 1].index];
       emitter_.following_ = fusable ? &s.instructions[i + 1] : nullptr;
       emitter_.skip_ = false;
@@ -134,9 +134,9 @@ class Walk {
     compiled->builtins = emitter_.builtins_;
     compiled->engine = "baseline";
     for (const Instruction& instruction : s.instructions) {
-      const Label label = emitter_.labels_[instruction.index];
+      const Label label = emitter_.labels_[instruction.start];
       if (label.valid() && masm.is_bound(label))
-        compiled->entries.emplace_back(instruction.index, masm.offset_of(label));
+        compiled->entries.emplace_back(instruction.start, masm.offset_of(label));
     }
     compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
     if (direct_.valid()) compiled->direct_entry = masm.offset_of(direct_);
@@ -181,8 +181,12 @@ std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyO
   Walk walk(emitter, table);
   if (!walk.analyze(code, reason)) return nullptr;
   std::unique_ptr<CompiledCode> compiled;
-  if (walk.emit()) compiled = walk.install(heap);
-  if (compiled == nullptr) *reason = "code memory refused or exhausted";
+  if (!walk.emit()) {
+    *reason = masm->failed() ? "machine code could not be assembled" : "data memory refused or exhausted";
+    return nullptr;
+  }
+  compiled = walk.install(heap);
+  if (compiled == nullptr) *reason = masm->failed() ? "machine code could not be assembled" : "code memory refused or exhausted";
   return compiled;
 }
 

@@ -255,6 +255,7 @@ Site* Emitter::make_site(SiteKind kind, int depth) {
   site->kind = kind;
   site->depth = static_cast<uint16_t>(depth);
   site->instruction = current_->index;
+  site->start = current_->start;
   site->next = current_->next;
   site->record = record_;
   const int handler = (*handler_of_)[current_->index];
@@ -345,7 +346,7 @@ void Emitter::check_after_call() {
   const Label exit = masm_.new_label();
   Site* site = make_site(SiteKind::kDeopt, stack_.depth());
   site->reason = ExitReason::kTracing;
-  site->instruction = current_->next;
+  site->start = current_->next;
   masm_.load(Reg::kT0, Mem::at(Reg::kThread, port::offset::kThreadEvalBreaker));
   masm_.cmp(Reg::kT0, Mem::absolute(&near_table->ok_breaker));
   masm_.jump_if(Cond::kNotEqual, label);

@@ -31,6 +31,9 @@ void stop_loops();
 // Starts counting the back edges of a cold code object with loops. Safe from anywhere, also while it runs.
 void watch_loops(CodeRecord* record);
 
+// --- sys.monitoring: the local events of `code` may have changed; compiled code that is running has to look.
+void local_events_changed(PyCodeObject* code);
+
 // --- generators resumed from C: next(), send(), asyncio.
 void start_generators();
 void stop_generators();

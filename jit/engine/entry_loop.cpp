@@ -101,13 +101,21 @@ void watch_frames(PyThreadState* thread) {
 
 void stop_watching_any(CodeRecord* record, void*) { stop_watching(record); }
 
-// Someone else set or removed local events: compiled code that may be running has to look.
-void on_local_events(PyCodeObject* code) {
-  if (port::has_foreign_local_events(code)) foreign_local_events = true;
-  allow_compiled_code(PyThreadState_Get(), compiled_code_allowed());
+void note_foreign_events(CodeRecord* record, void* found) {
+  record->foreign_events = port::has_foreign_local_events(record->code);
+  if (record->foreign_events) *static_cast<bool*>(found) = true;
 }
 
 }  // namespace
+
+void local_events_changed(PyCodeObject* code) {
+  // A record for each code object that others listen to, so that they are found when the last one stops listening.
+  if (port::has_foreign_local_events(code)) get_record(code);
+  bool found = false;
+  visit_records(note_foreign_events, &found);
+  foreign_local_events = found;
+  allow_compiled_code(PyThreadState_Get(), compiled_code_allowed());
+}
 
 void watch_loops(CodeRecord* record) {
   if (!started || record->loop_events_on) return;
@@ -117,7 +125,6 @@ void watch_loops(CodeRecord* record) {
 }
 
 std::string start_loops() {
-  port::observe_local_events(on_local_events);
   if (callback == nullptr) callback = PyCFunction_New(&kCallback, nullptr);
   if (callback == nullptr) {
     PyErr_Clear();
@@ -133,7 +140,6 @@ std::string start_loops() {
 }
 
 void stop_loops() {
-  port::stop_observing_local_events();
   if (!started) return;
   visit_records(stop_watching_any, nullptr);
   started = false;

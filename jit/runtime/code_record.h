@@ -64,6 +64,7 @@ struct CodeRecord {
   bool marked_jit = false;                   // @whipsnake.jit: compile at first call
   bool has_loops = false;
   bool loop_events_on = false;               // our JUMP events are set on the code object
+  bool foreign_events = false;               // another tool has local events on it
   uint32_t calls = 0;
   uint32_t back_edges = 0;
   int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()

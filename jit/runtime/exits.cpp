@@ -145,7 +145,7 @@ const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Thr
       if (!monitoring_quiet(ts)) [[unlikely]] port::fire_reraise(ts, frame);
       return unwind(ts, frame, site, context, site->depth);
     case SiteKind::kDeopt:
-      return go_on_interpreted(ts, frame, site, context, site->depth, site->instruction, site->reason);
+      return go_on_interpreted(ts, frame, site, context, site->depth, site->start, site->reason);
     case SiteKind::kBreaker: {
       port::set_instruction(frame, static_cast<int>(site->instruction));
       switch (breaker_slow(ts, frame, site->handles_requests)) {
@@ -153,7 +153,7 @@ const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Thr
         case BreakerAction::kError: return error_exit(ts, frame, site, context, site->depth);
         case BreakerAction::kLeave: break;
       }
-      return go_on_interpreted(ts, frame, site, context, site->depth, site->instruction, ExitReason::kTracing);
+      return go_on_interpreted(ts, frame, site, context, site->depth, site->start, ExitReason::kTracing);
     }
     case SiteKind::kSlow: break;
   }

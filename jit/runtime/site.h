@@ -49,6 +49,7 @@ struct Site {
   uint16_t entry_count = 0;
   int32_t handler_depth = -1;          // stack depth that the handler wants; -1: no handler in this function
   uint32_t instruction = 0;            // code unit index of the opcode
+  uint32_t start = 0;                  // ... of its first EXTENDED_ARG: where the interpreter would begin with it
   uint32_t next = 0;                   // ... of the instruction behind it
   uint32_t handler_instruction = 0;    // of the handler, when handler_depth >= 0
   uint32_t taken = 0;                  // statistics
