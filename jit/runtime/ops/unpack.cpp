@@ -14,6 +14,11 @@ PyObject* unpack(PyThreadState* ts, PyObject** top, int before, int after) {
   return after_escape(ts, done_if(good != 0));
 }
 
+// A single value is, by the contract, also what the helper returns.
+PyObject* unpacked(PyObject** top, intptr_t count, PyObject* result) {
+  return count == 1 && result == kDone ? top[-1] : result;
+}
+
 }  // namespace
 
 PyObject* op_unpack_sequence(PyThreadState* ts, PyObject** top, intptr_t arg) {
@@ -24,18 +29,19 @@ PyObject* op_unpack_sequence(PyThreadState* ts, PyObject** top, intptr_t arg) {
   } else if (PyList_CheckExact(sequence) && PyList_GET_SIZE(sequence) == arg) {
     items = _PyList_ITEMS(sequence);
   } else {
-    return unpack(ts, top, static_cast<int>(arg), -1);
+    return unpacked(top, arg, unpack(ts, top, static_cast<int>(arg), -1));
   }
   PyObject** result = top - 1;
   for (intptr_t i = arg; --i >= 0;) {
     *result++ = Py_NewRef(items[i]);
   }
   release(sequence);
-  return kDone;
+  return unpacked(top, arg, kDone);
 }
 
 PyObject* op_unpack_ex(PyThreadState* ts, PyObject** top, intptr_t arg) {
-  return unpack(ts, top, static_cast<int>(arg & 0xff), static_cast<int>(arg >> 8));
+  const intptr_t count = (arg & 0xff) + 1 + (arg >> 8);
+  return unpacked(top, count, unpack(ts, top, static_cast<int>(arg & 0xff), static_cast<int>(arg >> 8)));
 }
 
 }  // namespace whipsnake
