@@ -72,11 +72,8 @@ class OpsTest : public testing::Test {
     int size_ = 0;
   };
 
-  static intptr_t name(const char* text) {
-    PyObject* interned = PyUnicode_InternFromString(text);
-    Py_DECREF(interned);  // the interpreter keeps it
-    return reinterpret_cast<intptr_t>(interned);
-  }
+  // A name object, which nobody ever frees.
+  static intptr_t name(const char* text) { return reinterpret_cast<intptr_t>(PyUnicode_InternFromString(text)); }
 
   // Runs `body` while the frame of the Python function `host` in `space`, called with a callback, is the current one.
   static void in_frame_of(const Ref& space, const std::function<void()>& body) {
