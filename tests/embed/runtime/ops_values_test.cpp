@@ -91,7 +91,8 @@ TEST_F(OpsOnValues, BinaryOperatorsReuseOnlyFloatsThatNobodyElseSees) {
 }
 
 TEST_F(OpsOnValues, StringsGrowInPlace) {
-  const Ref space = run("def host(body):\n  text = 'ab' * len([0] * 500)\n  body()\n  global result\n  result = text\n");
+  const Ref space =
+      run("def host(body):\n  text = 'ab' * len([0] * 500)\n  body()\n  global result\n  result = text\n");
   in_frame_of(space, [&] {
     const intptr_t slot = 1;
     PyObject*& local = port::current_frame(ts())->localsplus[slot];
