@@ -5,8 +5,8 @@ One row per opcode of real code objects, by number:
 
     WS_OPCODE(name, number, cache_cells, has_arg, has_jump, base)
 
-`base` is the opcode that an instrumented or specialised one stands for, or the opcode itself; the columns before
-it are those of the base, because they hold whatever the interpreter has made of the instruction.
+`base` is the opcode that an instrumented or specialised one stands for, or the opcode itself; the columns
+before it are those of the base, because they hold whatever the interpreter has made of the instruction.
 """
 
 from __future__ import annotations
