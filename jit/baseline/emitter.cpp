@@ -215,7 +215,13 @@ void Emitter::operation(OpHelper helper, int pops, int results, intptr_t arg) {
   masm_.test(Reg::kRet, Reg::kRet);
   masm_.jump_if(Cond::kEqual, error_exit(results));
   if (results == 1) push_owned(Reg::kRet);
-  for (int i = 0; results > 1 && i < results; ++i) stack_.push(Value::memory());
+}
+
+void Emitter::operation_storing(OpHelper helper, int pops, int results, intptr_t arg) {
+  operation_call(helper, pops, arg);
+  masm_.test(Reg::kRet, Reg::kRet);
+  masm_.jump_if(Cond::kEqual, error_exit(results));
+  for (int i = 0; i < results; ++i) stack_.push(Value::memory());
 }
 
 // --- exits ---

@@ -99,7 +99,9 @@ class Emitter {
   void call_address(const void* function);
   // An opcode carried out by its helper: operands to memory, call, result pushed.
   void operation(OpHelper helper, int pops, int results, intptr_t arg);
-  // The same without pushing: after it, kRet holds the result and the operands are gone.
+  // The same for helpers that store their results where the operands were, whatever their number.
+  void operation_storing(OpHelper helper, int pops, int results, intptr_t arg);
+  // Without pushing: after it, kRet holds the result and the operands are gone.
   void operation_call(OpHelper helper, int pops, intptr_t arg);
 
   // --- exits ---

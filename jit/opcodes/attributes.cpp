@@ -53,7 +53,7 @@ void find_inline(Masm& masm, InlineShape shape, AttrEntry* entry, Reg owner, Reg
     masm.cmp32(Reg::kT0, Mem::absolute(&entry->version));
     masm.jump_if(Cond::kNotEqual, slow);
     masm.load(result, Mem::absolute(&entry->value));
-    masm.test(result, result);  // a version of 0 matches an empty entry
+    masm.test(result, result);
     masm.jump_if(Cond::kEqual, slow);
     return;
   }
@@ -108,7 +108,7 @@ void load_for_call(Emitter& e, PyObject* name, InlineShape shape) {
   AttrCache* cache = new_attr_cache(e, name, shape.kind, shape.shadowable);
   if (cache == nullptr) return;
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (shape.kind == AttrKind::kNone) return e.operation(&op_load_method_cached, 1, 2, arg);
+  if (shape.kind == AttrKind::kNone) return e.operation_storing(&op_load_method_cached, 1, 2, arg);
   const Emitter::Slow slow = e.slow_path(&op_load_method_cached, 1, 2, arg);
   const Value owner = e.stack().peek(1);
   const int slot = e.stack().depth() - 1;

@@ -17,6 +17,7 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
 AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, bool inline_shadowable) {
   auto* cache = static_cast<AttrCache*>(e.allocate_data(sizeof(AttrCache)));
   if (cache == nullptr) return nullptr;
+  for (AttrEntry& entry : cache->entries) entry.version = kNoVersion;
   cache->name = name;
   cache->inline_kind = inline_kind;
   cache->inline_shadowable = inline_shadowable;

@@ -77,7 +77,7 @@ void store_subscr(Emitter& e, const Instruction& i) {
 void unpack_sequence(Emitter& e, const Instruction& i) {
   const bool is_list = i.specialized == UNPACK_SEQUENCE_LIST;
   if (!is_list && i.specialized != UNPACK_SEQUENCE_TUPLE && i.specialized != UNPACK_SEQUENCE_TWO_TUPLE)
-    return e.operation(&op_unpack_sequence, 1, i.oparg, i.oparg);
+    return e.operation_storing(&op_unpack_sequence, 1, i.oparg, i.oparg);
   Masm& masm = e.masm();
   const Reg keep = e.allocate();
   const Emitter::Slow slow = e.slow_path(&op_unpack_sequence, 1, i.oparg, i.oparg);

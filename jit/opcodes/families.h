@@ -81,7 +81,10 @@ void call(Emitter& e, const Instruction& i);
 
 template <OpHelper kHelper, int kPops, int kResults>
 void with_oparg(Emitter& e, const Instruction& i) {
-  e.operation(kHelper, kPops, kResults, i.oparg);
+  if constexpr (kResults > 1)
+    e.operation_storing(kHelper, kPops, kResults, i.oparg);
+  else
+    e.operation(kHelper, kPops, kResults, i.oparg);
 }
 
 // `oparg` selects a name after a shift.

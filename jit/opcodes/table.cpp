@@ -10,13 +10,16 @@ namespace whipsnake::opcodes {
 namespace {
 
 void load_super_attr(Emitter& e, const Instruction& i) {
-  e.operation(&op_load_super_attr, 3, 1 + (i.oparg & 1), i.oparg);
+  if ((i.oparg & 1) != 0)
+    e.operation_storing(&op_load_super_attr, 3, 2, i.oparg);
+  else
+    e.operation(&op_load_super_attr, 3, 1, i.oparg);
 }
 void call_function_ex(Emitter& e, const Instruction& i) {
   e.operation(&op_call_function_ex, 3 + (i.oparg & 1), 1, i.oparg);
 }
 void unpack_ex(Emitter& e, const Instruction& i) {
-  e.operation(&op_unpack_ex, 1, (i.oparg & 0xff) + 1 + (i.oparg >> 8), i.oparg);
+  e.operation_storing(&op_unpack_ex, 1, (i.oparg & 0xff) + 1 + (i.oparg >> 8), i.oparg);
 }
 
 struct Row {

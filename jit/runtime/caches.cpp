@@ -182,7 +182,7 @@ bool guard_holds(const AttrEntry& entry, PyObject* owner) {
   PyTypeObject* type = Py_TYPE(owner);
   if (entry.kind == AttrKind::kOfType)
     return PyType_Check(owner) && reinterpret_cast<PyTypeObject*>(owner)->tp_version_tag == entry.version;
-  if (type->tp_version_tag != entry.version || entry.version == 0) return false;
+  if (type->tp_version_tag != entry.version) return false;
   if (!entry.shadowable) return true;
   return _PyObject_InlineValues(owner)->valid &&
          shared_keys(type)->dk_nentries == static_cast<Py_ssize_t>(entry.keys);
@@ -234,7 +234,7 @@ const AttrEntry* remember(AttrCache* cache, const AttrEntry& entry) {
   if (entry.kind == cache->inline_kind && entry.shadowable == cache->inline_shadowable) {
     AttrEntry previous = cache->entries[0];
     cache->entries[0] = entry;
-    if (previous.version != 0) {
+    if (previous.version != kNoVersion) {
       cache->entries[1 + cache->next] = previous;
       cache->next = static_cast<uint8_t>((cache->next + 1) % (AttrCache::kEntries - 1));
     }

@@ -35,8 +35,11 @@ enum class AttrKind : uint8_t {
   kOfType,          // the owner itself is a type: `value` found along its own MRO
 };
 
+// No type has it. Not 0: that is what a type without a version has, and machine code only compares.
+inline constexpr uint32_t kNoVersion = ~uint32_t{0};
+
 struct AttrEntry {
-  uint32_t version;     // of the owner's type (kOfType: of the owner); 0: empty
+  uint32_t version;     // of the owner's type (kOfType: of the owner); kNoVersion: empty
   uint32_t keys;        // kTypeValue, kMethod, kProperty with inline values: number of shared keys; kModule: keys version
   int32_t offset;       // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
   AttrKind kind;
