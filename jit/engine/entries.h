@@ -31,8 +31,12 @@ void stop_loops();
 // Starts counting the back edges of a cold code object with loops. Safe from anywhere, also while it runs.
 void watch_loops(CodeRecord* record);
 
-// --- sys.monitoring: the local events of `code` may have changed; compiled code that is running has to look.
-void local_events_changed(PyCodeObject* code);
+// --- sys.monitoring: other tools may have changed the events they listen to, of `code` or (null) of all code.
+// While one listens to calls, functions have their own vectorcall: the interpreter would take them for C functions and
+// tell of their returns. An evaluator changes what the interpreter inlines, and so what tools hear in other ways, too.
+void events_changed(PyCodeObject* code);
+void suspend_vectorcall(bool suspend);
+void suspend_eval_frame(bool suspend);
 
 // --- generators resumed from C: next(), send(), asyncio.
 void start_generators();

@@ -13,6 +13,7 @@ namespace whipsnake::entry {
 namespace {
 
 bool started = false;
+bool suspended = false;                   // see entries.h, events_changed()
 _PyFrameEvalFunction chained = nullptr;   // installed before us; null: the interpreter's own
 PyFunctionObject* awaited = nullptr;      // borrowed, only compared: enter_once()
 
@@ -27,7 +28,7 @@ PyObject* interpret(PyThreadState* ts, Frame* frame, int throw_flag) {
   ts->c_recursion_remaining += port::kEvalStackUnits;
   PyObject* result = _PyEval_EvalFrameDefault(ts, frame, throw_flag);
   ts->c_recursion_remaining -= port::kEvalStackUnits;
-  if (alone && started && port::frame_evaluator(ts) == nullptr) port::set_frame_evaluator(ts, evaluate);
+  if (alone && started && !suspended && port::frame_evaluator(ts) == nullptr) port::set_frame_evaluator(ts, evaluate);
   return result;
 }
 
@@ -86,6 +87,7 @@ void start_eval_frame() {
   chained = port::frame_evaluator(ts);
   port::set_frame_evaluator(ts, evaluate);
   started = true;
+  suspended = false;
 }
 
 void stop_eval_frame() {
@@ -100,8 +102,16 @@ void stop_eval_frame() {
   started = false;
 }
 
+void suspend_eval_frame(bool suspend) {
+  if (!started || suspend == suspended) return;
+  PyThreadState* ts = PyThreadState_Get();
+  if (port::frame_evaluator(ts) != (suspend ? evaluate : chained)) return;
+  suspended = suspend;
+  port::set_frame_evaluator(ts, suspend ? chained : evaluate);
+}
+
 bool eval_frame_displaced() {
-  return started && port::frame_evaluator(PyThreadState_Get()) != evaluate;
+  return started && !suspended && port::frame_evaluator(PyThreadState_Get()) != evaluate;
 }
 
 void enter_once(PyFunctionObject* func) {

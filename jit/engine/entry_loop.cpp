@@ -101,21 +101,7 @@ void watch_frames(PyThreadState* thread) {
 
 void stop_watching_any(CodeRecord* record, void*) { stop_watching(record); }
 
-void note_foreign_events(CodeRecord* record, void* found) {
-  record->foreign_events = port::has_foreign_local_events(record->code);
-  if (record->foreign_events) *static_cast<bool*>(found) = true;
-}
-
 }  // namespace
-
-void local_events_changed(PyCodeObject* code) {
-  // A record for each code object that others listen to, so that they are found when the last one stops listening.
-  if (port::has_foreign_local_events(code)) get_record(code);
-  bool found = false;
-  visit_records(note_foreign_events, &found);
-  foreign_local_events = found;
-  allow_compiled_code(PyThreadState_Get(), compiled_code_allowed());
-}
 
 void watch_loops(CodeRecord* record) {
   if (!started || record->loop_events_on) return;

@@ -18,6 +18,7 @@ namespace whipsnake::entry {
 namespace {
 
 int watcher = -1;
+bool suspended = false;  // see entries.h, events_changed()
 
 PyCodeObject* code_of(PyFunctionObject* func) { return reinterpret_cast<PyCodeObject*>(func->func_code); }
 
@@ -106,12 +107,12 @@ void on_create(PyFunctionObject* func) {
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject*) {
   switch (event) {
     case PyFunction_EVENT_CREATE:
-      if (framework::active()) on_create(func);
+      if (framework::active() && !suspended) on_create(func);
       break;
     case PyFunction_EVENT_MODIFY_CODE:
       // Comes before the change; the trampoline looks at the code that it then finds.
       function_changed(func);
-      if (framework::active() && (func->vectorcall == port::function_vectorcall || ours(func->vectorcall)))
+      if (framework::active() && !suspended && (func->vectorcall == port::function_vectorcall || ours(func->vectorcall)))
         func->vectorcall = counting_vectorcall;
       break;
     case PyFunction_EVENT_MODIFY_DEFAULTS:
@@ -155,6 +156,7 @@ void restore_record(CodeRecord* record, void*) { port::give_version(record->code
 }  // namespace
 
 void adopt(PyFunctionObject* func) {
+  if (suspended) return;
   if (func->vectorcall != port::function_vectorcall && !ours(func->vectorcall)) return;
   const CodeRecord* record = find_record(code_of(func));
   if (record == nullptr || record->state == TierState::kCold) {
@@ -174,9 +176,16 @@ bool start_vectorcall() {
   if (watcher < 0) PyErr_Clear();
   PyErr_SetRaisedException(pending);
   if (watcher < 0) return false;
+  suspended = false;
   set_function_watcher(true);
   PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
   return true;
+}
+
+void suspend_vectorcall(bool suspend) {
+  if (watcher < 0 || suspend == suspended) return;
+  suspended = suspend;
+  PyUnstable_GC_VisitObjects(suspend ? restore_existing : adopt_existing, nullptr);
 }
 
 void stop_vectorcall() {

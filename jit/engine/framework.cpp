@@ -168,8 +168,9 @@ std::string enable(const Settings& wanted) {
     s.unavailable["loops"] = "switched off";
   }
   entry::start_generators();
-  port::observe_local_events(entry::local_events_changed);
   allow_compiled_code(PyThreadState_Get(), true);
+  port::observe_events(entry::events_changed);
+  entry::events_changed(nullptr);
   return "";
 }
 
@@ -179,7 +180,7 @@ void disable() {
   PyObject* pending = PyErr_GetRaisedException();
   s.enabled = false;
   allow_compiled_code(PyThreadState_Get(), false);
-  port::stop_observing_local_events();
+  port::stop_observing_events();
   entry::stop_generators();
   entry::stop_loops();
   entry::stop_eval_frame();
@@ -210,7 +211,7 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   record->compiled = std::move(compiled);
   if (on_compile != nullptr) on_compile(*record, *record->compiled);
   // Set before we were there to notice.
-  if (port::has_foreign_local_events(record->code)) entry::local_events_changed(record->code);
+  if (port::has_foreign_local_events(record->code)) entry::events_changed(record->code);
   return record->compiled.get();
 }
 

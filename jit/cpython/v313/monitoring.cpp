@@ -15,12 +15,14 @@ struct Module {
   PyObject* get_tool = nullptr;
   PyObject* register_callback = nullptr;
   PyObject* set_local_events = nullptr;
+  PyObject* set_events = nullptr;
   PyObject* disable = nullptr;
   PyObject* tool_id = nullptr;
   PyObject* tool_name = nullptr;
   PyObject* jump = nullptr;
   PyObject* none = nullptr;  // 0 as an event set
   PyCFunctionFast set_local_events_entry = nullptr;
+  PyCFunctionFast set_events_entry = nullptr;
 };
 Module module;
 PyObject* registered = nullptr;  // our callback, borrowed
@@ -38,7 +40,22 @@ class ErrorState {
   PyObject* pending_;
 };
 
+constexpr uint8_t kForeignTools = 0x1f;  // ids 0 to 4; 6 and 7 are the legacy profiler and tracer
+
 PyMethodDef* method_of(PyObject* function) { return reinterpret_cast<PyCFunctionObject*>(function)->m_ml; }
+
+PyCFunctionFast entry_of(PyObject* function) {
+  return reinterpret_cast<PyCFunctionFast>(reinterpret_cast<void (*)(void)>(method_of(function)->ml_meth));
+}
+
+void set_entry(PyObject* function, PyCFunctionFast entry) {
+  method_of(function)->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)(void)>(entry));
+}
+
+bool takes_positional(PyObject* function) {
+  return PyCFunction_Check(function) &&
+         (PyCFunction_GET_FLAGS(function) & (METH_FASTCALL | METH_KEYWORDS)) == METH_FASTCALL;
+}
 
 bool look_up(PyObject* from, const char* name, PyObject** result) {
   *result = PyObject_GetAttrString(from, name);
@@ -53,8 +70,8 @@ bool load() {
       !look_up(monitoring, "free_tool_id", &found.free_tool_id) || !look_up(monitoring, "get_tool", &found.get_tool) ||
       !look_up(monitoring, "register_callback", &found.register_callback) ||
       !look_up(monitoring, "set_local_events", &found.set_local_events) ||
-      !look_up(monitoring, "DISABLE", &found.disable) || !PyCFunction_Check(found.set_local_events) ||
-      (PyCFunction_GET_FLAGS(found.set_local_events) & (METH_FASTCALL | METH_KEYWORDS)) != METH_FASTCALL)
+      !look_up(monitoring, "set_events", &found.set_events) || !look_up(monitoring, "DISABLE", &found.disable) ||
+      !takes_positional(found.set_local_events) || !takes_positional(found.set_events))
     return false;
   found.tool_id = PyLong_FromLong(kToolId);
   found.jump = PyLong_FromLong(1 << PY_MONITORING_EVENT_JUMP);
@@ -62,8 +79,8 @@ bool load() {
   found.tool_name = PyUnicode_InternFromString(kToolName);
   if (found.tool_id == nullptr || found.jump == nullptr || found.none == nullptr || found.tool_name == nullptr)
     return false;
-  found.set_local_events_entry = reinterpret_cast<PyCFunctionFast>(
-      reinterpret_cast<void (*)(void)>(method_of(found.set_local_events)->ml_meth));
+  found.set_local_events_entry = entry_of(found.set_local_events);
+  found.set_events_entry = entry_of(found.set_events);
   module = found;
   return true;
 }
@@ -77,12 +94,19 @@ bool call(PyObject* function, PyObject* first, PyObject* second, PyObject* third
   return result != nullptr;
 }
 
-PyObject* set_local_events_wrapper(PyObject* self, PyObject* const* args, Py_ssize_t count) {
-  PyObject* result = module.set_local_events_entry(self, args, count);
-  if (result != nullptr && on_change != nullptr && count == 3 && PyCode_Check(args[1]) &&
-      PyInterpreterState_Get() == PyInterpreterState_Main())
-    on_change(reinterpret_cast<PyCodeObject*>(args[1]));
+// Reports a successful change made in the main interpreter.
+PyObject* report(PyObject* result, PyObject* code) {
+  if (result != nullptr && on_change != nullptr && PyInterpreterState_Get() == PyInterpreterState_Main())
+    on_change(code != nullptr && PyCode_Check(code) ? reinterpret_cast<PyCodeObject*>(code) : nullptr);
   return result;
+}
+
+PyObject* set_local_events_observed(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  return report(module.set_local_events_entry(self, args, count), count == 3 ? args[1] : nullptr);
+}
+
+PyObject* set_events_observed(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  return report(module.set_events_entry(self, args, count), nullptr);
 }
 
 }  // namespace
@@ -135,23 +159,40 @@ bool has_foreign_local_events(PyCodeObject* code) {
   return false;
 }
 
-bool observe_local_events(void (*changed)(PyCodeObject* code)) {
+bool calls_are_heard() {
+  return (PyInterpreterState_Get()->monitors.tools[PY_MONITORING_EVENT_CALL] & kForeignTools) != 0;
+}
+
+bool calls_are_heard(PyCodeObject* code) {
+  const _PyCoMonitoringData* data = code->_co_monitoring;
+  return data != nullptr && (data->local_monitors.tools[PY_MONITORING_EVENT_CALL] & kForeignTools) != 0;
+}
+
+bool global_events_are_heard() {
+  for (const uint8_t tools : PyInterpreterState_Get()->monitors.tools)
+    if ((tools & kForeignTools) != 0) return true;
+  return false;
+}
+
+bool observe_events(void (*changed)(PyCodeObject* code)) {
   ErrorState keep;
   if (!load()) {
     PyErr_Clear();
     return false;
   }
   on_change = changed;
-  method_of(module.set_local_events)->ml_meth =
-      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)(void)>(&set_local_events_wrapper));
+  set_entry(module.set_local_events, set_local_events_observed);
+  set_entry(module.set_events, set_events_observed);
   return true;
 }
 
-void stop_observing_local_events() {
+void stop_observing_events() {
   if (on_change == nullptr) return;
   on_change = nullptr;
-  method_of(module.set_local_events)->ml_meth =
-      reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)(void)>(module.set_local_events_entry));
+  // Someone may have redirected them further.
+  if (entry_of(module.set_local_events) == set_local_events_observed)
+    set_entry(module.set_local_events, module.set_local_events_entry);
+  if (entry_of(module.set_events) == set_events_observed) set_entry(module.set_events, module.set_events_entry);
 }
 
 }  // namespace whipsnake::port

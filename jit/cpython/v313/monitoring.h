@@ -26,9 +26,18 @@ PyObject* monitoring_disable();
 // True if any tool but ours listens to local events of `code`.
 bool has_foreign_local_events(PyCodeObject* code);
 
-// While active, `changed(code)` is called whenever a tool other than ours has set local events through
-// sys.monitoring.set_local_events. The function object stays the same; only its C entry point is redirected.
-bool observe_local_events(void (*changed)(PyCodeObject* code));
-void stop_observing_local_events();
+// True if a tool of sys.monitoring (not the legacy profiler, which looks closer) hears CALL events, of all code or, with
+// `code`, of that code object. The interpreter then tells such a tool of C_RETURN, too, for every callee that it does
+// not inline, Python functions with a vectorcall of ours included.
+bool calls_are_heard();
+bool calls_are_heard(PyCodeObject* code);
+
+// True if a tool of sys.monitoring hears any global event.
+bool global_events_are_heard();
+
+// While active, `changed(code)` is called whenever events were set through sys.monitoring: local ones of `code`, or,
+// with null, global ones. The module's functions stay the same objects; only their C entry points are redirected.
+bool observe_events(void (*changed)(PyCodeObject* code));
+void stop_observing_events();
 
 }  // namespace whipsnake::port
