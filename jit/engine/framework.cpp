@@ -6,6 +6,7 @@
 #include "jit/cpython/port_check.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/policy.h"
+#include "jit/runtime/calls.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/invariants.h"
@@ -59,7 +60,7 @@ void prepare_heap(const Settings& settings) {
     near_table->ok_breaker = kPoisoned;
     ok_breaker = &near_table->ok_breaker;
   }
-  const bool works = near_table != nullptr && (thunks.run != nullptr || make_thunks(*code_heap));
+  const bool works = near_table != nullptr && (thunks.run != nullptr || (init_known_callables() && make_thunks(*code_heap)));
   if (!works) state().unavailable["machine code"] = "no executable memory";
 }
 

@@ -8,8 +8,42 @@ namespace whipsnake::opcodes {
 
 using baseline::Value;
 
-// Compiled functions are entered directly, everything else goes through the helper, which also fills the cache.
+namespace {
+
+// The helper for what the interpreter has seen at this site; null: a Python function, or not known yet.
+OpHelper helper_for(uint8_t specialized) {
+  switch (specialized) {
+    case CALL_LEN: return &op_call_len;
+    case CALL_ISINSTANCE: return &op_call_isinstance;
+    case CALL_TYPE_1: return &op_call_type;
+    case CALL_STR_1: return &op_call_str;
+    case CALL_LIST_APPEND: return &op_call_list_append;
+    case CALL_BUILTIN_O:
+    case CALL_BUILTIN_FAST:
+    case CALL_BUILTIN_FAST_WITH_KEYWORDS:
+    case CALL_METHOD_DESCRIPTOR_O:
+    case CALL_METHOD_DESCRIPTOR_NOARGS:
+    case CALL_METHOD_DESCRIPTOR_FAST:
+    case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS: return &op_call_native;
+    case CALL_TUPLE_1:
+    case CALL_BUILTIN_CLASS:
+    case CALL_NON_PY_GENERAL:
+    case CALL_PY_GENERAL:
+    case CALL_BOUND_METHOD_GENERAL: return &op_call;
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
+// Compiled functions are entered directly, everything else goes through a helper.
 void call(Emitter& e, const Instruction& i) {
+  if (OpHelper helper = helper_for(i.specialized)) return e.operation(helper, i.oparg + 2, 1, i.oparg);
+  if (i.specialized == CALL_ALLOC_AND_ENTER_INIT) {
+    if (ClassCache* cache = new_class_cache(e, i.oparg))
+      e.operation(&op_call_class, i.oparg + 2, 1, reinterpret_cast<intptr_t>(cache));
+    return;
+  }
   Masm& masm = e.masm();
   CallCache* cache = new_call_cache(e, i.oparg);
   if (cache == nullptr) return;

@@ -24,6 +24,12 @@ AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_
   return cache;
 }
 
+ClassCache* new_class_cache(baseline::Emitter& e, int oparg) {
+  auto* cache = static_cast<ClassCache*>(e.allocate_data(sizeof(ClassCache)));
+  if (cache != nullptr) cache->oparg = oparg;
+  return cache;
+}
+
 CallCache* new_call_cache(baseline::Emitter& e, int oparg) {
   auto* cache = static_cast<CallCache*>(e.allocate_data(sizeof(CallCache)));
   if (cache == nullptr) return nullptr;

@@ -11,5 +11,6 @@ namespace whipsnake::opcodes {
 GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name);
 AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, bool inline_shadowable);
 CallCache* new_call_cache(baseline::Emitter& e, int oparg);
+ClassCache* new_class_cache(baseline::Emitter& e, int oparg);
 
 }  // namespace whipsnake::opcodes

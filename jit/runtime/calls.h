@@ -34,6 +34,27 @@ struct CallCache {
 // CALL through a cache [arg: CallCache*].
 PyObject* op_call_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
 
+// CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.
+PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg);      // C functions and method descriptors
+PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg);         // len(x)
+PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg);  // isinstance(x, y)
+PyObject* op_call_type(PyThreadState* ts, PyObject** top, intptr_t oparg);        // type(x)
+PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg);         // str(x)
+PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg); // list.append(self, x)
+
+// A site that makes instances of a class whose __init__ is a Python function.
+struct ClassCache {
+  PyTypeObject* type;   // borrowed; valid as long as it has `version`
+  uint32_t version;
+  uint32_t misses;
+  PyObject* init;       // borrowed from the type
+  intptr_t oparg;
+};
+PyObject* op_call_class(PyThreadState* ts, PyObject** top, intptr_t arg);         // [arg: ClassCache*]
+
+// The builtins that the helpers above compare with; false with an exception set.
+bool init_known_callables();
+
 // What direct entries fall back to: call_stealing() with positional arguments.
 PyObject* call_function(PyThreadState* ts, PyObject* function, PyObject** args, Py_ssize_t nargs);
 

@@ -36,6 +36,21 @@ Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, PyCodeObject* code
   return frame;
 }
 
+// Positional arguments with the missing ones taken from the defaults; null when that does not fit. Steals func and args.
+Frame* push_with_defaults(PyThreadState* ts, PyFunctionObject* func, PyCodeObject* code, PyObject** args,
+                          Py_ssize_t nargs) {
+  PyObject* defaults = func->func_defaults;
+  const Py_ssize_t missing = code->co_argcount - nargs;
+  if (defaults == nullptr || missing <= 0 || missing > PyTuple_GET_SIZE(defaults)) return nullptr;
+  if (!simple_call(code, code->co_argcount)) return nullptr;
+  Frame* frame = push_simple(ts, func, code, args, nargs);
+  if (frame == nullptr) return nullptr;
+  const Py_ssize_t first = PyTuple_GET_SIZE(defaults) - missing;
+  for (Py_ssize_t i = 0; i < missing; ++i)
+    frame->localsplus[nargs + i] = Py_NewRef(PyTuple_GET_ITEM(defaults, first + i));
+  return frame;
+}
+
 // The general way to a frame: defaults, keywords, star arguments, a new chunk. Steals func and args; null with an
 // exception set when the arguments do not fit.
 Frame* push_general(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, size_t nargs, PyObject* kwnames) {
@@ -116,7 +131,9 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
           !native_stack_low(ts)) [[likely]] {
         auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
         Frame* frame = nullptr;
-        if (kwnames == nullptr && simple_call(code, nargs)) frame = push_simple(ts, func, code, args, nargs);
+        if (kwnames == nullptr)
+          frame = simple_call(code, nargs) ? push_simple(ts, func, code, args, nargs)
+                                           : push_with_defaults(ts, func, code, args, nargs);
         if (frame == nullptr) {
           frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
           if (frame == nullptr) return nullptr;

@@ -1,0 +1,185 @@
+// Calls of C functions, known builtins and classes. The interpreter's specialised CALL_* instructions say which case a
+// site has seen; each helper checks that it still is that case.
+#include "jit/runtime/calls.h"
+#include "jit/runtime/frames.h"
+
+namespace whipsnake {
+
+namespace {
+
+struct Known {
+  PyObject* len = nullptr;
+  PyObject* isinstance = nullptr;
+  PyObject* list_append = nullptr;
+  PyObject* dunder_init = nullptr;
+};
+Known known;  // borrowed from immortal modules and types, but for the interned name
+
+void release(PyObject* callable, PyObject** args, Py_ssize_t nargs) {
+  Py_DECREF(callable);
+  for (Py_ssize_t i = 0; i < nargs; ++i) Py_DECREF(args[i]);
+}
+
+template <typename Function>
+Function method(const PyMethodDef* definition) {
+  return reinterpret_cast<Function>(reinterpret_cast<void (*)()>(definition->ml_meth));
+}
+
+constexpr int kConvention = METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_KEYWORDS | METH_METHOD;
+
+// Calls a C function by its convention; `self` is its bound object. False: not one of the plain conventions.
+bool call_by_convention(const PyMethodDef* definition, PyObject* self, PyObject** args, Py_ssize_t nargs,
+                        PyObject** result) {
+  switch (definition->ml_flags & kConvention) {
+    case METH_NOARGS:
+      if (nargs != 0) return false;
+      *result = definition->ml_meth(self, nullptr);
+      return true;
+    case METH_O:
+      if (nargs != 1) return false;
+      *result = definition->ml_meth(self, args[0]);
+      return true;
+    case METH_FASTCALL:
+      *result = method<PyCFunctionFast>(definition)(self, args, nargs);
+      return true;
+    case METH_FASTCALL | METH_KEYWORDS:
+      *result = method<PyCFunctionFastWithKeywords>(definition)(self, args, nargs, nullptr);
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool init_known_callables() {
+  if (known.len != nullptr) return true;
+  PyObject* builtins = PyEval_GetBuiltins();
+  known.len = PyDict_GetItemString(builtins, "len");
+  known.isinstance = PyDict_GetItemString(builtins, "isinstance");
+  known.list_append = PyDict_GetItemString(PyType_GetDict(&PyList_Type), "append");
+  known.dunder_init = PyUnicode_InternFromString("__init__");
+  return known.dunder_init != nullptr;
+}
+
+// 3.13 Python/bytecodes.c, CALL_BUILTIN_* and CALL_METHOD_DESCRIPTOR_*.
+PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject** base = top - oparg - 2;
+  PyObject* callable = base[0];
+  PyObject** args = base[1] != nullptr ? base + 1 : base + 2;
+  const Py_ssize_t nargs = base[1] != nullptr ? oparg + 1 : oparg;
+  PyObject* result = nullptr;
+  if (ts->c_recursion_remaining <= 0) return op_call(ts, top, oparg);
+  --ts->c_recursion_remaining;
+  bool called = false;
+  if (PyCFunction_CheckExact(callable)) {
+    const auto* function = reinterpret_cast<PyCFunctionObject*>(callable);
+    PyObject* self = (function->m_ml->ml_flags & METH_STATIC) != 0 ? nullptr : function->m_self;
+    called = call_by_convention(function->m_ml, self, args, nargs, &result);
+  } else if (Py_IS_TYPE(callable, &PyMethodDescr_Type) && nargs > 0) {
+    const auto* descriptor = reinterpret_cast<PyMethodDescrObject*>(callable);
+    if (Py_IS_TYPE(args[0], descriptor->d_common.d_type))
+      called = call_by_convention(descriptor->d_method, args[0], args + 1, nargs - 1, &result);
+  }
+  ++ts->c_recursion_remaining;
+  if (!called) return op_call(ts, top, oparg);
+  release(callable, args, nargs);
+  return after_call(ts, result);
+}
+
+PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject** base = top - oparg - 2;
+  if (base[0] != known.len || base[1] != nullptr || oparg != 1) return op_call(ts, top, oparg);
+  const Py_ssize_t length = PyObject_Length(base[2]);
+  PyObject* result = length < 0 ? nullptr : PyLong_FromSsize_t(length);
+  release(base[0], base + 2, 1);
+  return after_escape(ts, result);
+}
+
+PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject** base = top - oparg - 2;
+  if (base[0] != known.isinstance || base[1] != nullptr || oparg != 2) return op_call(ts, top, oparg);
+  const int answer = PyObject_IsInstance(base[2], base[3]);
+  release(base[0], base + 2, 2);
+  return after_escape(ts, answer < 0 ? nullptr : answer != 0 ? Py_True : Py_False);
+}
+
+PyObject* op_call_type(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject** base = top - oparg - 2;
+  if (base[0] != reinterpret_cast<PyObject*>(&PyType_Type) || base[1] != nullptr || oparg != 1)
+    return op_call(ts, top, oparg);
+  PyObject* result = Py_NewRef(Py_TYPE(base[2]));
+  Py_DECREF(base[2]);
+  return result;
+}
+
+PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject** base = top - oparg - 2;
+  if (base[0] != reinterpret_cast<PyObject*>(&PyUnicode_Type) || base[1] != nullptr || oparg != 1)
+    return op_call(ts, top, oparg);
+  PyObject* result = PyObject_Str(base[2]);
+  Py_DECREF(base[2]);
+  return after_call(ts, result);
+}
+
+PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  PyObject** base = top - oparg - 2;
+  if (base[0] != known.list_append || oparg != 1 || base[1] == nullptr || !PyList_CheckExact(base[1]))
+    return op_call_native(ts, top, oparg);
+  const int error = _PyList_AppendTakeRef(reinterpret_cast<PyListObject*>(base[1]), base[2]);
+  Py_DECREF(base[1]);
+  Py_DECREF(base[0]);
+  return error != 0 ? nullptr : Py_None;
+}
+
+namespace {
+
+// True when calling `type` is object.__new__() followed by a Python __init__.
+bool describe_class(PyTypeObject* type, ClassCache* cache) {
+  if (type->tp_new != PyBaseObject_Type.tp_new || type->tp_alloc != PyType_GenericAlloc) return false;
+  if (Py_TYPE(type)->tp_call != PyType_Type.tp_call || type->tp_init == PyBaseObject_Type.tp_init) return false;
+  if ((type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) != 0 || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return false;
+  PyObject* init = _PyType_Lookup(type, known.dunder_init);
+  if (init == nullptr || !Py_IS_TYPE(init, &PyFunction_Type)) return false;
+  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return false;
+  cache->type = type;
+  cache->version = type->tp_version_tag;
+  cache->init = init;
+  return true;
+}
+
+}  // namespace
+
+// 3.13 Python/bytecodes.c, CALL_ALLOC_AND_ENTER_INIT and EXIT_INIT_CHECK; Objects/typeobject.c, type_call.
+PyObject* op_call_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  auto* cache = reinterpret_cast<ClassCache*>(arg);
+  PyObject** base = top - cache->oparg - 2;
+  auto* type = reinterpret_cast<PyTypeObject*>(base[0]);
+  if (base[1] != nullptr || !PyType_Check(base[0])) return op_call(ts, top, cache->oparg);
+  if (type != cache->type || type->tp_version_tag != cache->version) {
+    if (cache->misses >= 256) return op_call(ts, top, cache->oparg);
+    ++cache->misses;
+    if (!describe_class(type, cache)) {
+      cache->type = nullptr;
+      return op_call(ts, top, cache->oparg);
+    }
+  }
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self == nullptr) {
+    release(base[0], base + 2, cache->oparg);
+    return nullptr;
+  }
+  Py_DECREF(type);
+  base[1] = Py_NewRef(self);
+  PyObject* none = call_stealing(ts, Py_NewRef(cache->init), base + 1, cache->oparg + 1, nullptr);
+  if (none != Py_None) {
+    if (none != nullptr) {
+      PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
+      Py_DECREF(none);
+    }
+    Py_DECREF(self);
+    return nullptr;
+  }
+  return after_call(ts, self);
+}
+
+}  // namespace whipsnake
