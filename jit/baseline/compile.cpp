@@ -149,14 +149,11 @@ class Walk {
   void resolve(const uint8_t* code) {
     Masm& masm = emitter_.masm_;
     Resources& resources = *emitter_.resources_;
-    size_t left = resources.sites_used_;
-    for (auto& block : resources.site_blocks_) {
-      for (size_t i = 0; i < Resources::kBlock && left > 0; ++i, --left) {
-        Site& site = block[i];
-        if (site.handler_depth < 0) continue;
-        const Label label = emitter_.labels_[site.handler_instruction];
-        if (label.valid() && masm.is_bound(label)) site.handler = code + masm.offset_of(label);
-      }
+    for (size_t i = 0; i < resources.sites_used_; ++i) {
+      Site& site = resources.site_blocks_[i / Resources::kBlock][i % Resources::kBlock];
+      if (site.handler_depth < 0) continue;
+      const Label label = emitter_.labels_[site.handler_instruction];
+      if (label.valid() && masm.is_bound(label)) site.handler = code + masm.offset_of(label);
     }
     for (const auto& [site, label] : emitter_.resumes_) site->resume = code + masm.offset_of(label);
   }

@@ -20,6 +20,10 @@ Resources::~Resources() {
   for (void* data : data_) heap_->release_data(data);
 }
 
+void Resources::visit_sites(const std::function<void(const Site&)>& visit) const {
+  for (size_t i = 0; i < sites_used_; ++i) visit(site_blocks_[i / kBlock][i % kBlock]);
+}
+
 Site* Resources::new_site() {
   if (sites_used_ % kBlock == 0) site_blocks_.push_back(std::make_unique<Site[]>(kBlock));
   return &site_blocks_.back()[sites_used_++ % kBlock];

@@ -22,6 +22,7 @@ namespace whipsnake::baseline {
 class Resources : public CodeResources {
  public:
   ~Resources() override;
+  void visit_sites(const std::function<void(const Site&)>& visit) const override;
   Site* new_site();
   StackEntry* new_entries(int count);
   // Zeroed memory in the heap's data half, released with this object; null when refused.

@@ -8,6 +8,7 @@
 #include "jit/engine/registry.h"
 #include "jit/module/options.h"
 #include "jit/observe/perf_map.h"
+#include "jit/observe/sites.h"
 #include "jit/observe/statistics.h"
 #include "jit/opcodes/table.h"
 
@@ -203,6 +204,12 @@ PyObject* measure_compile(PyObject*, PyObject* object) {
                        result.declined.empty() ? nullptr : result.declined.c_str());
 }
 
+PyObject* hot_sites(PyObject*, PyObject* limit) {
+  const Py_ssize_t count = PyLong_AsSsize_t(limit);
+  if (count < 0 && PyErr_Occurred()) return nullptr;
+  return observe::hot_sites(static_cast<size_t>(count < 0 ? 0 : count));
+}
+
 PyObject* build_info(PyObject*, PyObject*) {
 #ifdef __clang__
   constexpr char kCompiler[] = "clang " __clang_version__;
@@ -233,6 +240,7 @@ PyMethodDef methods[] = {
     {"register_engine", register_engine, METH_O, "register_engine(capsule) -> name"},
     {"measure_compile", measure_compile, METH_O, "measure_compile(code) -> dict"},
     {"exits", exits, METH_O, "exits(func) -> dict"},
+    {"hot_sites", hot_sites, METH_O, "hot_sites(limit) -> list of rows"},
     {"build_info", build_info, METH_NOARGS, "build_info() -> dict"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@ struct CallCache;
 class CodeResources {
  public:
   virtual ~CodeResources() = default;
+  virtual void visit_sites(const std::function<void(const Site&)>&) const {}
   // Tells for each place where the machine code can be left how often that happened, and why.
   virtual void visit_exits(void (*visit)(void* context, const char* reason, uint64_t taken), void* context) const {
     (void)visit;
