@@ -1,6 +1,7 @@
 #include "jit/baseline/emitter.h"
 
 #include "jit/runtime/frames.h"
+#include "jit/runtime/numbers.h"
 #include "jit/runtime/sequences.h"
 
 namespace whipsnake::baseline {
@@ -180,7 +181,7 @@ void Emitter::decref(Reg object) {
     current_ = at;
     if (object != Reg::kArg0) masm_.mov(Reg::kArg0, object);
     store_position();
-    call(&_Py_Dealloc);
+    call(&dealloc);
     masm_.jump(done);
   });
 }

@@ -1,5 +1,6 @@
 #include "jit/engine/framework.h"
 
+#include <algorithm>
 #include <ctime>
 #include <exception>
 
@@ -11,6 +12,7 @@
 #include "jit/runtime/frames.h"
 #include "jit/runtime/invariants.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
 
 namespace whipsnake::framework {
@@ -43,24 +45,28 @@ uint64_t now() {
 
 bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
-// A heap with memory is kept for good; its limits follow the settings.
+// A heap in use is kept for good; its limits follow the settings. Address space costs nothing, so that a later budget
+// finds room, too.
 void prepare_heap(const Settings& settings) {
   CodeHeapOptions options;
-  options.budget = settings.budget;
+  options.budget = std::max(settings.budget, Settings().budget);
   options.fail_after = settings.heap_fail_after;
-  if (code_heap != nullptr && code_heap->ok()) {
-    const auto installed = static_cast<int64_t>(code_heap->stats().installs);
-    code_heap->options().budget = options.budget;
-    code_heap->options().fail_after = options.fail_after < 0 ? -1 : options.fail_after + installed;
-  } else {
+  if (thunks.run == nullptr) {
+    static uintptr_t* const breaker_without_heap = ok_breaker;
+    ok_breaker = breaker_without_heap;
+    near_table = nullptr;
     delete code_heap;
     code_heap = new CodeHeap(options);
+  } else if (options.fail_after >= 0) {
+    options.fail_after += static_cast<int64_t>(code_heap->stats().installs);
   }
+  code_heap->options().budget = settings.budget;
+  code_heap->options().fail_after = options.fail_after;
   if (code_heap->ok() && near_table == nullptr && (near_table = NearTable::create(*code_heap)) != nullptr) {
     near_table->ok_breaker = kPoisoned;
     ok_breaker = &near_table->ok_breaker;
   }
-  const bool works = near_table != nullptr && (thunks.run != nullptr || (init_known_callables() && make_thunks(*code_heap)));
+  const bool works = near_table != nullptr && (thunks.run != nullptr || (init_numbers() && init_known_callables() && make_thunks(*code_heap)));
   if (!works) state().unavailable["machine code"] = "no executable memory";
 }
 
@@ -114,6 +120,24 @@ void drop_other_engines(CodeRecord* record, void* engine) {
   forget_declined(record, engine);
 }
 
+// Called from within a frame that runs the record's machine code.
+void review(CodeRecord* record) {
+  if (!record->compiled) return;
+  switch (policy::review_exits(*record)) {
+    case policy::Verdict::kKeep: return;
+    case policy::Verdict::kCompileAgain:
+      // The interpreter gets a while to adapt to what it sees.
+      retire(record);
+      record->calls = record->back_edges = 0;
+      entry::watch_loops(record);
+      return;
+    case policy::Verdict::kGiveBack:
+      retire(record);
+      decline(record, "left too often");
+      return;
+  }
+}
+
 void at_exit(void*) {
   state().shutting_down = true;
   disable();
@@ -144,6 +168,7 @@ std::string enable(const Settings& wanted) {
   s.settings = wanted;
   s.engine = engine;
   s.unavailable.clear();
+  review_exits = review;
   policy::thresholds = {wanted.threshold, wanted.loop_threshold};
   prepare_heap(wanted);
   visit_records(drop_other_engines, nullptr);

@@ -51,38 +51,65 @@ void call(Emitter& e, const Instruction& i) {
   e.flush_top(operands);
   e.protect_locals_below(operands);
   const Reg result = e.allocate();
-  const Emitter::Slow slow = e.slow_path(&op_call_cached, operands, 1, reinterpret_cast<intptr_t>(cache));
   const int base = e.stack().depth() - operands;
-  masm.load(Reg::kArg1, e.home(base));
-  sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT0, slow.label);
+  const Mem callable = e.home(base);
+  const Mem self = e.home(base + 1);
+  const Label start = masm.new_label();
+  const Label not_function = masm.new_label();
+  const Label general = masm.new_label();
+  const Label called = masm.new_label();
+  e.store_position();
+  masm.bind(start);
+  masm.load(Reg::kArg1, callable);
+  sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT0, not_function);
   masm.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kFunctionCode));
   masm.cmp(Reg::kT0, Mem::absolute(&cache->code));
-  masm.jump_if(Cond::kNotEqual, slow.label);
+  masm.jump_if(Cond::kNotEqual, general);
   masm.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kFunctionVectorcall));
   masm.cmp(Reg::kT0, near_constant(address_of(&compiled_vectorcall)));
-  masm.jump_if(Cond::kNotEqual, slow.label);
+  masm.jump_if(Cond::kNotEqual, general);
   // With self, the arguments start one slot lower and are one more.
   masm.lea(Reg::kArg2, e.home(base + 2));
   masm.mov_imm(Reg::kT0, i.oparg);
   const Label no_self = masm.new_label();
-  masm.cmp(e.home(base + 1), 0);
+  masm.cmp(self, 0);
   masm.jump_if(Cond::kEqual, no_self);
   masm.sub(Reg::kArg2, static_cast<int32_t>(sizeof(PyObject*)));
   masm.add(Reg::kT0, 1);
   masm.bind(no_self);
   masm.cmp32(Reg::kT0, Mem::absolute(&cache->nargs));
-  masm.jump_if(Cond::kNotEqual, slow.label);
-  e.store_position();
-  e.stack().drop(operands);
-  const Label failed = e.error_exit();
+  masm.jump_if(Cond::kNotEqual, general);
   masm.call_mem(Mem::absolute(&cache->direct));
+  masm.bind(called);
+  e.stack().drop(operands);
   masm.test(Reg::kRet, Reg::kRet);
-  masm.jump_if(Cond::kEqual, failed);
+  masm.jump_if(Cond::kEqual, e.error_exit());
   masm.mov(result, Reg::kRet);
+  e.cold([&e, cache, start, not_function, general, called, callable, self, top = e.home(base + operands)] {
+    Masm& cold = e.masm();
+    // A bound method: its function and self take the two slots, and the call starts over.
+    cold.bind(not_function);
+    cold.cmp(Reg::kT0, near_constant(&PyMethod_Type));
+    cold.jump_if(Cond::kNotEqual, general);
+    cold.cmp(self, 0);
+    cold.jump_if(Cond::kNotEqual, general);
+    cold.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kMethodSelf));
+    e.incref(Reg::kT0);
+    cold.store(self, Reg::kT0);
+    cold.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kMethodFunction));
+    e.incref(Reg::kT0);
+    cold.store(callable, Reg::kT0);
+    e.decref(Reg::kArg1);
+    cold.jump(start);
+    cold.bind(general);
+    cold.mov(Reg::kArg0, Reg::kThread);
+    cold.lea(Reg::kArg1, top);
+    cold.mov_ptr(Reg::kArg2, cache);
+    e.call(&op_call_cached);
+    cold.jump(called);
+  });
   e.stack().push(Value::in_register(result));
   e.check_after_call();
-  masm.bind(slow.resume);
-  e.finish_slow(slow, result);
 }
 
 }  // namespace whipsnake::opcodes

@@ -9,6 +9,23 @@ using baseline::Value;
 
 namespace {
 
+// 3.13 Include/internal/pycore_list.h and pycore_tuple.h, _PyListIterObject and _PyTupleIterObject.
+struct SequenceIterator {
+  PyObject head;
+  Py_ssize_t index;
+  PyObject* sequence;  // null when exhausted
+};
+static_assert(sizeof(SequenceIterator) == sizeof(_PyListIterObject));
+static_assert(offsetof(SequenceIterator, sequence) == offsetof(_PyListIterObject, it_seq));
+static_assert(offsetof(SequenceIterator, sequence) == offsetof(_PyTupleIterObject, it_seq));
+
+// The end of a loop over a list or tuple. 3.13 Python/bytecodes.c, _ITER_JUMP_LIST. Steals the iterator.
+void end_sequence_iterator(SequenceIterator* iterator) {
+  if (Py_IS_TYPE(&iterator->head, &PyListIter_Type)) iterator->index = -1;
+  Py_CLEAR(iterator->sequence);
+  Py_DECREF(&iterator->head);
+}
+
 // What all for loops share: the iterator is in memory on top of the stack; after the template the next item is above.
 class ForIter {
  public:
@@ -32,8 +49,23 @@ class ForIter {
     masm.mov(result_, Reg::kRet);
   }
 
+  // Where the fast path of a list or tuple goes at the end of the sequence.
+  Label sequence_ended() {
+    if (!ended_.valid()) ended_ = e_.masm().new_label();
+    return ended_;
+  }
+
   void finish() {
     Emitter& e = e_;
+    if (ended_.valid()) {
+      e.cold([&e, ended = ended_, slot = e.stack().depth() - 1, target = i_.target] {
+        e.masm().bind(ended);
+        e.store_position();
+        e.masm().load(Reg::kArg0, e.home(slot));
+        e.call(&end_sequence_iterator);
+        e.masm().jump(e.label_of(target));
+      });
+    }
     const Label exhausted = exhausted_;
     const int slot = e.stack().depth() - 1;
     const int target = i_.target;
@@ -50,22 +82,23 @@ class ForIter {
   Emitter& e_;
   const Instruction& i_;
   Label exhausted_;
+  Label ended_;
   Reg result_ = Reg::kNone;
 };
 
-// list and tuple iterators: { PyObject_HEAD; Py_ssize_t index; PyObject* sequence (null when exhausted) }.
+constexpr int32_t kIndex = offsetof(SequenceIterator, index);
+constexpr int32_t kSequence = offsetof(SequenceIterator, sequence);
+
 void next_of_sequence(Emitter& e, ForIter& loop, PyTypeObject* iterator_type, bool is_list, Label other) {
   Masm& masm = e.masm();
-  constexpr int32_t kIndex = sizeof(PyObject);
-  constexpr int32_t kSequence = kIndex + sizeof(Py_ssize_t);
   masm.load(Reg::kArg0, loop.iterator());
   sequences::guard_type(masm, Reg::kArg0, iterator_type, Reg::kT0, other);
   masm.load(Reg::kArg1, Mem::at(Reg::kArg0, kSequence));
   masm.test(Reg::kArg1, Reg::kArg1);
-  masm.jump_if(Cond::kEqual, other);
+  masm.jump_if(Cond::kEqual, loop.sequence_ended());
   masm.load(Reg::kT0, Mem::at(Reg::kArg0, kIndex));
   masm.cmp(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kVarSize));
-  masm.jump_if(Cond::kAboveEqual, other);  // the helper does what exhaustion takes
+  masm.jump_if(Cond::kAboveEqual, loop.sequence_ended());
   if (is_list) {
     masm.load(Reg::kArg1, Mem::at(Reg::kArg1, port::offset::kListItems));
     masm.load(loop.result(), Mem::indexed(Reg::kArg1, Reg::kT0, 8));

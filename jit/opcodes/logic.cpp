@@ -223,8 +223,9 @@ void compare_floats(Emitter& e, const Instruction& i) {
 
 }  // namespace
 
-// A bool stays what it is (flags only); other types ask the helper, which knows the common ones.
+// Ints, strings, lists and None by their own test, bools as they are; other types ask the helper, which knows more.
 void to_bool(Emitter& e, const Instruction& i) {
+  if (i.specialized == TO_BOOL || i.specialized == TO_BOOL_ALWAYS_TRUE) return ask_helper(e, &op_to_bool, 1, 0);
   Masm& masm = e.masm();
   const Value value = e.stack().peek(1);
   e.flush_below(1);
