@@ -79,6 +79,7 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
     adopt(func);
     return func->vectorcall(callable, args, nargsf, kwnames);
   }
+  if (func->vectorcall == compiled_vectorcall) adopt(func);  // its machine code is gone
   if (record->calls++ == 0) watch_loops(record);
   PyThreadState* ts = PyThreadState_GetUnchecked();
   if (native_stack_low(ts)) [[unlikely]] return call_inlining(func, args, nargsf, kwnames);
@@ -101,6 +102,8 @@ void on_create(PyFunctionObject* func) {
     count_calls(func);
   else if (callable_code(func) != nullptr)
     func->vectorcall = compiled_vectorcall;
+  else if (record->state == TierState::kCompiled)
+    func->vectorcall = counting_vectorcall;  // other globals; its first call gives it a version of its own
 }
 
 // 3.13 Objects/funcobject.c: called from within the creation or change, possibly with an exception set.
@@ -177,6 +180,7 @@ bool start_vectorcall() {
   PyErr_SetRaisedException(pending);
   if (watcher < 0) return false;
   suspended = false;
+  uncompiled_vectorcall = counting_vectorcall;
   set_function_watcher(true);
   PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
   return true;

@@ -28,8 +28,9 @@ Verdict review_exits(const CodeRecord& record) {
   // interpreter adapts while it runs what we left, so compiling again sees better facts. Each further attempt waits
   // twice as long; code that still leaves that often is not worth having.
   constexpr uint32_t kAttempts = 4;
-  if (record.compilations >= kAttempts) return Verdict::kGiveBack;
-  return record.exits >= kExitsPerReview << record.compilations ? Verdict::kCompileAgain : Verdict::kKeep;
+  constexpr uint32_t kManyExits = 512;
+  if (record.exits < kManyExits << record.compilations) return Verdict::kKeep;
+  return record.compilations < kAttempts ? Verdict::kCompileAgain : Verdict::kGiveBack;
 }
 
 }  // namespace whipsnake::policy

@@ -29,9 +29,8 @@ struct LoopAccount {
 };
 bool loop_entry_pays(LoopAccount& account, uint64_t nanoseconds_inside);
 
-// Asked when machine code was left for the interpreter kExitsPerReview times more.
+// Asked now and then about machine code that is left for the interpreter again and again (record.exits times).
 enum class Verdict { kKeep, kCompileAgain, kGiveBack };
-inline constexpr uint32_t kExitsPerReview = 1024;
 Verdict review_exits(const CodeRecord& record);
 
 }  // namespace whipsnake::policy

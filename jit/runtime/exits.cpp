@@ -1,6 +1,7 @@
 #include "jit/runtime/exits.h"
 
 #include "jit/runtime/frames.h"
+#include "jit/runtime/records.h"
 
 namespace whipsnake {
 
@@ -77,7 +78,8 @@ const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site,
                               uint32_t instruction, ExitReason reason) {
   ++exit_counts[static_cast<int>(reason)];
   ++counters.deopts;
-  if (site->record != nullptr) ++site->record->exits;
+  if (site->record != nullptr && reason != ExitReason::kTracing && reason != ExitReason::kBreaker)
+    count_exit(site->record);
   set_depth(frame, depth);
   port::set_instruction(frame, static_cast<int>(instruction));
   if (frame == context->osr_frame) return leave_with(context, nullptr);

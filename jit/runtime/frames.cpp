@@ -77,6 +77,8 @@ PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args
 
 }  // namespace
 
+vectorcallfunc uncompiled_vectorcall = nullptr;
+
 bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
 
 bool native_stack_low(PyThreadState* ts) {
@@ -102,8 +104,10 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   PyThreadState* ts = PyThreadState_GetUnchecked();
   CompiledCode* compiled = callable_code(func);
-  if (compiled == nullptr || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0)
-      [[unlikely]]
+  if (compiled == nullptr) [[unlikely]]
+    return (uncompiled_vectorcall != nullptr ? uncompiled_vectorcall : port::function_vectorcall)(callable, args, nargsf,
+                                                                                                 kwnames);
+  if (!compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0) [[unlikely]]
     return port::function_vectorcall(callable, args, nargsf, kwnames);
   if (native_stack_low(ts)) [[unlikely]] return call_uncompiled_inlining(func, args, nargsf, kwnames);
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);

@@ -14,6 +14,10 @@ PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target);
 // whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's eval_frame).
 PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
+// What compiled_vectorcall calls for functions whose code has no machine code (any more) that they may run; the engine
+// framework puts its counting trampoline here. CPython's own while there is no framework.
+extern vectorcallfunc uncompiled_vectorcall;
+
 // Calls `callable` with positional arguments; steals the callable and args[0..nargs+kwargs); args[-1] is scratch.
 // kwnames borrowed. Compiled functions are entered directly. Null with exception set on error.
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);

@@ -11,6 +11,7 @@ namespace whipsnake {
 Py_ssize_t code_extra_index = -1;
 CodeHeap* code_heap = nullptr;
 void (*on_release)(const CompiledCode& compiled) = nullptr;
+void (*review_exits)(CodeRecord* record) = nullptr;
 
 namespace {
 
