@@ -12,6 +12,7 @@
 #include "jit/runtime/frames.h"
 #include "jit/runtime/invariants.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
 
 namespace whipsnake::framework {
@@ -65,7 +66,7 @@ void prepare_heap(const Settings& settings) {
     near_table->ok_breaker = kPoisoned;
     ok_breaker = &near_table->ok_breaker;
   }
-  const bool works = near_table != nullptr && (thunks.run != nullptr || (init_known_callables() && make_thunks(*code_heap)));
+  const bool works = near_table != nullptr && (thunks.run != nullptr || (init_numbers() && init_known_callables() && make_thunks(*code_heap)));
   if (!works) state().unavailable["machine code"] = "no executable memory";
 }
 
