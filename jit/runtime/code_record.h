@@ -46,9 +46,19 @@ struct CompiledCode {
   const char* engine = "";                   // name of the engine that made it
   uint32_t start_entry = 0;                  // offset of the entry for instruction 0
   uint32_t direct_entry = kNoEntry;          // offset of the entry for calls from compiled code (calls.h)
+  int last_instruction = -1;
+  const uint8_t* last_entry = nullptr;
   CallCache* callers = nullptr;              // call sites that jump to it
 
-  const uint8_t* entry(int instruction) const;   // null when compiled code can't be entered there
+  // Null when compiled code can't be entered there. Remembers the last answer: generators resume where they yielded.
+  const uint8_t* entry(int instruction) {
+    if (instruction != last_instruction) {
+      last_instruction = instruction;
+      last_entry = find_entry(instruction);
+    }
+    return last_entry;
+  }
+  const uint8_t* find_entry(int instruction) const;
   const uint8_t* start() const { return code + start_entry; }
 
   CompiledCode() = default;

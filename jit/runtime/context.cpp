@@ -15,7 +15,7 @@ uintptr_t initial_breaker = kPoisoned;
 
 // Native stack kept for what nests below calls that are left to the interpreter: C code may recurse down to CPython's
 // own limit (10,000 units, 3.13 Include/cpython/pystate.h), and must find the stack for it.
-uintptr_t compute_stack_limit() {
+uintptr_t find_stack_limit() {
   constexpr uintptr_t kStackMax = uintptr_t{512} << 20;  // an unlimited stack is not used beyond this
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   pthread_attr_t attributes;
@@ -28,16 +28,13 @@ uintptr_t compute_stack_limit() {
   return std::max(reinterpret_cast<uintptr_t>(low) + reserve, here > kStackMax ? here - kStackMax : 0);
 }
 
-thread_local ThreadContext this_thread;
 }  // namespace
 
-uintptr_t* ok_breaker = &initial_breaker;
+constinit thread_local ThreadContext this_thread_context;
 
-ThreadContext& thread_context() {
-  ThreadContext& context = this_thread;
-  if (context.stack_limit == 0) [[unlikely]] context.stack_limit = compute_stack_limit();
-  return context;
-}
+void compute_stack_limit(ThreadContext& context) { context.stack_limit = find_stack_limit(); }
+
+uintptr_t* ok_breaker = &initial_breaker;
 
 namespace {
 

@@ -21,8 +21,17 @@ struct ThreadContext {
   PyObject* leave_result = nullptr; //   its result (owned; kDone for none)
 };
 
+// Reached without a call: the module is loaded at start-up or by one dlopen(), and this is little enough for the space
+// that the loader keeps for such variables.
+extern constinit thread_local ThreadContext this_thread_context __attribute__((tls_model("initial-exec")));
+void compute_stack_limit(ThreadContext& context);
+
 // The calling thread's context, with stack_limit computed.
-ThreadContext& thread_context();
+inline ThreadContext& thread_context() {
+  ThreadContext& context = this_thread_context;
+  if (context.stack_limit == 0) [[unlikely]] compute_stack_limit(context);
+  return context;
+}
 
 // Counters that statistics report. Plain integers: written with the GIL held.
 struct Counters {

@@ -12,11 +12,11 @@ const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
   if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
   const CodeRecord* record = find_record(port::code_of(frame));
   if (record == nullptr || !record->compiled) return nullptr;
-  const CompiledCode& compiled = *record->compiled;
+  CompiledCode& compiled = *record->compiled;
   if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
   if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
-  const uint8_t* target = compiled.entry(port::instruction_index(frame));
-  return target != nullptr && native_stack_low(ts) ? nullptr : target;
+  if (native_stack_low(ts)) return nullptr;
+  return compiled.entry(port::instruction_index(frame));
 }
 
 }  // namespace

@@ -37,7 +37,6 @@ constexpr size_t kFlushAt = 64;
 // The code object dies. CPython calls this with the GIL held, possibly with an exception set.
 void free_record(void* pointer) {
   auto* node = static_cast<RecordNode*>(static_cast<CodeRecord*>(pointer));
-  if (node == nullptr) return;
   node->previous->next = node->next;
   node->next->previous = node->previous;
   if (node->compiled) release_compiled(std::move(node->compiled));
@@ -47,7 +46,7 @@ void free_record(void* pointer) {
 
 }  // namespace
 
-const uint8_t* CompiledCode::entry(int instruction) const {
+const uint8_t* CompiledCode::find_entry(int instruction) const {
   const auto wanted = static_cast<uint32_t>(instruction);
   auto it = std::lower_bound(entries.begin(), entries.end(), std::pair<uint32_t, uint32_t>(wanted, 0));
   return it != entries.end() && it->first == wanted ? code + it->second : nullptr;
@@ -57,25 +56,20 @@ CodeRecord* get_record(PyCodeObject* code) {
   if (CodeRecord* record = find_record(code)) return record;
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return nullptr;
   if (code_extra_index < 0) {
-    code_extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_record);
-    if (code_extra_index < 0) return nullptr;
+    code_extra_index = port::own_code_extra_index();
+    port::set_code_extra_free(free_record);
   }
   auto* node = new (std::nothrow) RecordNode;
   if (node == nullptr) return nullptr;
   node->code = code;
-  PyObject* pending = PyErr_GetRaisedException();
-  if (PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), code_extra_index, static_cast<CodeRecord*>(node)) <
-      0) {
-    PyErr_Clear();
+  if (!port::set_own_code_extra(code, static_cast<CodeRecord*>(node))) {
     delete node;
-    node = nullptr;
-  } else {
-    node->next = &ring();
-    node->previous = ring().previous;
-    node->previous->next = node;
-    node->next->previous = node;
+    return nullptr;
   }
-  PyErr_SetRaisedException(pending);
+  node->next = &ring();
+  node->previous = ring().previous;
+  node->previous->next = node;
+  node->next->previous = node;
   return node;
 }
 
