@@ -10,3 +10,4 @@
 #include "jit/cpython/v313/function_versions.h"
 #include "jit/cpython/v313/internals.h"
 #include "jit/cpython/v313/monitoring.h"
+#include "jit/cpython/v313/watchers.h"

@@ -35,7 +35,7 @@ PyObject* interpret(PyThreadState* ts, Frame* frame, int throw_flag) {
 // Enters compiled code on a frame that is not linked yet, at its position: a call, or a generator's resumption.
 // Returns false when the interpreter has to run it.
 bool enter(PyThreadState* ts, Frame* frame, CodeRecord* record, PyObject** result) {
-  const CompiledCode* compiled = record->compiled.get();
+  CompiledCode* compiled = record->compiled.get();
   if (compiled == nullptr || compiled->globals != frame->f_globals || compiled->builtins != frame->f_builtins)
     return false;
   if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0 || native_stack_low(ts) ||

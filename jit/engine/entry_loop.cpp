@@ -66,7 +66,7 @@ void on_back_edge(PyThreadState* ts, CodeRecord* record, Frame* frame, int targe
     stop_watching(record);
     return;
   }
-  const CompiledCode* compiled = record->compiled.get();
+  CompiledCode* compiled = record->compiled.get();
   if (compiled->globals != frame->f_globals || compiled->builtins != frame->f_builtins) return;
   const uint8_t* address = compiled->entry(target);
   if (address == nullptr || !may_enter(ts, record->code)) return;

@@ -174,10 +174,7 @@ void adopt(PyFunctionObject* func) {
 }
 
 bool start_vectorcall() {
-  PyObject* pending = PyErr_GetRaisedException();
-  watcher = PyFunction_AddWatcher(on_function_event);
-  if (watcher < 0) PyErr_Clear();
-  PyErr_SetRaisedException(pending);
+  watcher = port::take_late_watcher_id(PyFunction_AddWatcher, PyFunction_ClearWatcher, on_function_event);
   if (watcher < 0) return false;
   suspended = false;
   uncompiled_vectorcall = counting_vectorcall;

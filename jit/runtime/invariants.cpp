@@ -259,21 +259,14 @@ bool guarded(Function function) {
   return ok;
 }
 
-template <typename Add, typename Callback>
-int take(Add add, Callback callback) {
-  const int id = add(callback);
-  if (id < 0) PyErr_Clear();
-  return id;
-}
-
 }  // namespace
 
 bool start_invariants(bool use_watchers) {
   if (!use_watchers) return false;
   State& s = state();
   PyObject* pending = PyErr_GetRaisedException();
-  if (s.dict_watcher < 0) s.dict_watcher = take(PyDict_AddWatcher, on_dict_event);
-  if (s.type_watcher < 0) s.type_watcher = take(PyType_AddWatcher, on_type_event);
+  if (s.dict_watcher < 0) s.dict_watcher = port::take_late_watcher_id(PyDict_AddWatcher, PyDict_ClearWatcher, on_dict_event);
+  if (s.type_watcher < 0) s.type_watcher = port::take_late_watcher_id(PyType_AddWatcher, PyType_ClearWatcher, on_type_event);
   PyErr_SetRaisedException(pending);
   return s.dict_watcher >= 0 && s.type_watcher >= 0;
 }

@@ -98,18 +98,21 @@ bool check_code(const Sample& sample) {
   return ok;
 }
 
+// What we store is found by the API, and the other way round; also after the space has grown.
 bool check_code_extra() {
   static int marker = 0;
-  static const Py_ssize_t index = PyUnstable_Eval_RequestCodeExtraIndex(nullptr);
-  PyCodeObject* code = PyCode_NewEmpty("whipsnake", "whipsnake", 1);
-  if (code == nullptr || index < 0) {
-    Py_XDECREF(code);
-    return false;
-  }
-  const bool ok = code_extra(code, index) == nullptr &&
-                  PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), index, &marker) == 0 &&
-                  code_extra(code, index) == &marker && code_extra(code, index + 1) == nullptr;
-  Py_DECREF(code);
+  const Py_ssize_t index = own_code_extra_index();
+  PyCodeObject* first = PyCode_NewEmpty("whipsnake", "whipsnake", 1);
+  PyCodeObject* second = PyCode_NewEmpty("whipsnake", "whipsnake", 1);
+  bool ok = index >= 0 && first != nullptr && second != nullptr && code_extra(first, index) == nullptr;
+  void* found = nullptr;
+  ok = ok && set_own_code_extra(first, &marker) && code_extra(first, index) == &marker &&
+       PyUnstable_Code_GetExtra(reinterpret_cast<PyObject*>(first), index, &found) == 0 && found == &marker &&
+       code_extra(first, index + 1) == nullptr;
+  ok = ok && PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(second), index, &marker) == 0 &&
+       code_extra(second, index) == &marker;
+  Py_XDECREF(first);
+  Py_XDECREF(second);
   return ok;
 }
 
