@@ -48,6 +48,10 @@ void emit_direct_entry(Emitter& e, Label label) {
   masm.enter(0);
   masm.cmp(Reg::kNativeStack, Mem::at(Reg::kContext, kStackLimit));
   masm.jump_if(Cond::kBelow, indirect);
+  // PEP 523: somebody wants to see every frame.
+  masm.load(Reg::kT0, Mem::absolute(&PyInterpreterState_Main()->eval_frame));
+  masm.cmp(Reg::kT0, Mem::absolute(&near_table->ok_evaluator));
+  masm.jump_if(Cond::kNotEqual, indirect);
   masm.mov_ptr(Reg::kT0, e.globals());
   masm.cmp(Reg::kT0, Mem::at(Reg::kArg1, offset::kFunctionGlobals));
   masm.jump_if(Cond::kNotEqual, indirect);

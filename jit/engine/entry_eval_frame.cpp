@@ -7,6 +7,7 @@
 #include "jit/engine/policy.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/near_table.h"
 
 namespace whipsnake::entry {
 
@@ -86,6 +87,7 @@ void start_eval_frame() {
   eval_frame_is_ours = is_ours;
   chained = port::frame_evaluator(ts);
   port::set_frame_evaluator(ts, evaluate);
+  if (near_table != nullptr) near_table->ok_evaluator = evaluate;
   started = true;
   suspended = false;
 }
@@ -99,6 +101,7 @@ void stop_eval_frame() {
   if (!started) return;
   // One that was installed after us may still call us: evaluate() then passes everything on.
   if (port::frame_evaluator(ts) == evaluate) port::set_frame_evaluator(ts, chained);
+  if (near_table != nullptr) near_table->ok_evaluator = nullptr;
   started = false;
 }
 

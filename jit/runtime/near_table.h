@@ -7,6 +7,7 @@
 
 #include "jit/asm/code_heap.h"
 #include "jit/asm/masm.h"
+#include "jit/cpython/port.h"
 
 namespace whipsnake {
 
@@ -20,6 +21,7 @@ class NearTable {
   const void* cell(const void* address);
 
   uintptr_t ok_breaker;            // see context.h
+  _PyFrameEvalFunction ok_evaluator;  // PyInterpreterState.eval_frame while frames are ours to enter
 
  private:
   static constexpr size_t kSlots = 1024;  // power of two, open addressing
