@@ -6,11 +6,11 @@
 // interpreter and left to it.                                                                         [borrow]
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "jit/asm/registers.h"
-
 
 struct _object;  // PyObject
 
