@@ -82,7 +82,7 @@ asan tsan: $(stamps)/venv $(stamps)/system-build $(stamps)/system-test ## C++ te
 
 pytest: $(stamps)/whipsnake $(stamps)/test ## Python tests (ARGS='-k name' for some)
 	$(call say,Python tests)
-	@$(python) -m pytest -q tests/python $(ARGS)
+	@$(python) -m pytest -q tests/python tests/text $(ARGS)
 
 example: $(stamps)/whipsnake ## an engine that lives outside jit/: builds and runs it
 	$(call say,example engine)

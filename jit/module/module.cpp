@@ -7,6 +7,7 @@
 #include "jit/engine/framework.h"
 #include "jit/engine/registry.h"
 #include "jit/module/options.h"
+#include "jit/observe/disassembly.h"
 #include "jit/observe/perf_map.h"
 #include "jit/observe/sites.h"
 #include "jit/observe/statistics.h"
@@ -132,6 +133,13 @@ PyObject* exits(PyObject*, PyObject* object) {
   return dict;
 }
 
+PyObject* machine_code(PyObject*, PyObject* object) {
+  PyFunctionObject* func = function_argument(object);
+  if (func == nullptr) return nullptr;
+  if (!in_main_interpreter()) Py_RETURN_NONE;
+  return observe::machine_code(func);
+}
+
 PyObject* stats(PyObject*, PyObject*) { return observe::statistics(); }
 
 PyObject* opcodes(PyObject*, PyObject*) {
@@ -240,6 +248,7 @@ PyMethodDef methods[] = {
     {"register_engine", register_engine, METH_O, "register_engine(capsule) -> name"},
     {"measure_compile", measure_compile, METH_O, "measure_compile(code) -> dict"},
     {"exits", exits, METH_O, "exits(func) -> dict"},
+    {"machine_code", machine_code, METH_O, "machine_code(func) -> dict or None"},
     {"hot_sites", hot_sites, METH_O, "hot_sites(limit) -> list of rows"},
     {"build_info", build_info, METH_NOARGS, "build_info() -> dict"},
     {nullptr, nullptr, 0, nullptr},

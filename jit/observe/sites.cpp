@@ -16,17 +16,6 @@ struct Row {
   PyCodeObject* code;
 };
 
-const char* kind_name(SiteKind kind) {
-  switch (kind) {
-    case SiteKind::kError: return "error";
-    case SiteKind::kDeopt: return "deopt";
-    case SiteKind::kSlow: return "slow";
-    case SiteKind::kBreaker: return "breaker";
-    case SiteKind::kReraise: return "reraise";
-  }
-  return "?";
-}
-
 void collect(CodeRecord* record, void* context) {
   auto* rows = static_cast<std::vector<Row>*>(context);
   if (!record->compiled || !record->compiled->resources) return;
@@ -44,6 +33,17 @@ PyObject* describe(const Row& row) {
 }
 
 }  // namespace
+
+const char* kind_name(SiteKind kind) {
+  switch (kind) {
+    case SiteKind::kError: return "error";
+    case SiteKind::kDeopt: return "deopt";
+    case SiteKind::kSlow: return "slow";
+    case SiteKind::kBreaker: return "breaker";
+    case SiteKind::kReraise: return "reraise";
+  }
+  return "?";
+}
 
 PyObject* hot_sites(size_t limit) {
   std::vector<Row> rows;

@@ -2,11 +2,14 @@
 #pragma once
 
 #include "jit/cpython/port.h"
+#include "jit/runtime/site.h"
 
 namespace whipsnake::observe {
 
-// A list of tuples (taken, qualified name, line, opcode as the interpreter has it now, kind, instruction), most taken first, at most `limit` rows.
-// Null with an exception set.
+// A list of tuples (taken, qualified name, line, opcode as the interpreter has it now, kind, instruction), most taken
+// first, at most `limit` rows. New reference; null with an exception set.
 PyObject* hot_sites(size_t limit);
+
+const char* kind_name(SiteKind kind);
 
 }  // namespace whipsnake::observe

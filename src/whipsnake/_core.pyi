@@ -29,6 +29,16 @@ class Measurement(TypedDict):
     declined: str | None
     """The reason, or None when it was compiled."""
 
+class MachineCode(TypedDict):
+    """The machine code of one function."""
+
+    code: bytes
+    address: int
+    entries: list[tuple[int, int]]
+    """(instruction, offset in code): where it can be entered."""
+    symbols: dict[int, str]
+    """Names of addresses that it may refer to."""
+
 def supported() -> tuple[bool, str]:
     """Whether Whipsnake works in this interpreter; if not, a sentence that names what was found and what is
     supported."""
@@ -55,5 +65,6 @@ def opcodes() -> list[OpcodeRow]: ...
 def engines() -> list[str]: ...
 def register_engine(capsule: object, /) -> str: ...
 def measure_compile(code: CodeType, /) -> Measurement: ...
+def machine_code(func: Callable[..., object], /) -> MachineCode | None: ...
 def hot_sites(limit: int, /) -> list[tuple[int, str, int, str, str, int]]: ...
 def build_info() -> dict[str, Any]: ...

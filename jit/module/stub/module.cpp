@@ -61,6 +61,8 @@ PyObject* measure_compile(PyObject*, PyObject* code) {
 
 PyObject* exits(PyObject*, PyObject*) { return PyDict_New(); }
 
+PyObject* machine_code(PyObject*, PyObject*) { Py_RETURN_NONE; }
+
 PyObject* hot_sites(PyObject*, PyObject*) { return PyList_New(0); }
 
 PyObject* build_info(PyObject*, PyObject*) {
@@ -82,6 +84,7 @@ PyMethodDef kMethods[] = {
     {"register_engine", register_engine, METH_O, "register_engine(capsule) -> None"},
     {"measure_compile", measure_compile, METH_O, "measure_compile(code) -> dict"},
     {"exits", exits, METH_O, "exits(func) -> dict"},
+    {"machine_code", machine_code, METH_O, "machine_code(func) -> dict or None"},
     {"hot_sites", hot_sites, METH_O, "hot_sites(limit) -> list"},
     {"build_info", build_info, METH_NOARGS, "build_info() -> dict"},
     {nullptr, nullptr, 0, nullptr},

@@ -1,0 +1,96 @@
+"""The functions whose machine code is compared: one hot shape each, warmed up as a program would do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Point:
+    def __init__(self) -> None:
+        self.x = 1
+
+    def get_x(self):
+        return self.x
+
+    def set_x(self, v):
+        self.x = v
+
+    def twice(self):
+        return self.get_x()
+
+
+def add_ints(a, b):
+    return a + b
+
+
+def sum_items(a, n):
+    s = 0
+    for i in range(n):
+        s += a[i]
+    return s
+
+
+def call_function(a, b):
+    return add_ints(a, b)
+
+
+def call_method(p):
+    return p.get_x()
+
+
+def less(a, b):
+    if a < b:
+        return a
+    return b
+
+
+def return_const():
+    return "done"
+
+
+LIMIT = 10
+
+
+def load_global():
+    return LIMIT
+
+
+def list_index(a, i):
+    return a[i]
+
+
+def count(n):
+    i = 0
+    while i < n:
+        yield i
+        i += 1
+
+
+def guarded(d, key):
+    try:
+        return d[key]
+    except KeyError:
+        return None
+
+
+def use(values) -> None:
+    for _ in values:
+        pass
+
+
+SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
+    "add_ints": (add_ints, lambda: add_ints(1000, 2000)),
+    "load_attribute": (Point.get_x, lambda: Point().get_x()),
+    "store_attribute": (Point.set_x, lambda: Point().set_x(2)),
+    "sum_items": (sum_items, lambda: sum_items([1, 2, 3], 3)),
+    "call_method": (call_method, lambda: call_method(Point())),
+    "call_function": (call_function, lambda: call_function(1, 2)),
+    "compare_and_branch": (less, lambda: less(1, 2)),
+    "return_const": (return_const, return_const),
+    "load_global": (load_global, load_global),
+    "list_index": (list_index, lambda: list_index([1, 2, 3], 1)),
+    "generator": (count, lambda: use(count(3))),
+    "try_except": (guarded, lambda: guarded({1: 2}, 1)),
+}
+"""Name of the text file: the function, and a call that shows the interpreter what it is used for."""
