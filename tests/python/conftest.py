@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support import ENGINE, NEVER
-
-import whipsnake
+from support import enabled
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def compiling() -> Iterator[None]:
-    """Whipsnake is enabled, and compiles nothing but what a test asks for.
-
-    Options that are not set here come from the environment: WHIPSNAKE_ENTRY=pep523 runs the tests that way.
-    """
-    whipsnake.enable(engine=ENGINE, threshold=NEVER, loop_threshold=NEVER, loops=False)
-    yield
-    whipsnake.disable()
+    """Whipsnake is enabled, and compiles nothing but what the test asks for."""
+    with enabled():
+        yield

@@ -1,4 +1,4 @@
-"""What the Python tests share: comparing compiled code with the interpreter, in this process and in fresh ones.
+"""What the Python tests share: comparing compiled code with the interpreter, here and in fresh processes.
 
 Three ways to compare, from small to large:
 
@@ -7,13 +7,14 @@ Three ways to compare, from small to large:
 * :func:`hot` makes one function compiled, for tests that look at one thing by hand.
 * :func:`plain_and_jit` runs a whole program in fresh processes and compares output, errors and exit code.
 
-In-process tests run under the fixture ``compiling`` (see ``conftest.py``), with a threshold that is never
-reached: machine code is only what the test asked for, so that a wrong answer points at the code under test.
+In this process Whipsnake is enabled with a threshold that is never reached (:func:`enabled`): machine code is
+only what the test asked for, so that a wrong answer points at the code under test.
 """
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gc
 import itertools
 import json
@@ -44,7 +45,7 @@ NEVER = 2**31 - 1
 
 
 def describe(value: object, depth: int = 12) -> str:
-    """Text that is equal for two values exactly if a program could hardly tell them apart (identity aside)."""
+    """Text that is equal for two values exactly if a program could hardly tell them apart."""
     return _describe(value, depth, {})
 
 
@@ -55,11 +56,11 @@ _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescr
 def _describe(value: object, depth: int, seen: dict[int, tuple[int, object]]) -> str:
     kind = type(value)
     if kind in (int, bool, str, bytes, type(None), type(...), range, complex, bytearray):
-        return repr(value)
+        return _ADDRESS.sub("", repr(value))
     if kind is float:
         assert isinstance(value, float)
         return repr(value) if value == value else f"nan({math.copysign(1.0, value):+.0f})"
-    if isinstance(value, _NAMED):
+    if issubclass(kind, _NAMED):
         return f"<{kind.__name__} {value.__qualname__}>"
     if id(value) in seen:
         return f"<again {seen[id(value)][0]}>"
@@ -70,7 +71,7 @@ def _describe(value: object, depth: int, seen: dict[int, tuple[int, object]]) ->
     def inner(part: object) -> str:
         return _describe(part, depth - 1, seen)
 
-    if isinstance(value, BaseException):
+    if issubclass(kind, BaseException):
         return _describe_exception(value, depth, seen)
     if kind in (list, tuple):
         assert isinstance(value, (list, tuple))
@@ -81,17 +82,15 @@ def _describe(value: object, depth: int, seen: dict[int, tuple[int, object]]) ->
     if kind in (dict, types.MappingProxyType):
         assert isinstance(value, Mapping)
         return f"{kind.__name__}{{" + ", ".join(f"{inner(k)}: {inner(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, types.MethodType):
+    if issubclass(kind, types.MethodType):
         return f"<method {value.__func__.__qualname__} of {inner(value.__self__)}>"
-    if isinstance(value, types.CellType):
+    if issubclass(kind, types.CellType):
         try:
             return f"<cell {inner(value.cell_contents)}>"
         except ValueError:
             return "<empty cell>"
-    if isinstance(value, (list, tuple, dict, set, frozenset, int, str, float, bytes)):
-        base = next(
-            b for b in (list, tuple, dict, set, frozenset, int, str, float, bytes) if isinstance(value, b)
-        )
+    if issubclass(kind, (list, tuple, dict, set, frozenset, int, str, float, bytes)):
+        base = next(cls for cls in kind.__mro__ if cls.__module__ == "builtins")
         return f"<{kind.__qualname__} {inner(base(value))} {inner(_attributes(value))}>"
     if _attributes(value):
         return f"<{kind.__qualname__} {inner(_attributes(value))}>"
@@ -118,7 +117,7 @@ def _attributes(value: object) -> dict[str, object]:
 
 
 def positions(error: BaseException, skip: Iterable[str] = ()) -> list[tuple[object, ...]]:
-    """Every entry of an exception's traceback: function, line numbers and columns of the failing instruction."""
+    """Every entry of an exception's traceback: function, lines and columns of the failing instruction."""
     found = []
     entry = error.__traceback__
     while entry is not None:
@@ -134,7 +133,8 @@ def _describe_exception(error: BaseException, depth: int, seen: dict[int, tuple[
     def inner(part: object) -> str:
         return _describe(part, depth - 1, seen)
 
-    lines = [f"{type(error).__qualname__}{inner(error.args)} {_ADDRESS.sub('', str(error))!r}"]
+    text = _ADDRESS.sub("", str(error))
+    lines = [f"{type(error).__qualname__}{inner(error.args)} {text!r}"]
     for name in ("name", "obj", "key", "value", "code", "__notes__", "exceptions"):
         if hasattr(error, name):
             lines.append(f"{name}={inner(getattr(error, name))}")
@@ -142,11 +142,9 @@ def _describe_exception(error: BaseException, depth: int, seen: dict[int, tuple[
         lines.append(f"in {name} line {line} at {where}")
     entry = error.__traceback__
     while entry is not None:
-        if entry.tb_frame.f_code.co_filename.startswith("<check"):
-            if (
-                entry.tb_frame.f_code.co_flags & 0x1
-            ):  # a function's variables; a namespace would repeat everything
-                lines.append(f"locals {inner(dict(entry.tb_frame.f_locals))}")
+        code = entry.tb_frame.f_code
+        if code.co_filename.startswith("<check") and code.co_flags & 0x1:  # a function, not a namespace
+            lines.append(f"locals {inner(dict(entry.tb_frame.f_locals))}")
         entry = entry.tb_next
     if error.__cause__ is not None:
         lines.append(f"cause ({inner(error.__cause__)})")
@@ -158,8 +156,22 @@ def _describe_exception(error: BaseException, depth: int, seen: dict[int, tuple[
 # ---- compiling on request
 
 
+@contextlib.contextmanager
+def enabled(**options: str | int | bool) -> Iterator[None]:
+    """Whipsnake is enabled, and compiles nothing but what a test asks for (unless *options* say otherwise).
+
+    Options that are given nowhere come from the environment: WHIPSNAKE_ENTRY=pep523 runs the tests that way.
+    """
+    quiet: dict[str, str | int | bool] = {"threshold": NEVER, "loop_threshold": NEVER, "loops": False}
+    whipsnake.enable(engine=ENGINE, **{**quiet, **options})
+    try:
+        yield
+    finally:
+        whipsnake.disable()
+
+
 def hot(function: F, *args: object, calls: int = 6) -> F:
-    """Call *function* so that the interpreter specialises it, then compile it; it is compiled when this returns."""
+    """Call *function* so that the interpreter specialises it, and compile it."""
     for _ in range(calls):
         function(*args)
     compile_tree(function)
@@ -228,8 +240,9 @@ def check(
     """Compare compiled code with the interpreter on *source*.
 
     The source is executed afresh for each run, so that caches, classes and types are new; *calls* are
-    expressions over its names.  One run compiles everything the source defines before the first call; the others
-    make one of the calls a few times, so that the interpreter specialises for it, and then compile.  Then all
+    expressions over its names.  One run compiles everything the source defines before the first
+    call; the others make one of the calls a few times, so that the interpreter specialises for it, and then
+    compile.  Then all
     calls are made, twice, so that the guards meet what they were not made for, and the first one again.  The
     interpreter makes the same calls in the same order, and each must look the same from outside.
 
@@ -237,11 +250,12 @@ def check(
 
     Args:
         source: statements; indentation in common is removed.
-        calls: expressions, evaluated anew each time.
+        calls: expressions, evaluated anew each time; several in one string are separated by ;; or on lines.
         warm: indexes of the calls to specialise for; all by default.
         leaks: whether reference counts of the source's global objects are compared after each call.
         all_compiled: whether each function of the source must be compiled; else one is enough.
     """
+    calls = tuple(call.strip() for text in calls for call in re.split(r"\n|;;", text) if call.strip())
     number = next(_numbers)
     filename = f"<check {number}>"
     text = textwrap.dedent(source).strip("\n") + "\n"
@@ -252,15 +266,13 @@ def check(
         prefix = [] if first is None else [first] * WARM
         suffix = [first or 0] * AGAIN + everything * 2 + [first or 0]
         expected = list(_play(text, filename, code, prefix, suffix, leaks, None))
-        got = _play(text, filename, code, prefix, suffix, leaks, all_compiled)
-        for step, want in zip(prefix + suffix, expected, strict=True):
-            have = next(got)
-            if have != want:
-                how = "compiled cold" if first is None else f"specialised for {calls[first]}"
-                raise AssertionError(
-                    f"{calls[step]} differs, {how}\n--- interpreted ---\n{want}\n--- compiled ---\n{have}\n"
-                    f"--- source ---\n{text}"
-                )
+        with contextlib.closing(_play(text, filename, code, prefix, suffix, leaks, all_compiled)) as got:
+            for step, want in zip(prefix + suffix, expected, strict=True):
+                have = next(got)
+                if have != want:
+                    how = "compiled cold" if first is None else f"specialised for {calls[first]}"
+                    both = f"--- interpreted ---\n{want}\n--- compiled ---\n{have}\n--- source ---\n{text}"
+                    raise AssertionError(f"{calls[step]} differs, {how}\n{both}")
 
 
 def _play(
@@ -281,15 +293,19 @@ def _play(
     exec(compile(text, filename, "exec", dont_inherit=True), namespace)
     for step in prefix:
         yield _call(calls[step], namespace, leaks)
-    if compiled is not None:
+    if compiled is None:
+        for step in suffix:
+            yield _call(calls[step], namespace, leaks)
+        return
+    with enabled():
         functions = list(functions_of(namespace))
         assert functions, "the source defines no function"
         for function in functions:
             compile_tree(function, strict=compiled)
         assert any(whipsnake.tier(function) == ENGINE for function in functions)
         del function, functions
-    for step in suffix:
-        yield _call(calls[step], namespace, leaks)
+        for step in suffix:
+            yield _call(calls[step], namespace, leaks)
 
 
 def _call(call: types.CodeType, namespace: dict[str, Any], leaks: bool) -> str:

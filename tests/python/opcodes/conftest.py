@@ -1,4 +1,4 @@
-"""All tests of this folder run with Whipsnake enabled."""
+"""What holds for all tests of this folder."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _compiling(compiling: None) -> Iterator[None]:
+def _no_warnings() -> Iterator[None]:
+    """Sources under test do odd things on purpose."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sources under test do odd things on purpose
+        warnings.simplefilter("ignore")
         yield

@@ -379,7 +379,11 @@ def test_getattribute_and_getattr():
             def __getattr__(self, name): return lambda *a: (name, a)
         def x(o): return o.x
         def bad(o): return o.bad
-        def gone(o): return o.gone
+        def gone(o):
+            try:
+                return o.gone
+            except AttributeError as error:  # its name and obj depend on whether the interpreter specialised
+                return error.args
         def call(o): return o.method(1, 2)
         """,
         *[f"{f}({o})" for f in ("x", "bad", "gone", "call") for o in ("GA()", "Both()", "Fallback()")],

@@ -123,7 +123,8 @@ def test_constants_of_all_kinds():
         """
         def all_kinds():
             return (None, True, False, ..., 0, 1, -1, 255, 256, 257, 2**30, 2**31, 2**62, 2**63, -2**63,
-                    2**64, 10**40, 0.0, -0.0, 1.5, 1e308 * 10, 1j, -0j, 'text', '', 'x' * 100, b'bytes', (1, (2, ('a',))),
+                    2**64, 10**40, 0.0, -0.0, 1.5, 1e308 * 10, 1j, -0j, 'text', '', 'x' * 100, b'bytes',
+                    (1, (2, ('a',))),
                     5 in {1, 5})
         def identity(x):
             return x is None, x is ..., x is True, x is not False, x == frozenset({1, 2})
