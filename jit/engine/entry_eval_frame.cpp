@@ -21,10 +21,12 @@ PyFunctionObject* awaited = nullptr;      // borrowed, only compared: enter_once
 PyObject* evaluate(PyThreadState* ts, Frame* frame, int throw_flag);
 
 // Without us the interpreter would not have nested for this frame; that it does must not bring C code closer to its
-// recursion limit. Where native stack runs low, the interpreter is left alone until it comes back here.
+// recursion limit. Where native stack runs low, or somebody traces and would notice what the interpreter does not inline,
+// it is left alone until it comes back here.
 PyObject* interpret(PyThreadState* ts, Frame* frame, int throw_flag) {
   if (chained != nullptr) return chained(ts, frame, throw_flag);
-  const bool alone = native_stack_low(ts) && port::frame_evaluator(ts) == evaluate;
+  const bool traced = !monitoring_quiet(ts) && code_is_monitored(ts, port::code_of(frame));
+  const bool alone = (traced || native_stack_low(ts)) && port::frame_evaluator(ts) == evaluate;
   if (alone) port::set_frame_evaluator(ts, nullptr);
   ts->c_recursion_remaining += port::kEvalStackUnits;
   PyObject* result = _PyEval_EvalFrameDefault(ts, frame, throw_flag);

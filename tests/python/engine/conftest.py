@@ -49,7 +49,7 @@ def script(tmp_path: Path) -> Script:
         path = tmp_path / "script.py"
         path.write_text(PRELUDE + textwrap.dedent(source))
         ran: Ran = python("-X", "faulthandler", path, *args, env=env, timeout=timeout)
-        assert ran.code == code and not ran.stderr, ran
+        assert ran.code == code and not ran.stderr, str(ran)
         return ran.stdout
 
     return run
