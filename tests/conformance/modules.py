@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-#: A cut for `make test`: a few minutes on two cores, one module or two of each kind.
 QUICK = (
     "test_grammar",
     "test_opcodes",
@@ -15,8 +14,8 @@ QUICK = (
     "test_class",
     "test_traceback",
 )
+"""For `make test`: a few minutes on two cores, a module or two of each kind."""
 
-#: Every part of the language that compiled code has to get right.
 LANGUAGE = (
     *QUICK,
     "test_builtin",
@@ -47,5 +46,23 @@ LANGUAGE = (
     "test_asyncio.test_taskgroups",
     "test_asyncio.test_timeouts",
 )
+"""Every part of the language that compiled code has to get right."""
 
-CUTS = {"quick": QUICK, "language": LANGUAGE}
+PACKAGES = ("test_asyncio", "test_concurrent_futures", "test_ctypes", "test_gdb", "test_future_stmt")
+"""Folders of tests that `--full` runs file by file."""
+
+
+def everything() -> tuple[str, ...]:
+    """All test modules of the running interpreter, large packages split."""
+    from pathlib import Path
+
+    import test
+
+    found: list[str] = []
+    for root in map(Path, test.__path__):
+        for path in sorted(root.glob("test_*")):
+            if path.name in PACKAGES:
+                found += [f"{path.name}.{inner.stem}" for inner in sorted(path.glob("test_*.py"))]
+            elif path.suffix == ".py" or (path / "__init__.py").exists():
+                found.append(path.stem)
+    return tuple(found)

@@ -1,126 +1,155 @@
-"""Runs one test module in a process of its own and reads the result of every test case.
-
-The inner half of this file (`main`) is what that process executes: unittest with a result object that writes one JSON
-line per test case. It is the same for both sides; Whipsnake is switched on by the environment before it starts.
-"""
+"""Runs test modules in processes of their own, plain or under Whipsnake, and keeps what came of it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
+import shutil
+import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-#: What a module may take, in seconds and in bytes of address space.
-TIMEOUT = 900.0
+RECORDER = Path(__file__).with_name("case_recorder.py")
 
-
-#: The line that says how many functions machine code was made for.
-COMPILED = "functions compiled"
+#: Where everything goes: next to the environment that runs us, in its build directory.
+WORK = (Path(sys.prefix).parent if sys.prefix != sys.base_prefix else Path("build").resolve()) / "conformance"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Results of one module: test case -> "ok", "fail", "error", "skip", "expected failure" or "unexpected success"."""
+    """What one run of a module left behind."""
 
     cases: dict[str, str]
+    """Test case -> ok, fail, error, skip, expected failure, unexpected success; crash where the process died."""
+    details: dict[str, str]
+    """Test case -> the last line of its error, or why it was skipped."""
     status: int
+    """Of the process: negative for a signal; TIMED_OUT."""
     seconds: float
-    tail: str
     compiled: int
+    tail: str
+    """The end of its output."""
+
+    @property
+    def died(self) -> bool:
+        """Whether the process did not get to its end."""
+        return self.status not in (0, 1)
 
 
-def run_module(module: str, environment: dict[str, str], directory: Path) -> Outcome:
-    """Runs `module` ("test_grammar") in a fresh process and directory; `environment` is added to ours."""
-    directory.mkdir(parents=True, exist_ok=True)
-    results = directory / "results.jsonl"
-    results.unlink(missing_ok=True)
-    log = directory / "output.txt"
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WHIPSNAKE")}
-    env |= {"PYTHONHASHSEED": "0", "CONFORMANCE_RESULTS": str(results), **environment}
+TIMED_OUT = -999
+
+
+def make_environment() -> Path:
+    """An interpreter that has this one's Whipsnake, and that is switched on by the environment alone.
+
+    The processes that tests start are to run under Whipsnake too, so the autoload file does it; it sits in an environment of its own, so that no other user of this one finds it installed.
+    """
+    import whipsnake
+    from whipsnake._pth import FILE_NAME, LINE
+
+    environment = WORK / platform.python_version() / "environment"
+    python = environment / "bin" / "python"
+    if not python.exists():
+        subprocess.run(
+            [getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--without-pip", environment],
+            check=True,
+        )
+    packages = next((environment / "lib").glob("python*/site-packages"))
+    (packages / "a-whipsnake.pth").write_text(f"{Path(whipsnake.__file__).resolve().parents[1]}\n")
+    (packages / FILE_NAME).write_text(LINE)
+    return python
+
+
+def fingerprint() -> str:
+    """Changes whenever Whipsnake does."""
+    import whipsnake._core as core
+
+    digest = hashlib.sha256()
+    digest.update(Path(core.__file__).read_bytes())
+    for path in sorted(Path(core.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def run_module(
+    python: Path, module: str, switches: dict[str, str], directory: Path, timeout: float
+) -> Outcome:
+    """Run *module* ("test_grammar") in a fresh process and folder; *switches* go into the environment."""
+    shutil.rmtree(directory, ignore_errors=True)
+    scratch = directory / "scratch"
+    scratch.mkdir(parents=True)
+    results, log = directory / "results.jsonl", directory / "output.txt"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("WHIPSNAKE")}
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        environ.pop(name, None)
+    environ |= {"PYTHONHASHSEED": "0", "TMPDIR": str(scratch), **switches}
     started = time.monotonic()
     with log.open("wb") as output:
+        process = subprocess.Popen(
+            [python, "-X", "faulthandler", RECORDER, module, results],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environ,
+            cwd=scratch,
+            start_new_session=True,
+        )
         try:
-            status = subprocess.run(
-                [sys.executable, "-X", "faulthandler", os.fspath(Path(__file__)), module],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=env,
-                cwd=directory,
-                timeout=TIMEOUT,
-                check=False,
-            ).returncode
+            status = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            status = -999
+            status = TIMED_OUT
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)  # and what it left behind
+            except ProcessLookupError:
+                pass
+            process.wait()
+    seconds = time.monotonic() - started
+    cases, details, compiled = read_results(results)
+    with log.open("rb") as output:
+        output.seek(max(0, log.stat().st_size - 3000))
+        tail = output.read().decode(errors="replace")
+    shutil.rmtree(scratch, ignore_errors=True)
+    return Outcome(cases, details, status, seconds, compiled, tail)
+
+
+def read_results(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
+    """Outcomes and details by test case, and how many functions were compiled."""
     cases: dict[str, str] = {}
+    details: dict[str, str] = {}
     compiled = 0
-    if results.exists():
-        for line in results.read_text(encoding="utf-8").splitlines():
-            name, outcome = json.loads(line)
-            if name == COMPILED:
-                compiled = outcome
-                continue
-            cases[name] = outcome if cases.get(name, "ok") == "ok" else cases[name]
-    tail = log.read_text(encoding="utf-8", errors="replace")[-3000:]
-    return Outcome(cases, status, time.monotonic() - started, tail, compiled)
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            name, outcome, detail = json.loads(line)
+        except ValueError:
+            continue  # the process died while writing it
+        if outcome == "end":
+            compiled = detail
+        elif outcome == "running":
+            cases[name] = "crash"
+        elif cases.get(name, "crash") in ("crash", "ok"):  # the first failing subtest decides
+            cases[name] = outcome
+            if detail:
+                details[name] = detail
+    return cases, details, compiled
 
 
-def main() -> None:
-    """Runs the module named on the command line and writes its test cases' results; the inner process."""
-    import unittest
-    from test import support
-
-    class Recorder(unittest.TextTestResult):
-        def _write(self, test: object, outcome: str) -> None:
-            identity = getattr(test, "id", lambda: str(test))()
-            with open(os.environ["CONFORMANCE_RESULTS"], "a", encoding="utf-8") as file:
-                file.write(json.dumps([identity, outcome]) + "\n")
-
-        def addSuccess(self, test):  # type: ignore[no-untyped-def]
-            super().addSuccess(test)
-            self._write(test, "ok")
-
-        def addError(self, test, err):  # type: ignore[no-untyped-def]
-            super().addError(test, err)
-            self._write(test, "error")
-
-        def addFailure(self, test, err):  # type: ignore[no-untyped-def]
-            super().addFailure(test, err)
-            self._write(test, "fail")
-
-        def addSkip(self, test, reason):  # type: ignore[no-untyped-def]
-            super().addSkip(test, reason)
-            self._write(test, "skip")
-
-        def addExpectedFailure(self, test, err):  # type: ignore[no-untyped-def]
-            super().addExpectedFailure(test, err)
-            self._write(test, "expected failure")
-
-        def addUnexpectedSuccess(self, test):  # type: ignore[no-untyped-def]
-            super().addUnexpectedSuccess(test)
-            self._write(test, "unexpected success")
-
-        def addSubTest(self, test, subtest, err):  # type: ignore[no-untyped-def]
-            super().addSubTest(test, subtest, err)
-            if err is not None:
-                self._write(test, "fail")
-
-    support.verbose = False
-    support.use_resources = ["cpu", "decimal", "subprocess", "walltime"]
-    suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{sys.argv[1]}")
-    result = unittest.TextTestRunner(resultclass=Recorder, verbosity=1).run(suite)
-    if "WHIPSNAKE" in os.environ:
-        import whipsnake
-
-        with open(os.environ["CONFORMANCE_RESULTS"], "a", encoding="utf-8") as file:
-            file.write(json.dumps([COMPILED, whipsnake.stats()["functions_compiled"]]) + "\n")
-    sys.exit(0 if result.wasSuccessful() else 1)
+def load(path: Path) -> Outcome | None:
+    """An outcome kept by :func:`store`; None if there is none."""
+    try:
+        return Outcome(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
-if __name__ == "__main__":
-    sys.path.pop(0)  # this folder
-    main()
+def store(path: Path, outcome: Outcome) -> None:
+    """Keep an outcome; an interruption leaves the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+    temporary.replace(path)
