@@ -20,18 +20,24 @@ PyFunctionObject* awaited = nullptr;      // borrowed, only compared: enter_once
 
 PyObject* evaluate(PyThreadState* ts, Frame* frame, int throw_flag);
 
-// Without us the interpreter would not have nested for this frame; that it does must not bring C code closer to its
-// recursion limit. Where native stack runs low, or somebody traces and would notice what the interpreter does not inline,
+// Where native stack runs low, or somebody traces and would notice what the interpreter does not inline because of us,
 // it is left alone until it comes back here.
+PyObject* evaluate_alone(PyThreadState* ts, Frame* frame, int throw_flag) {
+  const bool traced = !monitoring_quiet(ts) && code_is_monitored(ts, port::code_of(frame));
+  const bool alone = (traced || native_stack_low(ts)) && port::frame_evaluator(ts) == evaluate && chained == nullptr;
+  if (alone) port::set_frame_evaluator(ts, nullptr);
+  PyObject* result = _PyEval_EvalFrameDefault(ts, frame, throw_flag);
+  if (alone && started && !suspended && port::frame_evaluator(ts) == nullptr) port::set_frame_evaluator(ts, evaluate);
+  return result;
+}
+
+// Without us the interpreter would not have nested for this frame; that it does must not bring C code closer to its
+// recursion limit.
 PyObject* interpret(PyThreadState* ts, Frame* frame, int throw_flag) {
   if (chained != nullptr) return chained(ts, frame, throw_flag);
-  const bool traced = !monitoring_quiet(ts) && code_is_monitored(ts, port::code_of(frame));
-  const bool alone = (traced || native_stack_low(ts)) && port::frame_evaluator(ts) == evaluate;
-  if (alone) port::set_frame_evaluator(ts, nullptr);
   ts->c_recursion_remaining += port::kEvalStackUnits;
-  PyObject* result = _PyEval_EvalFrameDefault(ts, frame, throw_flag);
+  PyObject* result = evaluate_alone(ts, frame, throw_flag);
   ts->c_recursion_remaining -= port::kEvalStackUnits;
-  if (alone && started && !suspended && port::frame_evaluator(ts) == nullptr) port::set_frame_evaluator(ts, evaluate);
   return result;
 }
 
@@ -90,6 +96,7 @@ void start_eval_frame() {
   chained = port::frame_evaluator(ts);
   port::set_frame_evaluator(ts, evaluate);
   if (near_table != nullptr) near_table->ok_evaluator = evaluate;
+  evaluate_default = evaluate_alone;
   started = true;
   suspended = false;
 }
@@ -104,6 +111,7 @@ void stop_eval_frame() {
   // One that was installed after us may still call us: evaluate() then passes everything on.
   if (port::frame_evaluator(ts) == evaluate) port::set_frame_evaluator(ts, chained);
   if (near_table != nullptr) near_table->ok_evaluator = nullptr;
+  evaluate_default = _PyEval_EvalFrameDefault;
   started = false;
 }
 

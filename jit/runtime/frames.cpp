@@ -78,6 +78,7 @@ PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args
 }  // namespace
 
 vectorcallfunc uncompiled_vectorcall = nullptr;
+_PyFrameEvalFunction evaluate_default = _PyEval_EvalFrameDefault;
 
 bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
 
@@ -95,7 +96,7 @@ PyObject* interpret_rest(PyThreadState* ts, Frame* frame) {
   ts->current_frame = frame->previous;
   ++ts->py_recursion_remaining;
   ts->c_recursion_remaining += kEvalStackUnits;
-  PyObject* result = _PyEval_EvalFrameDefault(ts, frame, 0);
+  PyObject* result = evaluate_default(ts, frame, 0);
   ts->c_recursion_remaining -= kEvalStackUnits;
   return result;
 }

@@ -47,6 +47,9 @@ void enter_loop(PyThreadState* ts, Frame* frame, const void* target);
 // framework. While somebody else's is installed, compiled code is not entered.
 extern bool (*eval_frame_is_ours)(_PyFrameEvalFunction);
 
+// How the interpreter runs a frame that compiled code hands over: CPython's evaluator, or the framework's around it.
+extern _PyFrameEvalFunction evaluate_default;
+
 // True when the native stack is low and calls must not nest further than needed.
 bool native_stack_low(PyThreadState* ts);
 
