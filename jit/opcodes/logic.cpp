@@ -1,7 +1,6 @@
 // Truth, comparison, identity and containment. Where a conditional jump follows, the two are emitted as one: no bool
 // object is made on the fast path.
 #include "jit/opcodes/families.h"
-#include "jit/runtime/context.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
 
@@ -30,13 +29,11 @@ Branch branch_behind(Emitter& e) {
 class Answer {
  public:
   explicit Answer(Emitter& e) : e_(e), branch_(branch_behind(e)) {
-    if (branch_.jump != nullptr) {
-      e.skip_following();
-    } else {
-      result_ = e.allocate();
-    }
+    if (branch_.jump != nullptr) e.skip_following();
+    result_ = e.allocate();
   }
 
+  Reg waiting() const { return result_; }
   bool branches() const { return branch_.jump != nullptr; }
 
   // Fast path: flags are set, nothing is owned any more.
@@ -102,7 +99,7 @@ class Answer {
 
   Emitter& e_;
   Branch branch_;
-  Reg result_ = Reg::kNone;
+  Reg result_;  // survives calls; holds the bool in the end, where one is wanted
 };
 
 // Two operands that were popped; the left one was at `slot`.
@@ -157,16 +154,13 @@ void ask_helper(Emitter& e, OpHelper helper, int pops, intptr_t arg) {
   answer.finish();
 }
 
-// After the fast path computed 0/1 into kT1 with operands still owned.
+// After the fast path computed 0/1 into kT1 with operands still owned: releasing them may run any code, so the answer
+// waits in a register that survives calls.
 void settle_and_answer(Emitter& e, Answer& answer, const Operands& operands) {
-  Masm& masm = e.masm();
-  // Releasing may call out: the answer waits in the context, out of every register's way.
-  const Mem waiting = Mem::at(Reg::kContext, static_cast<int32_t>(offsetof(ThreadContext, jump_target)));
-  masm.store(waiting, Reg::kT1);
+  e.masm().mov(answer.waiting(), Reg::kT1);
   e.release(operands.left, operands.slot);
   e.release(operands.right, operands.slot + 1);
-  masm.load(Reg::kT1, waiting);
-  answer.from_register(Reg::kT1);
+  answer.from_register(answer.waiting());
 }
 
 void compare_ints(Emitter& e, const Instruction& i) {
