@@ -171,12 +171,18 @@ def test_evaluator_of_others(script: Script) -> None:
             # before us
             T.set_eval_frame_record(seen)
             whipsnake.enable(threshold=10**6, entry=entry)
+            def fresh(): return 1
+            def calls_fresh(): return fresh() + fresh()
             seen.clear()
-            f()
-            assert seen == ["f", "leaf", "leaf"], (entry, seen)
+            calls_fresh()
+            assert seen == ["calls_fresh", "fresh", "fresh"], (entry, seen)
+            whipsnake.compile(calls_fresh)
+            seen.clear()
+            calls_fresh()
+            assert seen.count("fresh") == 2, (entry, seen)  # what we do not compile is theirs
             whipsnake.disable()
             seen.clear()
-            f()
-            assert seen.count("leaf") == 2
+            calls_fresh()
+            assert seen == ["calls_fresh", "fresh", "fresh"], (entry, seen)
             T.set_eval_frame_default()
     """)
