@@ -94,7 +94,7 @@ class Emitter {
   void decref(Reg object);                         // object must survive calls or be dead after; all temporaries lost
 
   // --- calls ---
-  void store_position();                           // frame->instr_ptr of the current instruction
+  void store_position();                           // frame->instr_ptr of the current instruction       [position]
   template <typename Function>
   void call(Function* function) { call_address(reinterpret_cast<const void*>(function)); }
   void call_address(const void* function);

@@ -1,7 +1,7 @@
 // Loops that the interpreter is already running: local JUMP events of sys.monitoring count their back edges, and the
 // event callback runs compiled code in place, on the interpreter's own frame. Compiled code leaves the frame wherever
 // it stops, the interpreter reloads position and stack after the callback (3.13 Python/ceval_macros.h,
-// INSTRUMENTED_JUMP), and goes on there: behind the loop, at a return, or at an exit in the middle of it.
+// INSTRUMENTED_JUMP), and goes on there: behind the loop, at a return, or at an exit in the middle of it. [osr]
 #include <ctime>
 
 #include "jit/cpython/loops.h"

@@ -10,6 +10,7 @@ namespace whipsnake::observe {
 // first, at most `limit` rows. New reference; null with an exception set.
 PyObject* hot_sites(size_t limit);
 
+// In lower case, as the rows have it.
 const char* kind_name(SiteKind kind);
 
 }  // namespace whipsnake::observe

@@ -16,7 +16,7 @@ struct Coverage {
   const char* name;
   int number;
   bool handled;
-  const char* reason;       // why not, or how: "" for a plain template
+  const char* reason;       // why not; "" when handled
   const char* specializes;  // base opcode of a specialised form, else null
   int caches;
 };

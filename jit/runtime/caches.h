@@ -1,5 +1,5 @@
 // Inline caches: rewritable data in the code heap's data half that machine code compares against, and the helpers
-// that serve misses, refill the data, and look at further entries (polymorphic sites).
+// that serve misses, refill the data, and look at further entries (polymorphic sites).                [cache]
 //
 // No cache keeps an object alive. A cached pointer is valid as long as the guard in front of it holds: an attribute of
 // a type as long as the type's version tag is the cached one, a global until a dictionary watcher empties the cell.

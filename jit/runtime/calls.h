@@ -16,7 +16,7 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
 //   direct(kArg1 = function, kArg2 = arguments): both stolen; kThread and kContext as in the caller. It pushes the
 //   frame itself, or passes the call on to call_function() when it cannot. Result in kRet, null with an exception.
 //
-// Sites are linked to their target, which zeroes `code` when it is retired.
+// Sites are linked to their target, which zeroes `code` when it is retired.                            [direct-call]
 struct CallCache {
   PyObject* code;
   const uint8_t* direct;

@@ -15,7 +15,8 @@ struct ThreadContext {
   uintptr_t stack_limit = 0;        // native stack: below this address calls go to the interpreter; 0 = not computed yet
   PyObject* saved[3] = {};          // kS0..kS2 as the exit and slow-path thunks found them
   PyObject* exit_result = nullptr;  // what the leave thunk returns to compiled code's caller
-  const void* jump_target = nullptr;
+  const void* jump_target = nullptr;  // where the slow-path thunk goes when slow_dispatch() returned null; between
+                                    // calls, scratch of the templates in opcodes/logic.cpp
   Frame* osr_frame = nullptr;       // frame of the innermost loop entry on this thread, else null
   bool leave = false;               // a helper finished but compiled code must not go on (tracing was switched on):
   PyObject* leave_result = nullptr; //   its result (owned; kDone for none)
@@ -49,7 +50,7 @@ struct Counters {
 extern Counters counters;
 
 // `ok_breaker` is the value of PyThreadState.eval_breaker with which compiled code may run on: the monitoring version
-// that was found to listen to nothing, and no request bits. kPoisoned means: ask breaker_slow() every time.
+// that was found to listen to nothing, and no request bits. kPoisoned means: ask breaker_slow() every time. [breaker]
 inline constexpr uintptr_t kPoisoned = ~uintptr_t{0};
 extern uintptr_t* ok_breaker;       // a cell in the code heap's data half (a static one while there is no heap)
 

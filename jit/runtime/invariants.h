@@ -4,7 +4,7 @@
 //
 // Facts are watched with one dict watcher and one type watcher of the main interpreter. Where no watcher is to be had,
 // assume_*() says no, and code has to check for itself. All with the GIL held; nothing here runs Python code, raises,
-// or minds a pending exception.
+// or minds a pending exception.                                                                        [invariant]
 #pragma once
 
 #include <cstdint>
