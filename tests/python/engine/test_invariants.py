@@ -171,8 +171,7 @@ def test_evaluator_of_others(script: Script) -> None:
             # before us
             T.set_eval_frame_record(seen)
             whipsnake.enable(threshold=10**6, entry=entry)
-            def fresh(): return 1
-            def calls_fresh(): return fresh() + fresh()
+            exec("def fresh(): return 1\\ndef calls_fresh(): return fresh() + fresh()", globals())
             seen.clear()
             calls_fresh()
             assert seen == ["calls_fresh", "fresh", "fresh"], (entry, seen)
