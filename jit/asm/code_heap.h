@@ -3,8 +3,8 @@
 // relative instructions.                                                                              [w^x]
 //
 // No page is ever writable and executable at once: pages of the code half are PROT_READ|PROT_WRITE only inside
-// install(), and PROT_READ|PROT_EXEC otherwise. That is safe because it runs with the GIL held and compiled code is only
-// ever executing (as opposed to being on some thread's stack) with the GIL held.
+// install(), and PROT_READ|PROT_EXEC otherwise. That is safe because it runs with the GIL held and compiled code is
+// only ever executing (as opposed to being on some thread's stack) with the GIL held.
 //
 // Every failure is a value: a refused reservation, an exhausted budget or a kernel policy that forbids executable
 // memory (at any time, also long after start) makes install()/allocate_data() return null, and the caller stays
