@@ -5,6 +5,7 @@
 // v313/README.md (exported by every build of the minor version).
 #pragma once
 
+#include "jit/cpython/v313/async_generators.h"
 #include "jit/cpython/v313/code_extra.h"
 #include "jit/cpython/v313/eval_hook.h"
 #include "jit/cpython/v313/function_versions.h"

@@ -72,6 +72,57 @@ PyObject* send_method(PyObject* self, PyObject* sent) {
   return nullptr;
 }
 
+// --- async generators: C code resumes them through the awaitables of asend() and __anext__()
+
+PyTypeObject* async_yield = nullptr;
+iternextfunc asend_iternext = nullptr;   // CPython's
+PyCFunction asend_send = nullptr;
+
+// 3.13 Objects/genobject.c, async_gen_unwrap_value.
+PyObject* unwrap(PyAsyncGenObject* generator, PyObject* result) {
+  if (result == nullptr) {
+    if (!PyErr_Occurred()) PyErr_SetNone(PyExc_StopAsyncIteration);
+    if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit))
+      generator->ag_closed = 1;
+    generator->ag_running_async = 0;
+    return nullptr;
+  }
+  if (!Py_IS_TYPE(result, async_yield)) return result;
+  _PyGen_SetStopIterationValue(reinterpret_cast<port::AsyncYield*>(result)->value);
+  Py_DECREF(result);
+  generator->ag_running_async = 0;
+  return nullptr;
+}
+
+// async_gen_asend_send for the case that compiled code takes; `sent` is null for tp_iternext. False: CPython's turn.
+bool resume_asend(port::AsyncSend* awaitable, PyObject* sent, PyObject** result) {
+  PyAsyncGenObject* generator = awaitable->generator;
+  const bool fresh = awaitable->state == port::kAwaitableFresh;
+  if (awaitable->state == port::kAwaitableClosed || (fresh && generator->ag_running_async)) return false;
+  if (fresh && (sent == nullptr || sent == Py_None)) sent = awaitable->value;
+  if (sent == nullptr) sent = Py_None;
+  if (!takes(reinterpret_cast<PyGenObject*>(generator), sent)) return false;
+  awaitable->state = port::kAwaitableStarted;
+  generator->ag_running_async = 1;
+  if (resume(reinterpret_cast<PyObject*>(generator), sent, result) == PYGEN_RETURN) {
+    PyErr_SetNone(PyExc_StopAsyncIteration);
+    Py_CLEAR(*result);
+  }
+  *result = unwrap(generator, *result);
+  if (*result == nullptr) awaitable->state = port::kAwaitableClosed;
+  return true;
+}
+
+PyObject* asend_iternext_redirected(PyObject* self) {
+  PyObject* result = nullptr;
+  return resume_asend(reinterpret_cast<port::AsyncSend*>(self), nullptr, &result) ? result : asend_iternext(self);
+}
+
+PyObject* asend_send_redirected(PyObject* self, PyObject* sent) {
+  PyObject* result = nullptr;
+  return resume_asend(reinterpret_cast<port::AsyncSend*>(self), sent, &result) ? result : asend_send(self, sent);
+}
+
 PyMethodDef* find_method(PyTypeObject* type, const char* name) {
   for (PyMethodDef* method = type->tp_methods; method != nullptr && method->ml_name != nullptr; ++method)
     if (std::string(method->ml_name) == name && method->ml_flags == METH_O) return method;
@@ -96,6 +147,14 @@ void start_generators() {
       method->ml_meth = send_method;
     }
   }
+  PyMethodDef* method = find_method(&_PyAsyncGenASend_Type, "send");
+  async_yield = port::async_yield_type();
+  if (async_yield != nullptr && method != nullptr) {
+    asend_iternext = _PyAsyncGenASend_Type.tp_iternext;
+    _PyAsyncGenASend_Type.tp_iternext = asend_iternext_redirected;
+    asend_send = method->ml_meth;
+    method->ml_meth = asend_send_redirected;
+  }
   started = true;
 }
 
@@ -108,6 +167,9 @@ void stop_generators() {
     PyMethodDef* method = find_method(entry.type, "send");
     if (method != nullptr && method->ml_meth == send_method) method->ml_meth = entry.send_method;
   }
+  if (_PyAsyncGenASend_Type.tp_iternext == asend_iternext_redirected) _PyAsyncGenASend_Type.tp_iternext = asend_iternext;
+  PyMethodDef* method = find_method(&_PyAsyncGenASend_Type, "send");
+  if (method != nullptr && method->ml_meth == asend_send_redirected) method->ml_meth = asend_send;
   started = false;
 }
 

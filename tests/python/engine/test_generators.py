@@ -130,4 +130,14 @@ def test_bodies_run_compiled_from_c(script: Script) -> None:
         before = entries()
         for _ in range(500): g.send(1)
         assert entries() >= before + 500
+        async def consume(n): return [x async for x in agen(n)][-1]
+        for _ in range(10): asyncio.run(consume(2))
+        before = entries()
+        assert asyncio.run(consume(500)) == 499 and entries() >= before + 500
+        async def send(n):
+            a = agen(n)
+            await anext(a)
+            return [await a.asend(1) for _ in range(n - 1)][-1]
+        before = entries()
+        assert asyncio.run(send(500)) == 499 and entries() >= before + 500
     """)
