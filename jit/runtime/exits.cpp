@@ -100,8 +100,17 @@ void add_traceback(PyThreadState* ts, Frame* frame) {
   if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "error return without exception set");
   if (_PyFrame_IsIncomplete(frame)) return;
   (void)ts;
-  PyFrameObject* object = PyEval_GetFrame();  // borrowed; makes it
-  if (object != nullptr) PyTraceBack_Here(object);
+  // 3.13 Python/ceval.c, PyEval_GetFrame() makes the frame object (the function that does so is hidden), but forgets
+  // every exception when it cannot; the interpreter is left with the MemoryError.
+  PyObject* exception = PyErr_GetRaisedException();
+  PyFrameObject* object = PyEval_GetFrame();  // borrowed
+  if (object == nullptr) {
+    Py_DECREF(exception);
+    PyErr_NoMemory();
+    return;
+  }
+  PyErr_SetRaisedException(exception);
+  PyTraceBack_Here(object);
 }
 
 // The exception propagates to the handler of the site, or out of the frame. The stack is in memory up to `depth`.
