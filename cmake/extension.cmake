@@ -16,6 +16,9 @@ else()
     WHIPSNAKE_OFF_REASON="this build of Whipsnake has no machine-code generation \(${WHIPSNAKE_OFF_REASON}\)")
 endif()
 target_link_libraries(_core PRIVATE whipsnake_options)
+# The C++ library is linked in: finding and binding the shared one takes longer than all the rest of our import.
+# The unwinder stays shared, so that an exception of another engine's passes through.
+target_link_options(_core PRIVATE -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections)
 set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 
 include(CMakePackageConfigHelpers)
