@@ -14,13 +14,29 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
   return cache;
 }
 
-AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, bool inline_shadowable) {
+AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, Shadow inline_shadow) {
   auto* cache = static_cast<AttrCache*>(e.allocate_data(sizeof(AttrCache)));
   if (cache == nullptr) return nullptr;
   for (AttrEntry& entry : cache->entries) entry.version = kNoVersion;
   cache->name = name;
   cache->inline_kind = inline_kind;
-  cache->inline_shadowable = inline_shadowable;
+  cache->inline_shadow = inline_shadow;
+  return cache;
+}
+
+SuperCache* new_super_cache(baseline::Emitter& e, int oparg) {
+  auto* cache = static_cast<SuperCache*>(e.allocate_data(sizeof(SuperCache)));
+  if (cache == nullptr) return nullptr;
+  cache->version = kNoVersion;
+  cache->name = e.name(oparg >> 2);
+  cache->oparg = oparg;
+  return cache;
+}
+
+GetItemCache* new_getitem_cache(baseline::Emitter& e) {
+  auto* cache = static_cast<GetItemCache*>(e.allocate_data(sizeof(GetItemCache)));
+  if (cache == nullptr) return nullptr;
+  for (GetItemCache::Entry& entry : cache->entries) entry.version = kNoVersion;
   return cache;
 }
 

@@ -1,3 +1,4 @@
+#include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
@@ -8,6 +9,24 @@ using baseline::Value;
 
 namespace {
 
+// A constant that is a non-negative compact int.
+bool is_plain_index(const Value& key) {
+  return key.is(Value::Kind::kConstant) && PyLong_CheckExact(key.constant) &&
+         _PyLong_IsNonNegativeCompact(reinterpret_cast<PyLongObject*>(key.constant));
+}
+
+// result = the value of the index on top of the stack; kArg1 is clobbered.
+void load_index(Emitter& e, const Value& key, Reg result, Label slow) {
+  Masm& masm = e.masm();
+  if (is_plain_index(key)) {
+    masm.mov_imm(result, _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key.constant)));
+    return;
+  }
+  const Reg index = e.use(1, Reg::kArg1);
+  sequences::guard_type(masm, index, &PyLong_Type, result, slow);
+  sequences::compact_index(masm, result, index, slow);
+}
+
 // sequence[int] for exact lists and tuples with a non-negative compact index in range.
 void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
   Masm& masm = e.masm();
@@ -16,10 +35,8 @@ void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
   const Value container = e.stack().peek(2);
   const Value key = e.stack().peek(1);
   const Reg sequence = e.use(2, Reg::kArg0);
-  const Reg index = e.use(1, Reg::kArg1);
   sequences::guard_type(masm, sequence, is_list ? &PyList_Type : &PyTuple_Type, Reg::kT0, slow.label);
-  sequences::guard_type(masm, index, &PyLong_Type, Reg::kT0, slow.label);
-  sequences::compact_index(masm, Reg::kT0, index, slow.label);
+  load_index(e, key, Reg::kT0, slow.label);
   masm.cmp(Reg::kT0, Mem::at(sequence, port::offset::kVarSize));
   masm.jump_if(Cond::kAboveEqual, slow.label);
   if (is_list) {
@@ -41,23 +58,29 @@ void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
 }  // namespace
 
 void binary_subscr(Emitter& e, const Instruction& i) {
-  if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
-  if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
+  if (i.specialized == BINARY_SUBSCR_LIST_INT)
+    return subscript_sequence(e, i, true);
+  if (i.specialized == BINARY_SUBSCR_TUPLE_INT)
+    return subscript_sequence(e, i, false);
+  if (i.specialized == BINARY_SUBSCR_GETITEM) {
+    if (GetItemCache* cache = new_getitem_cache(e))
+      e.operation(&op_binary_subscr_getitem, 2, 1, reinterpret_cast<intptr_t>(cache));
+    return;
+  }
   e.operation(&op_binary_subscr, 2, 1, i.oparg);
 }
 
 void store_subscr(Emitter& e, const Instruction& i) {
-  if (i.specialized != STORE_SUBSCR_LIST_INT) return e.operation(&op_store_subscr, 3, 0, i.oparg);
+  if (i.specialized != STORE_SUBSCR_LIST_INT)
+    return e.operation(&op_store_subscr, 3, 0, i.oparg);
   Masm& masm = e.masm();
   const Emitter::Slow slow = e.slow_path(&op_store_subscr, 3, 0, i.oparg);
   const Value container = e.stack().peek(2);
   const Value key = e.stack().peek(1);
   const int slot = e.stack().depth() - 3;
   const Reg list = e.use(2, Reg::kArg0);
-  const Reg index = e.use(1, Reg::kArg1);
   sequences::guard_type(masm, list, &PyList_Type, Reg::kT0, slow.label);
-  sequences::guard_type(masm, index, &PyLong_Type, Reg::kT0, slow.label);
-  sequences::compact_index(masm, Reg::kT0, index, slow.label);
+  load_index(e, key, Reg::kT0, slow.label);
   masm.cmp(Reg::kT0, Mem::at(list, port::offset::kVarSize));
   masm.jump_if(Cond::kAboveEqual, slow.label);
   masm.load(Reg::kArg2, Mem::at(list, port::offset::kListItems));
@@ -69,6 +92,23 @@ void store_subscr(Emitter& e, const Instruction& i) {
   e.decref(Reg::kArg0);
   e.release(key, slot + 2);
   e.release(container, slot + 1);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, std::function<void()>());
+}
+
+// Comprehensions: the list is theirs alone. 3.13 Include/internal/pycore_list.h, _PyList_AppendTakeRef.
+void list_append(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  const Emitter::Slow slow = e.slow_path(&op_list_append, 1, 0, i.oparg);
+  const Reg list = e.use(1 + i.oparg, Reg::kArg0);
+  masm.load(Reg::kT0, Mem::at(list, port::offset::kVarSize));
+  masm.cmp(Reg::kT0, Mem::at(list, port::offset::kListAllocated));
+  masm.jump_if(Cond::kGreaterEqual, slow.label);
+  masm.load(Reg::kArg2, Mem::at(list, port::offset::kListItems));
+  masm.lea(Reg::kArg2, Mem::indexed(Reg::kArg2, Reg::kT0, 8));
+  e.pop_owned(Reg::kT1);
+  masm.store(Mem::at(Reg::kArg2), Reg::kT1);
+  masm.add_mem(Mem::at(list, port::offset::kVarSize), 1);
   masm.bind(slow.resume);
   e.finish_slow(slow, std::function<void()>());
 }
@@ -100,7 +140,8 @@ void unpack_sequence(Emitter& e, const Instruction& i) {
     masm.store(e.home(e.stack().depth()), Reg::kT0);
     e.stack().push(Value::memory());
   }
-  if (value.owned()) e.decref(keep);
+  if (value.owned())
+    e.decref(keep);
   masm.bind(slow.resume);
   e.finish_slow(slow, std::function<void()>());
 }

@@ -69,10 +69,12 @@ void binary_op(Emitter& e, const Instruction& i);
 void binary_subscr(Emitter& e, const Instruction& i);
 void store_subscr(Emitter& e, const Instruction& i);
 void unpack_sequence(Emitter& e, const Instruction& i);
+void list_append(Emitter& e, const Instruction& i);
 
 // attributes.cpp
 void load_attr(Emitter& e, const Instruction& i);
 void store_attr(Emitter& e, const Instruction& i);
+void load_super_attr(Emitter& e, const Instruction& i);
 
 // calls.cpp
 void call(Emitter& e, const Instruction& i);

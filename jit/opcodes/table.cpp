@@ -9,12 +9,6 @@ namespace whipsnake::opcodes {
 
 namespace {
 
-void load_super_attr(Emitter& e, const Instruction& i) {
-  if ((i.oparg & 1) != 0)
-    e.operation_storing(&op_load_super_attr, 3, 2, i.oparg);
-  else
-    e.operation(&op_load_super_attr, 3, 1, i.oparg);
-}
 void call_function_ex(Emitter& e, const Instruction& i) {
   e.operation(&op_call_function_ex, 3 + (i.oparg & 1), 1, i.oparg);
 }
@@ -120,7 +114,7 @@ constexpr Row kRows[] = {
     {BUILD_MAP, with_operands<op_build_map, 2, 0>, nullptr},
     {BUILD_CONST_KEY_MAP, with_operands<op_build_const_key_map, 1, 1>, nullptr},
     {BUILD_STRING, with_operands<op_build_string, 1, 0>, nullptr},
-    {LIST_APPEND, with_view<op_list_append, 1, 0, 1, 1>, nullptr},
+    {LIST_APPEND, list_append, nullptr},
     {LIST_EXTEND, with_view<op_list_extend, 1, 0, 1, 1>, nullptr},
     {SET_ADD, with_view<op_set_add, 1, 0, 1, 1>, nullptr},
     {SET_UPDATE, with_view<op_set_update, 1, 0, 1, 1>, nullptr},

@@ -12,40 +12,64 @@
 namespace whipsnake {
 
 struct GlobalCache {
-  PyObject* value;      // borrowed; null: ask the helper
+  PyObject* value;  // borrowed; null: ask the helper
   PyObject* name;
   PyObject* globals;
   PyObject* builtins;
-  uint32_t refusals;    // the name may not be cached (any more)
+  uint32_t refusals;  // the name may not be cached (any more)
 };
 
 // -> value [arg: GlobalCache*]
 PyObject* op_load_global_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
 
-// How an attribute is found once the owner's type is known.
+// --- attributes ---
+
+// How an attribute is found once the owner's type is known. Where the instance's own attributes come first (kInline-
+// Value to kBinding), the kind says where machine code looks; the helpers look at the instance, then at the type.
 enum class AttrKind : uint8_t {
   kNone,            // not cached
-  kInlineValue,     // in the object's inline values, which are valid; offset from the object
-  kSlot,            // a member of the object (__slots__); offset from the object
-  kHintedDict,      // in the instance's own dictionary, entry `index` of its keys
-  kTypeValue,       // `value` found on the type; the instance cannot shadow it
-  kMethod,          // ditto, and it is to be called with the owner as first argument
-  kProperty,        // `value` is the Python getter
-  kModule,          // entry `index` of the module's dictionary
-  kOfType,          // the owner itself is a type: `value` found along its own MRO
+  kInlineValue,     // in the object's inline values, which are valid; `offset` from the object
+  kHintedDict,      // in the instance's own dictionary, probably at entry `hint` of its keys
+  kTypeValue,       // `value`, found on the type, as it is
+  kMethod,          // ditto; it is to be called with the owner as first argument
+  kBinding,         // ditto; its type's tp_descr_get makes the attribute (classmethod, ...)
+  kSlot,            // a member of the object (__slots__, __class__); `offset` from the object
+  kProperty,        // `value` is an exact property; loads only
+  kDataDescriptor,  // the type of `value` has tp_descr_set
+  kModule,          // the owner is a module: entry `hint` of its dictionary
+  // The owner itself is a type:
+  kOfType,         // `value`, found along its own MRO, as it is
+  kOfTypeBinding,  // ditto, made by tp_descr_get
+  kOfMeta,         // `value`, found on the metatype, made by tp_descr_get
+};
+constexpr bool owner_is_type(AttrKind kind) { return kind >= AttrKind::kOfType; }
+
+// Why an instance cannot have an attribute of its own in front of kTypeValue, kMethod, kBinding.
+enum class Shadow : uint8_t {
+  kNever,       // instances have no dictionary
+  kSharedKeys,  // its inline values are valid, and there are no more than `keys` shared keys
+  kNoDict,      // its dictionary pointer, at `dict_offset`, is null
+  kAsk,         // it can: its dictionary has to be asked
 };
 
 // No type has it. Not 0: that is what a type without a version has, and machine code only compares.
 inline constexpr uint32_t kNoVersion = ~uint32_t{0};
 
 struct AttrEntry {
-  uint32_t version;     // of the owner's type (kOfType: of the owner); kNoVersion: empty
-  uint32_t keys;        // kTypeValue, kMethod, kProperty with inline values: number of shared keys; kModule: keys version
-  int32_t offset;       // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
+  static constexpr uint16_t kNoIndex = 0xffff;
+
+  uint32_t version;  // of the owner's type; of the owner where that is a type. kNoVersion: empty
+  uint32_t keys;     // number of shared keys; kModule: keys version; owner is a type: version of its metatype
+  int32_t offset;    // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
   AttrKind kind;
-  bool shadowable;      // the instance has a dictionary or inline values that must not have the name
-  uint16_t index;
-  PyObject* value;      // borrowed
+  AttrKind type_kind;  // kTypeValue, kMethod or kBinding: what `value` is behind the instance; kNone: no such value
+  Shadow shadow;
+  bool inline_values;  // instances have them
+  uint16_t index;      // among the shared keys, or kNoIndex
+  uint16_t hint;
+  int32_t dict_offset;     // of the instance's dictionary pointer, from the object; 0: there is none
+  uint32_t value_version;  // of the type of `value` if that can change, else 0
+  PyObject* value;         // borrowed
 };
 
 // The first entry is what machine code has inline; its kind is fixed when the site is compiled.
@@ -54,9 +78,10 @@ struct AttrCache {
   AttrEntry entries[kEntries];
   PyObject* name;
   uint32_t misses;
-  uint8_t next;         // entry replaced next
-  AttrKind inline_kind; // what the machine code in front handles; kNone: everything goes through the helper
-  bool inline_shadowable;
+  uint8_t next;          // entry replaced next
+  uint8_t late_hits;     // hits of other entries that machine code could have served
+  AttrKind inline_kind;  // what the machine code in front handles; kNone: everything goes through the helper
+  Shadow inline_shadow;  // for kTypeValue and kMethod
 };
 
 // owner -> attribute [arg: AttrCache*]
@@ -66,8 +91,52 @@ PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
 // value, owner -> [arg: AttrCache*]
 PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
 
-// Fills `entry` for loading `name` from `owner`; false when it cannot be cached. No side effects, never raises.
-bool describe_load(PyObject* owner, PyObject* name, AttrEntry* entry);
-bool describe_store(PyObject* owner, PyObject* name, AttrEntry* entry);
+enum class Described : uint8_t {
+  kYes,
+  kNotThis,  // not for this object or not at this moment; another of the same type may be different
+  kNever,    // not for this type, as long as it has its version
+};
+
+// Fills `entry` for loading from or storing to attribute `name` of `owner`. Never raises; assigns version tags.
+Described describe_load(PyObject* owner, PyObject* name, AttrEntry* entry);
+Described describe_store(PyObject* owner, PyObject* name, AttrEntry* entry);
+
+// The index of `name`, an interned str, in keys that are unicode only and not too many, or -1. May miss one that was
+// put there without being interned: all_keys_interned() tells whether that can be.
+Py_ssize_t find_key(PyDictKeysObject* keys, PyObject* name);
+bool all_keys_interned(PyDictKeysObject* keys);
+inline PyDictKeysObject* shared_keys(PyTypeObject* type) {
+  return reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+}
+// The type's version tag, which it is given if it has none; 0 when it cannot have one.
+uint32_t version_of(PyTypeObject* type);
+
+// --- lookups of one kind ---
+
+// super().name and super(class, self).name for instances.
+struct SuperCache {
+  PyTypeObject* type;  // borrowed: in the MRO of the type with that version
+  uint32_t version;    // of the type of self; kNoVersion: empty
+  uint32_t misses;
+  PyObject* method;  // borrowed
+  PyObject* name;
+  intptr_t oparg;  // of LOAD_SUPER_ATTR
+};
+
+// super, class, self -> callable, self_or_null [arg: SuperCache*]
+PyObject* op_load_super_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
+
+// container[key] for classes with a __getitem__ that is a Python function.
+struct GetItemCache {
+  struct Entry {
+    uint32_t version;    // of the container's type; kNoVersion: empty
+    PyObject* function;  // borrowed
+  };
+  Entry entries[2];
+  uint32_t misses;
+};
+
+// container, key -> item [arg: GetItemCache*]
+PyObject* op_binary_subscr_getitem(PyThreadState* ts, PyObject** top, intptr_t arg);
 
 }  // namespace whipsnake

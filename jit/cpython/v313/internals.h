@@ -20,6 +20,7 @@
 extern "C" {
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_code.h"
+#include "internal/pycore_descrobject.h"
 #include "internal/pycore_dict.h"
 #include "internal/pycore_frame.h"
 #include "internal/pycore_function.h"
@@ -81,6 +82,7 @@ inline constexpr int32_t kLongDigit = offsetof(PyLongObject, long_value.ob_digit
 inline constexpr int32_t kFloatValue = offsetof(PyFloatObject, ob_fval);
 inline constexpr int32_t kTupleItems = offsetof(PyTupleObject, ob_item);
 inline constexpr int32_t kListItems = offsetof(PyListObject, ob_item);
+inline constexpr int32_t kListAllocated = offsetof(PyListObject, allocated);
 inline constexpr int32_t kCellValue = offsetof(PyCellObject, ob_ref);
 inline constexpr int32_t kTypeVersion = offsetof(PyTypeObject, tp_version_tag);
 inline constexpr int32_t kTypeIterNext = offsetof(PyTypeObject, tp_iternext);
@@ -90,6 +92,11 @@ inline constexpr int32_t kHeapTypeCachedKeys = offsetof(PyHeapTypeObject, ht_cac
 inline constexpr int32_t kDictKeys = offsetof(PyDictObject, ma_keys);
 inline constexpr int32_t kDictKeysVersion = offsetof(PyDictKeysObject, dk_version);
 inline constexpr int32_t kDictKeysEntries = offsetof(PyDictKeysObject, dk_nentries);
+inline constexpr int32_t kDictKeysKind = offsetof(PyDictKeysObject, dk_kind);
+inline constexpr int32_t kDictKeysLog2IndexBytes = offsetof(PyDictKeysObject, dk_log2_index_bytes);
+inline constexpr int32_t kDictKeysIndices = offsetof(PyDictKeysObject, dk_indices);
+inline constexpr int32_t kDictEntryKey = offsetof(PyDictUnicodeEntry, me_key);      // where the kind is unicode
+inline constexpr int32_t kDictEntryValue = offsetof(PyDictUnicodeEntry, me_value);
 inline constexpr int32_t kModuleDict = offsetof(PyModuleObject, md_dict);
 inline constexpr int32_t kFunctionCode = offsetof(PyFunctionObject, func_code);
 inline constexpr int32_t kFunctionGlobals = offsetof(PyFunctionObject, func_globals);
@@ -105,6 +112,9 @@ inline constexpr int32_t kManagedDict = MANAGED_DICT_OFFSET;  // from the object
 // Inline values follow the object's head at once: _PyObject_InlineValues().
 inline constexpr int32_t kInlineValues = sizeof(PyObject);
 inline constexpr int32_t kInlineValuesValid = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, valid));
+inline constexpr int32_t kInlineValuesCapacity =
+    kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, capacity));
+inline constexpr int32_t kInlineValuesSize = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, size));
 inline constexpr int32_t kInlineValuesItems = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, values));
 
 inline constexpr int32_t slot(int index) { return kFrameSlots + index * static_cast<int32_t>(sizeof(PyObject*)); }

@@ -1,0 +1,434 @@
+// Attribute sites: which description serves an object, and loading and storing by it.
+//
+// Descriptions are looked for in the site, then in a table that all sites share, so that sites that see many types do
+// not describe them again and again. That table is all that sites use which have missed often.
+#include <utility>
+
+#include "jit/runtime/caches.h"
+#include "jit/runtime/context.h"
+#include "jit/runtime/frames.h"
+#include "jit/runtime/ops/ops.h"
+
+namespace whipsnake {
+
+namespace {
+
+// --- descriptions
+
+// A site that missed more often leaves its entries as they are.
+constexpr uint32_t kMaxMisses = 64;
+
+// Every so many hits of an entry that machine code could have served, that entry becomes the first.
+constexpr uint8_t kLateHits = 32;
+
+bool guard_holds(const AttrEntry& entry, PyObject* owner) {
+  const uint32_t version = Py_TYPE(owner)->tp_version_tag;
+  if (owner_is_type(entry.kind)) {
+    // Whoever has a metatype with that version is a type.
+    if (version != entry.keys || reinterpret_cast<PyTypeObject*>(owner)->tp_version_tag != entry.version)
+      return false;
+  } else if (version != entry.version) {
+    return false;
+  }
+  return entry.value_version == 0 || Py_TYPE(entry.value)->tp_version_tag == entry.value_version;
+}
+
+bool served_inline(const AttrCache& cache, const AttrEntry& entry) {
+  if (entry.kind != cache.inline_kind || entry.value_version != 0)
+    return false;
+  if (entry.kind != AttrKind::kTypeValue && entry.kind != AttrKind::kMethod)
+    return true;
+  return entry.shadow == cache.inline_shadow;
+}
+
+void remember(AttrCache* cache, const AttrEntry& entry) {
+  AttrEntry replaced = entry;
+  if (served_inline(*cache, entry)) {
+    replaced = cache->entries[0];
+    cache->entries[0] = entry;
+    if (replaced.version == kNoVersion)
+      return;
+  }
+  cache->entries[1 + cache->next] = replaced;
+  cache->next = static_cast<uint8_t>((cache->next + 1) % (AttrCache::kEntries - 1));
+}
+
+struct SharedEntry {
+  PyObject* name;  // strong: another string must not be taken for it
+  uint32_t owner;  // version of the type, or of the owner where that is a type
+  bool store;
+  AttrEntry entry;  // kNone: cannot be described
+};
+constexpr size_t kSharedEntries = 2048;
+SharedEntry shared_table[kSharedEntries];
+
+uint32_t owner_version(PyObject* owner) {
+  return PyType_Check(owner) ? version_of(reinterpret_cast<PyTypeObject*>(owner)) : version_of(Py_TYPE(owner));
+}
+
+// Never kNone; null: not cached.
+template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
+[[gnu::noinline]] AttrEntry* lookup_elsewhere(AttrCache* cache, PyObject* owner) {
+  ++counters.cache_misses;
+  constexpr bool kStore = kDescribe == &describe_store;
+  const uint32_t version = owner_version(owner);
+  if (version == 0)
+    return nullptr;
+  const size_t hash = (reinterpret_cast<uintptr_t>(cache->name) >> 4) ^ (size_t{version} * 0x9E3779B1u) ^ kStore;
+  SharedEntry& shared = shared_table[(hash ^ (hash >> 11)) % kSharedEntries];
+  const bool known = shared.name == cache->name && shared.owner == version && shared.store == kStore;
+  if (known && shared.entry.kind == AttrKind::kNone) {
+    if (!PyType_Check(owner) || shared.entry.keys == Py_TYPE(owner)->tp_version_tag)
+      return nullptr;
+  }
+  AttrEntry entry;
+  if (known && shared.entry.kind != AttrKind::kNone && guard_holds(shared.entry, owner)) {
+    if (cache->misses >= kMaxMisses)
+      return &shared.entry;
+    entry = shared.entry;
+  } else {
+    const Described described = kDescribe(owner, cache->name, &entry);
+    if (described == Described::kNotThis) {
+      if (cache->misses < kMaxMisses)
+        ++cache->misses;
+      return nullptr;
+    }
+    if (described == Described::kNever)
+      entry.kind = AttrKind::kNone;
+    if (entry.kind != AttrKind::kModule) {
+      Py_INCREF(cache->name);
+      Py_XDECREF(shared.name);
+      shared = {cache->name, version, kStore, entry};
+    }
+    if (described == Described::kNever)
+      return nullptr;
+    if (cache->misses >= kMaxMisses)
+      return entry.kind == AttrKind::kModule ? nullptr : &shared.entry;
+  }
+  ++cache->misses;
+  remember(cache, entry);
+  return served_inline(*cache, entry)
+             ? &cache->entries[0]
+             : &cache->entries[1 + (cache->next + AttrCache::kEntries - 2) % (AttrCache::kEntries - 1)];
+}
+
+template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
+AttrEntry* lookup(AttrCache* cache, PyObject* owner) {
+  for (AttrEntry& entry : cache->entries) {
+    if (entry.kind == AttrKind::kNone || !guard_holds(entry, owner))
+      continue;
+    ++counters.cache_hits;
+    if (&entry != &cache->entries[0] && served_inline(*cache, entry) && ++cache->late_hits >= kLateHits) {
+      cache->late_hits = 0;
+      std::swap(entry, cache->entries[0]);
+      return &cache->entries[0];
+    }
+    return &entry;
+  }
+  return lookup_elsewhere<kDescribe>(cache, owner);
+}
+
+// --- reading
+
+PyObject*& member(PyObject* owner, int32_t offset) {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(owner) + offset);
+}
+
+PyDictObject* instance_dict(const AttrEntry& entry, PyObject* owner) {
+  return reinterpret_cast<PyDictObject*>(member(owner, entry.dict_offset));
+}
+
+enum class Own : uint8_t { kFound, kAbsent, kUnknown };
+
+Py_hash_t hash_of(PyObject* name) {
+  const Py_hash_t hash = reinterpret_cast<PyASCIIObject*>(name)->hash;
+  return hash != -1 ? hash : PyObject_Hash(name);
+}
+
+// In a dictionary that compares keys without running anybody's code.
+Own find_in_dict(PyDictObject* dict, uint16_t hint, PyObject* name, PyObject** value) {
+  PyDictKeysObject* keys = dict->ma_keys;
+  if (!DK_IS_UNICODE(keys))
+    return Own::kUnknown;
+  if (hint < keys->dk_nentries && dict->ma_values == nullptr) {
+    const PyDictUnicodeEntry& entry = DK_UNICODE_ENTRIES(keys)[hint];
+    if (entry.me_key == name && entry.me_value != nullptr) {
+      *value = entry.me_value;
+      return Own::kFound;
+    }
+  }
+  if (dict->ma_used == 0)
+    return Own::kAbsent;
+  *value = _PyDict_GetItem_KnownHash(reinterpret_cast<PyObject*>(dict), name, hash_of(name));
+  return *value != nullptr ? Own::kFound : Own::kAbsent;
+}
+
+// The instance's own attribute, borrowed.
+Own find_own(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
+  if (entry->dict_offset == 0)
+    return Own::kAbsent;
+  if (entry->inline_values) {
+    PyDictValues* values = _PyObject_InlineValues(owner);
+    if (values->valid) {
+      PyDictKeysObject* keys = shared_keys(Py_TYPE(owner));
+      if (entry->index == AttrEntry::kNoIndex && keys->dk_nentries != static_cast<Py_ssize_t>(entry->keys)) {
+        // Its class has given instances more names; `keys` stays what it is, for machine code, if this is one of them.
+        const Py_ssize_t index = find_key(keys, name);
+        if (index < 0 && !all_keys_interned(keys))
+          return Own::kUnknown;
+        if (index < 0)
+          entry->keys = static_cast<uint32_t>(keys->dk_nentries);
+        else
+          entry->index = static_cast<uint16_t>(index);
+      }
+      if (entry->index == AttrEntry::kNoIndex)
+        return Own::kAbsent;
+      *value = values->values[entry->index];
+      return *value != nullptr ? Own::kFound : Own::kAbsent;
+    }
+  }
+  PyDictObject* dict = instance_dict(*entry, owner);
+  return dict != nullptr ? find_in_dict(dict, entry->hint, name, value) : Own::kAbsent;
+}
+
+// Calls the descriptor's tp_descr_get.
+PyObject* bind(PyObject* descriptor, PyObject* object, PyTypeObject* type) {
+  Py_INCREF(descriptor);
+  PyObject* result = Py_TYPE(descriptor)->tp_descr_get(descriptor, object, reinterpret_cast<PyObject*>(type));
+  Py_DECREF(descriptor);
+  return result;
+}
+
+enum class Loaded : uint8_t {
+  kGeneric,   // nothing was done
+  kBorrowed,  // the attribute
+  kMethod,    // borrowed; to be called with the owner
+  kNew,       // a new reference or null with an exception
+};
+
+Loaded load_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
+  switch (find_own(entry, owner, name, value)) {
+    case Own::kFound:
+      return Loaded::kBorrowed;
+    case Own::kUnknown:
+      return Loaded::kGeneric;
+    case Own::kAbsent:
+      break;
+  }
+  *value = entry->value;
+  switch (entry->type_kind) {
+    case AttrKind::kTypeValue:
+      return Loaded::kBorrowed;
+    case AttrKind::kMethod:
+      return Loaded::kMethod;
+    case AttrKind::kBinding:
+      *value = bind(*value, owner, Py_TYPE(owner));
+      return Loaded::kNew;
+    default:
+      return Loaded::kGeneric;
+  }
+}
+
+Loaded load_property(PyThreadState* ts, const AttrEntry& entry, PyObject* owner, PyObject** value) {
+  PyObject* getter = reinterpret_cast<_PyPropertyObject*>(entry.value)->prop_get;
+  if (getter == nullptr || !Py_IS_TYPE(getter, &PyFunction_Type)) {
+    *value = bind(entry.value, owner, Py_TYPE(owner));
+    return Loaded::kNew;
+  }
+  PyObject* arguments[] = {nullptr, Py_NewRef(owner)};
+  *value = call_stealing(ts, Py_NewRef(getter), arguments + 1, 1, nullptr);
+  return Loaded::kNew;
+}
+
+Loaded load_of_module(const AttrEntry& entry, PyObject* owner, PyObject* name, PyObject** value) {
+  auto* dict = reinterpret_cast<PyDictObject*>(reinterpret_cast<PyModuleObject*>(owner)->md_dict);
+  PyDictKeysObject* keys = dict->ma_keys;
+  if (!DK_IS_UNICODE(keys) || dict->ma_values != nullptr || entry.hint >= keys->dk_nentries)
+    return Loaded::kGeneric;
+  const PyDictUnicodeEntry& found = DK_UNICODE_ENTRIES(keys)[entry.hint];
+  *value = found.me_value;
+  return found.me_key == name && found.me_value != nullptr ? Loaded::kBorrowed : Loaded::kGeneric;
+}
+
+Loaded load(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
+  switch (entry->kind) {
+    case AttrKind::kInlineValue:
+    case AttrKind::kHintedDict:
+    case AttrKind::kTypeValue:
+    case AttrKind::kMethod:
+    case AttrKind::kBinding:
+      return load_own_or_of_type(entry, owner, name, value);
+    case AttrKind::kSlot:
+      *value = member(owner, entry->offset);
+      return *value != nullptr ? Loaded::kBorrowed : Loaded::kGeneric;
+    case AttrKind::kProperty:
+      return load_property(ts, *entry, owner, value);
+    case AttrKind::kDataDescriptor:
+      *value = bind(entry->value, owner, Py_TYPE(owner));
+      return Loaded::kNew;
+    case AttrKind::kModule:
+      return load_of_module(*entry, owner, name, value);
+    case AttrKind::kOfType:
+      *value = entry->value;
+      return Loaded::kBorrowed;
+    case AttrKind::kOfTypeBinding:
+      *value = bind(entry->value, nullptr, reinterpret_cast<PyTypeObject*>(owner));
+      return Loaded::kNew;
+    case AttrKind::kOfMeta:
+      *value = bind(entry->value, owner, Py_TYPE(owner));
+      return Loaded::kNew;
+    case AttrKind::kNone:
+      break;
+  }
+  return Loaded::kGeneric;
+}
+
+// 3.13 Objects/object.c, _PyObject_SetAttributeErrorContext, which PyObject_GetAttr ends with: an AttributeError is
+// told of what it is about, unless it knows.
+void add_error_context(PyObject* owner, PyObject* name) {
+  static PyObject* const name_name = PyUnicode_InternFromString("name");
+  static PyObject* const obj_name = PyUnicode_InternFromString("obj");
+  if (name_name == nullptr || obj_name == nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError))
+    return;
+  PyObject* exception = PyErr_GetRaisedException();
+  const auto* error = reinterpret_cast<PyAttributeErrorObject*>(exception);
+  if (error->name == nullptr && error->obj == nullptr &&
+      (PyObject_SetAttr(exception, name_name, name) != 0 || PyObject_SetAttr(exception, obj_name, owner) != 0)) {
+    Py_DECREF(exception);  // the exception that is set now takes its place
+    return;
+  }
+  PyErr_SetRaisedException(exception);
+}
+
+}  // namespace
+
+PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  auto* cache = reinterpret_cast<AttrCache*>(arg);
+  PyObject* owner = top[-1];
+  if (AttrEntry* entry = lookup<describe_load>(cache, owner)) {
+    PyObject* value = nullptr;
+    Loaded loaded = load(ts, entry, owner, cache->name, &value);
+    switch (loaded) {
+      case Loaded::kGeneric:
+        break;
+      case Loaded::kBorrowed:
+        Py_INCREF(value);
+        Py_DECREF(owner);
+        return value;
+      case Loaded::kMethod:
+        value = bind(value, owner, Py_TYPE(owner));
+        [[fallthrough]];
+      case Loaded::kNew:
+        if (value == nullptr)
+          add_error_context(owner, cache->name);
+        Py_DECREF(owner);
+        return after_escape(ts, value);
+    }
+  }
+  return op_load_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
+}
+
+PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  auto* cache = reinterpret_cast<AttrCache*>(arg);
+  PyObject* owner = top[-1];
+  AttrEntry* entry = lookup<describe_load>(cache, owner);
+  PyObject* value = nullptr;
+  const Loaded loaded = entry != nullptr ? load(ts, entry, owner, cache->name, &value) : Loaded::kGeneric;
+  switch (loaded) {
+    case Loaded::kGeneric:
+      return op_load_attr_method(ts, top, reinterpret_cast<intptr_t>(cache->name));
+    case Loaded::kMethod:
+      top[-1] = Py_NewRef(value);
+      top[0] = owner;
+      return kDone;
+    case Loaded::kBorrowed:
+      Py_INCREF(value);
+      [[fallthrough]];
+    case Loaded::kNew:
+      // 3.13 Objects/object.c, _PyObject_GetMethod: itself does not add the context.
+      if (value == nullptr && Py_TYPE(owner)->tp_getattro != PyObject_GenericGetAttr)
+        add_error_context(owner, cache->name);
+      Py_DECREF(owner);
+      break;
+  }
+  if (value == nullptr)
+    return nullptr;
+  top[-1] = value;
+  top[0] = nullptr;
+  return after_escape(ts, kDone);
+}
+
+// --- storing
+
+namespace {
+
+// Steals `value` if it says yes. 3.13 Python/bytecodes.c, _STORE_ATTR_INSTANCE_VALUE.
+bool store_inline(const AttrEntry& entry, PyObject* owner, PyObject* value) {
+  PyDictValues* values = _PyObject_InlineValues(owner);
+  if (!values->valid || instance_dict(entry, owner) != nullptr || entry.index == AttrEntry::kNoIndex)
+    return false;
+  PyObject* old = values->values[entry.index];
+  values->values[entry.index] = value;
+  if (old == nullptr)
+    _PyDictValues_AddToInsertionOrder(values, entry.index);
+  else
+    Py_DECREF(old);
+  return true;
+}
+
+// In a dictionary that is not split with the object's inline values, and whose keys run nobody's code.
+// -1: an exception is set, 0: stored, 1: not done
+int store_in_dict(const AttrEntry& entry, PyObject* owner, PyObject* name, PyObject* value) {
+  PyDictObject* dict = instance_dict(entry, owner);
+  if (dict == nullptr || dict->ma_values != nullptr || !DK_IS_UNICODE(dict->ma_keys))
+    return 1;
+  Py_INCREF(dict);
+  const int failed = _PyDict_SetItem_KnownHash(reinterpret_cast<PyObject*>(dict), name, value, hash_of(name));
+  Py_DECREF(dict);
+  return failed;
+}
+
+}  // namespace
+
+PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  auto* cache = reinterpret_cast<AttrCache*>(arg);
+  PyObject* owner = top[-1];
+  PyObject* value = top[-2];
+  const AttrEntry* entry = lookup<describe_store>(cache, owner);
+  if (entry == nullptr)
+    return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
+  int failed = 1;
+  switch (entry->kind) {
+    case AttrKind::kSlot: {
+      PyObject* old = member(owner, entry->offset);
+      member(owner, entry->offset) = value;
+      Py_XDECREF(old);
+      Py_DECREF(owner);
+      return after_escape(ts, kDone);
+    }
+    case AttrKind::kInlineValue:
+      if (store_inline(*entry, owner, value)) {
+        Py_DECREF(owner);
+        return after_escape(ts, kDone);
+      }
+      [[fallthrough]];
+    case AttrKind::kHintedDict:
+      failed = store_in_dict(*entry, owner, cache->name, value);
+      break;
+    case AttrKind::kDataDescriptor: {
+      PyObject* descriptor = Py_NewRef(entry->value);
+      failed = Py_TYPE(descriptor)->tp_descr_set(descriptor, owner, value) < 0 ? -1 : 0;
+      Py_DECREF(descriptor);
+      break;
+    }
+    default:
+      break;
+  }
+  if (failed > 0)
+    return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
+  Py_DECREF(value);
+  Py_DECREF(owner);
+  return after_escape(ts, failed == 0 ? kDone : nullptr);
+}
+
+}  // namespace whipsnake
