@@ -25,6 +25,25 @@ void Resources::visit_sites(const std::function<void(const Site&)>& visit) const
   for (size_t i = 0; i < sites_used_; ++i) visit(site_blocks_[i / kBlock][i % kBlock]);
 }
 
+namespace {
+const char* exit_name(const Site& site) {
+  switch (site.kind) {
+    case SiteKind::kError: return "exception";
+    case SiteKind::kReraise: return "re-raise";
+    case SiteKind::kSlow: return "slow path";
+    case SiteKind::kDeopt:
+    case SiteKind::kBreaker: return name(site.reason);
+  }
+  return "?";
+}
+}  // namespace
+
+void Resources::visit_exits(void (*visit)(void* context, const char* reason, uint64_t taken), void* context) const {
+  visit_sites([visit, context](const Site& site) {
+    if (site.taken != 0) visit(context, exit_name(site), site.taken);
+  });
+}
+
 Site* Resources::new_site() {
   if (sites_used_ % kBlock == 0) site_blocks_.push_back(std::make_unique<Site[]>(kBlock));
   return &site_blocks_.back()[sites_used_++ % kBlock];
@@ -175,10 +194,8 @@ void Emitter::decref(Reg object) {
   const Label done = masm_.new_label();
   sequences::decref(masm_, object, dead);
   masm_.bind(done);
-  const Instruction* at = current_;
-  cold([this, dead, done, object, at] {
+  cold([this, dead, done, object] {
     masm_.bind(dead);
-    current_ = at;
     if (object != Reg::kArg0) masm_.mov(Reg::kArg0, object);
     store_position();
     call(&dealloc);
@@ -199,9 +216,7 @@ void Emitter::store_position() {
 }
 
 void Emitter::call_address(const void* function) {
-  const void* cell = near_table->cell(function);
-  if (cell == nullptr) return fail();
-  masm_.call_mem(Mem::absolute(cell));
+  masm_.call_mem(near_constant(function));
 }
 
 void Emitter::operation_call(OpHelper helper, int pops, intptr_t arg) {
@@ -376,8 +391,9 @@ void Emitter::check_after_call() {
 
 void Emitter::emit_cold() {
   for (size_t i = 0; i < cold_.size(); ++i) {  // cold code may add cold code
-    const std::function<void()> emit = std::move(cold_[i]);
-    emit();
+    const Cold cold = std::move(cold_[i]);
+    current_ = cold.at;
+    cold.emit();
   }
   cold_.clear();
 }

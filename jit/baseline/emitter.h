@@ -23,6 +23,7 @@ class Resources : public CodeResources {
  public:
   ~Resources() override;
   void visit_sites(const std::function<void(const Site&)>& visit) const override;
+  void visit_exits(void (*visit)(void* context, const char* reason, uint64_t taken), void* context) const override;
   Site* new_site();
   StackEntry* new_entries(int count);
   // Zeroed memory in the heap's data half, released with this object; null when refused.
@@ -120,7 +121,7 @@ class Emitter {
   Slow slow_path(OpHelper helper, int pops, int results, intptr_t arg);
   void finish_slow(const Slow& slow, std::function<void()> settle);
   void finish_slow(const Slow& slow, Reg result);  // the common case: the result moves to a register
-  void cold(std::function<void()> emit) { cold_.push_back(std::move(emit)); }
+  void cold(std::function<void()> emit) { cold_.push_back({current_, std::move(emit)}); }  // as of this instruction
   // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
   void check_breaker(bool handle_requests);
 
@@ -147,7 +148,11 @@ class Emitter {
   CodeRecord* record_;
   ValueStack stack_;
   std::unique_ptr<Resources> resources_;
-  std::vector<std::function<void()>> cold_;
+  struct Cold {
+    const Instruction* at;
+    std::function<void()> emit;
+  };
+  std::vector<Cold> cold_;
   std::vector<Label> labels_;                      // by instruction index
   std::vector<std::pair<Site*, Label>> resumes_;   // kBreaker sites
   const std::vector<int>* handler_of_ = nullptr;   // index into *handlers_ by instruction index, -1 none

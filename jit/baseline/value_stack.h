@@ -64,11 +64,6 @@ class ValueStack {
       if (slot(i).is(Value::Kind::kRegister) && slot(i).reg == reg) return i;
     return -1;
   }
-  bool mentions_local(int index) const {
-    for (const Value& value : values_)
-      if (value.is(Value::Kind::kLocal) && value.index == index) return true;
-    return false;
-  }
 
  private:
   std::vector<Value> values_;

@@ -9,6 +9,7 @@
 #include "jit/engine/registry.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/exits.h"
+#include "jit/runtime/records.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/invariants.h"
 #include "jit/runtime/records.h"
@@ -34,7 +35,7 @@ PyObject* runtime_finish_frame(PyThreadState* ts, Frame* frame, PyObject* result
 // As for compiled frames of our own (exits.cpp): a frame entered in mid-loop goes back to the interpreter that runs it.
 PyObject* runtime_interpret(PyThreadState* ts, Frame* frame, int instruction, int depth) {
   ++counters.deopts;
-  if (CodeRecord* record = find_record(port::code_of(frame))) ++record->exits;
+  if (CodeRecord* record = find_record(port::code_of(frame))) count_exit(record);
   ++exit_counts[static_cast<int>(ExitReason::kGuard)];
   port::set_instruction(frame, instruction);
   frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth;

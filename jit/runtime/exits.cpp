@@ -73,6 +73,13 @@ const void* leave_with(ThreadContext* context, PyObject* result) {
   return thunks.leave;
 }
 
+// The interpreter tells of a new line by comparing with the instruction before, of which it knows nothing when it
+// begins with a frame in the middle: the event is ours to fire. False when the tool raised.
+bool tell_of_line(PyThreadState* ts, Frame* frame, const Site* site, uint32_t instruction) {
+  if (monitoring_quiet(ts) || instruction == site->start) return true;
+  return port::fire_line(ts, frame, static_cast<int>(site->instruction));
+}
+
 // Hands the frame to the interpreter (or back to it, when it was entered in mid-loop).
 const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context, int depth,
                               uint32_t instruction, ExitReason reason) {
@@ -82,8 +89,9 @@ const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site,
     count_exit(site->record);
   set_depth(frame, depth);
   port::set_instruction(frame, static_cast<int>(instruction));
+  const bool told = reason != ExitReason::kTracing || tell_of_line(ts, frame, site, instruction);
   if (frame == context->osr_frame) return leave_with(context, nullptr);
-  return leave_with(context, interpret_rest(ts, frame));
+  return leave_with(context, interpret_rest(ts, frame, !told));
 }
 
 // An opcode completed but tracing was switched on meanwhile: its result goes onto the stack, the interpreter goes on.

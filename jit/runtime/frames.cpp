@@ -92,11 +92,11 @@ PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
   return thunks.run(ts, frame, &thread_context(), target);
 }
 
-PyObject* interpret_rest(PyThreadState* ts, Frame* frame) {
+PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising) {
   ts->current_frame = frame->previous;
   ++ts->py_recursion_remaining;
   ts->c_recursion_remaining += kEvalStackUnits;
-  PyObject* result = evaluate_default(ts, frame, 0);
+  PyObject* result = evaluate_default(ts, frame, raising ? 1 : 0);
   ts->c_recursion_remaining -= kEvalStackUnits;
   return result;
 }

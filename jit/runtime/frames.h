@@ -28,8 +28,9 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
 
 // Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
-// Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns.
-PyObject* interpret_rest(PyThreadState* ts, Frame* frame);
+// Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns. With
+// `raising`, it goes on by raising the pending exception there.
+PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising = false);
 
 // The ends of a compiled frame, tail-jumped to by machine code with nothing of the function left on the native stack
 // (so that its code may be freed with its code object). instr_ptr is that of the opcode, the value stack is empty

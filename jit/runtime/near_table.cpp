@@ -11,7 +11,7 @@ const void* NearTable::cell(const void* address) {
   size_t slot = (bits >> 4 ^ bits >> 14) & (kSlots - 1);
   while (slots_[slot] != nullptr && slots_[slot] != address) slot = (slot + 1) & (kSlots - 1);
   if (slots_[slot] == nullptr) {
-    if (used_ + 1 >= kSlots) return nullptr;
+    if (used_ + 1 >= kSlots) return new const void*(address);  // as long-lived as the table
     ++used_;
     slots_[slot] = address;
   }

@@ -17,7 +17,7 @@ class NearTable {
   static NearTable* create(CodeHeap& heap);
 
   // The cell that holds `address` (of a helper function, a type, a thunk), added at first use. The table is sized
-  // for all helpers and types of the runtime; when full, null.
+  // for all helpers and types of the runtime; should it ever be full, the cell is elsewhere and merely takes longer.
   const void* cell(const void* address);
 
   uintptr_t ok_breaker;            // see context.h

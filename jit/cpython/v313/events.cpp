@@ -34,4 +34,21 @@ void fire_reraise(PyThreadState* ts, Frame* frame) {
   fire(ts, frame, instruction_index(frame), PY_MONITORING_EVENT_RERAISE, _PyMonitoring_FireReraiseEvent);
 }
 
+// 3.13 Python/instrumentation.c, _Py_call_instrumentation_line.
+bool fire_line(PyThreadState* ts, Frame* frame, int previous) {
+  PyCodeObject* code = code_of(frame);
+  const int index = instruction_index(frame);
+  const _PyCoMonitoringData* data = code->_co_monitoring;
+  if (data == nullptr || ts->tracing != 0 || frame->instr_ptr->op.code != INSTRUMENTED_LINE) return true;
+  const int unit = static_cast<int>(sizeof(CodeUnit));
+  const int line = PyCode_Addr2Line(code, index * unit);
+  if (line < 0 || line == PyCode_Addr2Line(code, previous * unit)) return true;
+  PyMonitoringState state{};
+  state.active = data->line_tools != nullptr ? data->line_tools[index]
+                                             : static_cast<uint8_t>(ts->interp->monitors.tools[PY_MONITORING_EVENT_LINE] |
+                                                                    data->local_monitors.tools[PY_MONITORING_EVENT_LINE]);
+  if (state.active == 0) return true;
+  return _PyMonitoring_FireLineEvent(&state, reinterpret_cast<PyObject*>(code), index * unit, line) >= 0;
+}
+
 }  // namespace whipsnake::port

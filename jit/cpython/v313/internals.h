@@ -143,6 +143,9 @@ extern vectorcallfunc function_vectorcall;
 // Errors raised by callbacks replace the pending exception, as there.
 void fire_exception_handled(PyThreadState* ts, Frame* frame, int instruction, PyObject* exception);
 void fire_unwind(PyThreadState* ts, Frame* frame);
+// The LINE event of the instruction that `frame` is at, when it begins another line than `previous` is on. The tool may
+// move the frame (frame.f_lineno). False when it raised.
+bool fire_line(PyThreadState* ts, Frame* frame, int previous);
 void fire_reraise(PyThreadState* ts, Frame* frame);
 
 // Interned names used by opcode helpers, created at import.

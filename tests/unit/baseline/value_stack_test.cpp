@@ -91,17 +91,6 @@ TEST(ValueStack, NoEntryIsInTheRegisterThatIsNone) {
   EXPECT_EQ(stack.find_register(Reg::kNone), -1);
 }
 
-TEST(ValueStack, KnowsWhichLocalsAreBorrowed) {
-  ValueStack stack;
-  stack.push(Value::local(2));
-  stack.push(Value::of_constant(kObject));
-  EXPECT_TRUE(stack.mentions_local(2));
-  EXPECT_FALSE(stack.mentions_local(0));
-  EXPECT_FALSE(stack.mentions_local(-1));  // the index of entries that are no locals
-  stack.drop(2);
-  EXPECT_FALSE(stack.mentions_local(2));
-}
-
 // The slots keep their place whatever is above them: an entry's home does not change while it lives.
 TEST(ValueStack, SlotsStayWhileTheStackGrows) {
   ValueStack stack;
