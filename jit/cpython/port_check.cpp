@@ -11,6 +11,8 @@
 
 namespace whipsnake::port {
 
+PyInterpreterState* main_interpreter = nullptr;
+
 namespace {
 
 constexpr unsigned long kMinorVersion = PY_VERSION_HEX >> 16;
@@ -42,6 +44,7 @@ const std::string& initialize() {
   if (result == nullptr) {
     PyObject* pending = PyErr_GetRaisedException();
     result = new std::string(check());
+    if (result->empty()) main_interpreter = PyInterpreterState_Main();
     PyErr_SetRaisedException(pending);
   }
   return *result;

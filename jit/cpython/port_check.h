@@ -13,4 +13,7 @@ namespace whipsnake::port {
 // Cheap after the first call. No exception is set afterwards.
 const std::string& initialize();
 
+// The interpreter that is served; null until initialize() found everything as expected.
+extern PyInterpreterState* main_interpreter;
+
 }  // namespace whipsnake::port

@@ -11,12 +11,13 @@
 
 namespace whipsnake::entry {
 
+PyFunctionObject* awaited_function = nullptr;
+
 namespace {
 
 bool started = false;
 bool suspended = false;                   // see entries.h, events_changed()
 _PyFrameEvalFunction chained = nullptr;   // installed before us; null: the interpreter's own
-PyFunctionObject* awaited = nullptr;      // borrowed, only compared: enter_once()
 
 PyObject* evaluate(PyThreadState* ts, Frame* frame, int throw_flag);
 
@@ -74,8 +75,8 @@ PyObject* evaluate(PyThreadState* ts, Frame* frame, int throw_flag) {
 }
 
 PyObject* evaluate_once(PyThreadState* ts, Frame* frame, int throw_flag) {
-  if (frame->f_funcobj != reinterpret_cast<PyObject*>(awaited)) return _PyEval_EvalFrameDefault(ts, frame, throw_flag);
-  awaited = nullptr;
+  if (frame->f_funcobj != reinterpret_cast<PyObject*>(awaited_function)) return _PyEval_EvalFrameDefault(ts, frame, throw_flag);
+  awaited_function = nullptr;
   port::set_frame_evaluator(ts, nullptr);
   CodeRecord* record = framework::active() ? find_record(port::code_of(frame)) : nullptr;
   PyObject* result = nullptr;
@@ -103,8 +104,8 @@ void start_eval_frame() {
 
 void stop_eval_frame() {
   PyThreadState* ts = PyThreadState_Get();
-  if (awaited != nullptr) {
-    awaited = nullptr;
+  if (awaited_function != nullptr) {
+    awaited_function = nullptr;
     if (port::frame_evaluator(ts) == evaluate_once) port::set_frame_evaluator(ts, nullptr);
   }
   if (!started) return;
@@ -132,13 +133,12 @@ void enter_once(PyFunctionObject* func) {
   const _PyFrameEvalFunction evaluator = port::frame_evaluator(ts);
   if (evaluator != nullptr && evaluator != evaluate_once) return;
   eval_frame_is_ours = is_ours;
-  awaited = func;
+  awaited_function = func;
   if (evaluator == nullptr) port::set_frame_evaluator(ts, evaluate_once);
 }
 
-void cancel_enter_once(PyFunctionObject* func) {
-  if (awaited != func) return;
-  awaited = nullptr;
+void cancel_enter_once() {
+  awaited_function = nullptr;
   PyThreadState* ts = PyThreadState_Get();
   if (port::frame_evaluator(ts) == evaluate_once) port::set_frame_evaluator(ts, nullptr);
 }

@@ -106,26 +106,20 @@ void on_create(PyFunctionObject* func) {
     func->vectorcall = counting_vectorcall;  // other globals; its first call gives it a version of its own
 }
 
-// 3.13 Objects/funcobject.c: called from within the creation or change, possibly with an exception set.
+// 3.13 Objects/funcobject.c: called from within the creation or change, possibly with an exception set. Closures come
+// and go by the million, so the common cases are short.
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject*) {
-  switch (event) {
-    case PyFunction_EVENT_CREATE:
-      if (framework::active() && !suspended) on_create(func);
-      break;
-    case PyFunction_EVENT_MODIFY_CODE:
-      // Comes before the change; the trampoline looks at the code that it then finds.
-      function_changed(func);
-      if (framework::active() && !suspended && (func->vectorcall == port::function_vectorcall || ours(func->vectorcall)))
-        func->vectorcall = counting_vectorcall;
-      break;
-    case PyFunction_EVENT_MODIFY_DEFAULTS:
-    case PyFunction_EVENT_MODIFY_KWDEFAULTS:
-      function_changed(func);
-      break;
-    case PyFunction_EVENT_DESTROY:
-      function_changed(func);
-      cancel_enter_once(func);
-      break;
+  if (event == PyFunction_EVENT_CREATE) {
+    if (framework::enabled() && !suspended) on_create(func);
+    return 0;
+  }
+  if (functions_are_assumed) function_changed(func);
+  if (event == PyFunction_EVENT_DESTROY) {
+    if (func == awaited_function) cancel_enter_once();
+  } else if (event == PyFunction_EVENT_MODIFY_CODE && framework::enabled() && !suspended &&
+             (func->vectorcall == port::function_vectorcall || ours(func->vectorcall))) {
+    // Comes before the change; the trampoline looks at the code that it then finds.
+    func->vectorcall = counting_vectorcall;
   }
   return 0;
 }

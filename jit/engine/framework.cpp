@@ -18,12 +18,12 @@
 namespace whipsnake::framework {
 
 void (*on_compile)(const CodeRecord& record, const CompiledCode& compiled) = nullptr;
+bool detail::is_enabled = false;
 
 namespace {
 
 // Never destroyed: code objects and atexit functions outlive static objects.
 struct State {
-  bool enabled = false;
   bool shutting_down = false;
   bool exit_function_registered = false;
   Settings settings;
@@ -145,10 +145,6 @@ void at_exit(void*) {
 
 }  // namespace
 
-bool enabled() { return state().enabled; }
-
-bool active() { return state().enabled && in_main_interpreter(); }
-
 const Settings& settings() { return state().settings; }
 
 const std::map<std::string, std::string>& unavailable() { return state().unavailable; }
@@ -178,7 +174,7 @@ std::string enable(const Settings& wanted) {
     s.exit_function_registered = PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0;
     PyErr_Clear();
   }
-  s.enabled = true;
+  detail::is_enabled = true;
   if (wanted.entry == EntryMode::kEvalFrame) {
     entry::start_eval_frame();
   } else if (!wanted.watchers || !entry::start_vectorcall()) {
@@ -202,9 +198,9 @@ std::string enable(const Settings& wanted) {
 
 void disable() {
   State& s = state();
-  if (!s.enabled) return;
+  if (!enabled()) return;
   PyObject* pending = PyErr_GetRaisedException();
-  s.enabled = false;
+  detail::is_enabled = false;
   allow_compiled_code(PyThreadState_Get(), false);
   port::stop_observing_events();
   entry::stop_generators();
@@ -219,7 +215,7 @@ void disable() {
 
 CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins) {
   if (record->compiled) return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
-  if (record->state != TierState::kCold || !state().enabled) return nullptr;
+  if (record->state != TierState::kCold || !enabled()) return nullptr;
   flush_released();
   std::string reason;
   uint64_t nanoseconds = 0;
@@ -289,7 +285,7 @@ const char* tier(PyFunctionObject* func) {
   const CodeRecord* record = in_main_interpreter() ? find_record(reinterpret_cast<PyCodeObject*>(func->func_code)) : nullptr;
   if (record == nullptr) return "interpreter";
   if (record->state == TierState::kDisabled) return "disabled";
-  if (!state().enabled) return "interpreter";
+  if (!enabled()) return "interpreter";
   if (record->state == TierState::kDeclined) return "declined";
   const CompiledCode* compiled = callable_code(func);
   return compiled != nullptr ? compiled->engine : "interpreter";

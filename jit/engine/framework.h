@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "jit/cpython/port_check.h"
 #include "jit/engine/registry.h"
 #include "jit/runtime/code_record.h"
 
@@ -28,10 +29,14 @@ struct Settings {
 std::string enable(const Settings& settings);
 // Undoes every process-wide effect. Compiled frames may be running: they go on in the interpreter at their next check.
 void disable();
-bool enabled();
+
+namespace detail {
+extern bool is_enabled;
+}
+inline bool enabled() { return detail::is_enabled; }
 
 // True when compiling and entering is on and this is the interpreter that is served.
-bool active();
+inline bool active() { return enabled() && PyThreadState_GetUnchecked()->interp == port::main_interpreter; }
 
 const Settings& settings();
 

@@ -11,6 +11,8 @@
 
 namespace whipsnake {
 
+bool functions_are_assumed = false;
+
 namespace {
 
 constexpr uint32_t kVolatile = 16;         // a name that changed more often is not cached any more
@@ -241,6 +243,7 @@ bool assume_type_or_throw(PyTypeObject* type, uint32_t* cell) {
 bool assume_function_or_throw(PyFunctionObject* func, uint32_t* cell) {
   auto& group = state().watched_functions[func];
   if (!group) group = std::make_unique<Group>();
+  functions_are_assumed = true;
   join(cell, {false, {group.get(), nullptr}});
   *cell = 1;
   return true;
@@ -319,15 +322,16 @@ void set_function_watcher(bool active) {
   if (active) return;
   for (auto& [func, group] : s.watched_functions) invalidate(*group);
   s.watched_functions.clear();
+  functions_are_assumed = false;
 }
 
 void function_changed(PyFunctionObject* func) {
   State& s = state();
-  if (s.watched_functions.empty()) return;
   if (auto it = s.watched_functions.find(func); it != s.watched_functions.end()) {
     invalidate(*it->second);
     s.watched_functions.erase(it);
   }
+  functions_are_assumed = !s.watched_functions.empty();
 }
 
 }  // namespace whipsnake
