@@ -92,7 +92,7 @@ void on_create(PyFunctionObject* func) {
     CodeRecord* record = get_record(code);
     if (record == nullptr || record->state == TierState::kDeclined || record->state == TierState::kDisabled) return;
     if (record->calls == 0) watch_loops(record);
-    if (record->compiled || policy::compile_at_call(*record)) enter_once(func);
+    if (record->compiled ? callable_code(func) != nullptr : policy::compile_at_call(*record)) enter_once(func);
     if (record->state == TierState::kCold) ++record->calls;
     return;
   }

@@ -16,7 +16,7 @@ enum class EntryMode : uint8_t { kVectorcall, kEvalFrame };
 
 struct Settings {
   std::string engine = "baseline";
-  uint32_t threshold = 40;
+  uint32_t threshold = 250;
   uint32_t loop_threshold = 400;
   EntryMode entry = EntryMode::kVectorcall;
   bool loops = true;
