@@ -25,7 +25,7 @@ __all__ = ["OFF", "OPTIONS", "Kind", "Option", "OptionError", "by_flag", "by_nam
 OFF = "off"
 """The engine name that means: leave the interpreter alone."""
 
-DEFAULT_THRESHOLD = 40
+DEFAULT_THRESHOLD = 250
 """Calls of a function before it is compiled."""
 
 DEFAULT_LOOP_THRESHOLD = 400
