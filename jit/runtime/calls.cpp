@@ -98,6 +98,54 @@ PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   return after_call(ts, result);
 }
 
+namespace {
+
+// Argument arrays of this size need no memory of their own.
+constexpr Py_ssize_t kSmallCall = 16;
+
+// func(*callargs, **kwargs) for compiled functions; steals all three. The tuple and the dictionary are given up before
+// the function runs, so that its arguments live as long as it wants them to and no longer. Null with an exception set.
+// False in *taken: nothing was done, the general way is needed.
+// 3.13 Python/ceval.c, _PyEvalFramePushAndInit_Ex.
+PyObject* call_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callargs, PyObject* kwargs, bool* taken) {
+  *taken = false;
+  if (!Py_IS_TYPE(callable, &PyFunction_Type)) return nullptr;
+  if (reinterpret_cast<PyFunctionObject*>(callable)->vectorcall != compiled_vectorcall) return nullptr;
+  const Py_ssize_t nargs = PyTuple_GET_SIZE(callargs);
+  const Py_ssize_t nkwargs = kwargs == nullptr ? 0 : PyDict_GET_SIZE(kwargs);
+  if (nargs + nkwargs >= kSmallCall) return nullptr;
+  PyObject* stack[kSmallCall + 1];
+  PyObject** args = stack + 1;  // args[-1] is scratch
+  PyObject* kwnames = nullptr;
+  if (nkwargs != 0) {
+    kwnames = PyTuple_New(nkwargs);
+    if (kwnames == nullptr) {
+      PyErr_Clear();
+      return nullptr;
+    }
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    for (Py_ssize_t i = 0; PyDict_Next(kwargs, &position, &key, &value); ++i) {
+      if (!PyUnicode_Check(key)) {
+        for (Py_ssize_t done = 0; done < i; ++done) Py_DECREF(args[nargs + done]);
+        Py_DECREF(kwnames);
+        return nullptr;
+      }
+      PyTuple_SET_ITEM(kwnames, i, Py_NewRef(key));
+      args[nargs + i] = Py_NewRef(value);
+    }
+  }
+  for (Py_ssize_t i = 0; i < nargs; ++i) args[i] = Py_NewRef(PyTuple_GET_ITEM(callargs, i));
+  *taken = true;
+  Py_DECREF(callargs);
+  Py_XDECREF(kwargs);
+  PyObject* result = call_stealing(ts, callable, args, nargs, kwnames);
+  Py_XDECREF(kwnames);
+  return result;
+}
+
+}  // namespace
+
 // 3.13 Python/bytecodes.c, CALL_FUNCTION_EX.
 PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject* kwargs = (oparg & 1) != 0 ? *--top : nullptr;
@@ -117,7 +165,12 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
       Py_SETREF(callargs, tuple);
     }
   }
-  if (PyTuple_CheckExact(callargs)) result = PyObject_Call(callable, callargs, kwargs);
+  if (PyTuple_CheckExact(callargs)) {
+    bool taken = false;
+    result = call_unpacked(ts, callable, callargs, kwargs, &taken);
+    if (taken) return after_call(ts, result);
+    result = PyObject_Call(callable, callargs, kwargs);
+  }
   Py_DECREF(callable);
   Py_DECREF(callargs);
   Py_XDECREF(kwargs);

@@ -160,7 +160,10 @@ bool has_foreign_local_events(PyCodeObject* code) {
 }
 
 bool calls_are_heard() {
-  return (PyInterpreterState_Get()->monitors.tools[PY_MONITORING_EVENT_CALL] & kForeignTools) != 0;
+  // RAISE and RERAISE in a caller are told with the position of a call that the interpreter has inlined.
+  const uint8_t* tools = PyInterpreterState_Get()->monitors.tools;
+  return ((tools[PY_MONITORING_EVENT_CALL] | tools[PY_MONITORING_EVENT_RAISE] | tools[PY_MONITORING_EVENT_RERAISE]) &
+          kForeignTools) != 0;
 }
 
 bool calls_are_heard(PyCodeObject* code) {
