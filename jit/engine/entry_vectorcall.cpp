@@ -53,7 +53,7 @@ PyObject* call_interpreted(PyThreadState* ts, PyObject* callable, PyObject* cons
                            PyObject* kwnames) {
   const int units = called_from_frame(ts, args) ? port::kEvalStackUnits : 0;
   ts->c_recursion_remaining += units;
-  PyObject* result = port::function_vectorcall(callable, args, nargsf, kwnames);
+  PyObject* result = call_in_interpreter(ts, reinterpret_cast<PyFunctionObject*>(callable), args, nargsf, kwnames);
   ts->c_recursion_remaining -= units;
   return result;
 }

@@ -1,5 +1,7 @@
 #include "jit/runtime/frames.h"
 
+#include "jit/cpython/opcodes.h"
+
 namespace whipsnake {
 
 Thunks thunks;
@@ -101,6 +103,40 @@ PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising) {
   return result;
 }
 
+bool may_take_arguments(PyThreadState* ts, PyObject* callable, PyObject* const* args, Py_ssize_t total,
+                        PyObject* kwnames) {
+  const Frame* frame = ts->current_frame;
+  if (frame == nullptr || frame->owner == FRAME_OWNED_BY_CSTACK) return false;
+  const PyCodeObject* code = port::code_of(frame);
+  const auto* stack = frame->localsplus + code->co_nlocalsplus;
+  if (args < stack + 1 || args + total > stack + code->co_stacksize) return false;
+  const CodeUnit unit = *frame->instr_ptr;
+  if (unit.op.code == INSTRUMENTED_CALL || unit.op.code == INSTRUMENTED_CALL_KW) return false;
+  if (kOpcodes[unit.op.code].base != (kwnames == nullptr ? CALL : CALL_KW)) return false;
+  // callable, self, args... or callable, null, args...; C code that passes its own arguments on has fewer of them, or
+  // another callable below.
+  if (args[-1] == callable) return unit.op.arg == static_cast<uint8_t>(total - 1);
+  return args >= stack + 2 && args[-1] == nullptr && args[-2] == callable && unit.op.arg == static_cast<uint8_t>(total);
+}
+
+void give_back_none(PyObject* const* args, Py_ssize_t total) {
+  for (Py_ssize_t i = 0; i < total; ++i) const_cast<PyObject**>(args)[i] = Py_None;
+}
+
+PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, size_t nargsf,
+                              PyObject* kwnames) {
+  auto* callable = reinterpret_cast<PyObject*>(func);
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
+  if (!may_take_arguments(ts, callable, args, total, kwnames))
+    return port::function_vectorcall(callable, args, nargsf, kwnames);
+  Py_INCREF(func);
+  Frame* frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+  give_back_none(args, total);
+  if (frame == nullptr) return nullptr;
+  return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0) : _PyEval_EvalFrameDefault(ts, frame, 0);
+}
+
 PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   PyThreadState* ts = PyThreadState_GetUnchecked();
@@ -114,15 +150,18 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
   auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
-  for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
+  const bool take = may_take_arguments(ts, callable, args, total, kwnames);
+  if (!take)
+    for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
   Py_INCREF(func);
   Frame* frame = nullptr;
   if (kwnames == nullptr && simple_call(code, nargs))
     frame = push_simple(ts, func, code, const_cast<PyObject**>(args), nargs);
   if (frame == nullptr) {
     frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
-    if (frame == nullptr) return nullptr;
   }
+  if (take) give_back_none(args, total);
+  if (frame == nullptr) return nullptr;
   link(ts, frame);
   return run_compiled(ts, frame, compiled->start());
 }

@@ -18,6 +18,16 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
 // framework puts its counting trampoline here. CPython's own while there is no framework.
 extern vectorcallfunc uncompiled_vectorcall;
 
+// Whether a vectorcall comes from the CALL or CALL_KW of the running frame, with the arguments as that instruction has
+// them on the value stack. There the interpreter would have moved them into the callee's frame, where they live as long
+// as the callee wants. The callee may take them then: give_back_none() leaves immortal objects for the caller to release.
+bool may_take_arguments(PyThreadState* ts, PyObject* callable, PyObject* const* args, Py_ssize_t total, PyObject* kwnames);
+void give_back_none(PyObject* const* args, Py_ssize_t total);
+
+// Calls a Python function in the interpreter, taking the arguments where that is allowed.
+PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, size_t nargsf,
+                              PyObject* kwnames);
+
 // Calls `callable` with positional arguments; steals the callable and args[0..nargs+kwargs); args[-1] is scratch.
 // kwnames borrowed. Compiled functions are entered directly. Null with exception set on error.
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
