@@ -59,6 +59,7 @@ struct AttrEntry {
   static constexpr uint16_t kNoIndex = 0xffff;
 
   uint32_t version;  // of the owner's type; of the owner where that is a type. kNoVersion: empty
+  uint32_t id;       // in shared_entries: attribute_id() of the name
   uint32_t keys;     // number of shared keys; kModule: keys version; owner is a type: version of its metatype
   int32_t offset;    // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
   AttrKind kind;
@@ -72,17 +73,29 @@ struct AttrEntry {
   PyObject* value;         // borrowed
 };
 
-// The first entry is what machine code has inline; its kind is fixed when the site is compiled.
+// One site: an entry of its own, which machine code sees first; its kind is fixed when the site is compiled.
 struct AttrCache {
-  static constexpr int kEntries = 4;
-  AttrEntry entries[kEntries];
+  AttrEntry entry;
   PyObject* name;
+  uint32_t id;  // attribute_id() of the name; 0: it has none
   uint32_t misses;
-  uint8_t next;          // entry replaced next
-  uint8_t late_hits;     // hits of other entries that machine code could have served
   AttrKind inline_kind;  // what the machine code in front handles; kNone: everything goes through the helper
   Shadow inline_shadow;  // for kTypeValue and kMethod
 };
+
+// What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()
+// says, until another one takes its place. Kind kNone: cannot be described. A type's version is never given again, so
+// entries need not be removed.
+inline constexpr uint32_t kSharedEntries = 4096;
+extern AttrEntry shared_entries[kSharedEntries];
+constexpr uint32_t id_hash(uint32_t id) { return (id * 0x9E3779B1u) >> 16 & (kSharedEntries - 1); }
+constexpr uint32_t shared_index(uint32_t version, uint32_t id) {
+  return (version + id_hash(id)) & (kSharedEntries - 1);
+}
+
+// The number by which shared_entries knows an interned name, for loads or for stores; it keeps the name alive. 0: there
+// are too many.
+uint32_t attribute_id(PyObject* name, bool store);
 
 // owner -> attribute [arg: AttrCache*]
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);

@@ -1,8 +1,9 @@
 // Attribute sites: which description serves an object, and loading and storing by it.
 //
-// Descriptions are looked for in the site, then in a table that all sites share, so that sites that see many types do
-// not describe them again and again. That table is all that sites use which have missed often.
-#include <utility>
+// Descriptions are looked for in the site, then among those that all sites share, so that sites that see many types do
+// not describe them again and again.
+#include <new>
+#include <unordered_map>
 
 #include "jit/runtime/caches.h"
 #include "jit/runtime/context.h"
@@ -11,15 +12,34 @@
 
 namespace whipsnake {
 
+AttrEntry shared_entries[kSharedEntries];
+
+uint32_t attribute_id(PyObject* name, bool store) {
+  constexpr uint32_t kMaxNames = 1u << 18;
+  // Never destroyed: machine code may run until the process ends.
+  static auto* const ids = new (std::nothrow) std::unordered_map<PyObject*, uint32_t>;
+  if (ids == nullptr || !PyUnicode_CHECK_INTERNED(name))
+    return 0;
+  auto known = ids->find(name);
+  if (known == ids->end()) {
+    if (ids->size() >= kMaxNames)
+      return 0;
+    try {
+      known = ids->emplace(name, static_cast<uint32_t>(ids->size() + 1)).first;
+    } catch (const std::bad_alloc&) {
+      return 0;
+    }
+    Py_INCREF(name);
+  }
+  return known->second * 2 + (store ? 1 : 0);
+}
+
 namespace {
 
 // --- descriptions
 
-// A site that missed more often leaves its entries as they are.
+// A site that missed more often leaves its own entry as it is.
 constexpr uint32_t kMaxMisses = 64;
-
-// Every so many hits of an entry that machine code could have served, that entry becomes the first.
-constexpr uint8_t kLateHits = 32;
 
 bool guard_holds(const AttrEntry& entry, PyObject* owner) {
   const uint32_t version = Py_TYPE(owner)->tp_version_tag;
@@ -41,91 +61,64 @@ bool served_inline(const AttrCache& cache, const AttrEntry& entry) {
   return entry.shadow == cache.inline_shadow;
 }
 
-void remember(AttrCache* cache, const AttrEntry& entry) {
-  AttrEntry replaced = entry;
-  if (served_inline(*cache, entry)) {
-    replaced = cache->entries[0];
-    cache->entries[0] = entry;
-    if (replaced.version == kNoVersion)
-      return;
-  }
-  cache->entries[1 + cache->next] = replaced;
-  cache->next = static_cast<uint8_t>((cache->next + 1) % (AttrCache::kEntries - 1));
+// The site's own entry becomes this one, if it is of use there.
+void offer(AttrCache* cache, const AttrEntry& entry) {
+  if (cache->misses >= kMaxMisses || (cache->inline_kind != AttrKind::kNone && !served_inline(*cache, entry)))
+    return;
+  ++cache->misses;
+  cache->entry = entry;
 }
 
-struct SharedEntry {
-  PyObject* name;  // strong: another string must not be taken for it
-  uint32_t owner;  // version of the type, or of the owner where that is a type
-  bool store;
-  AttrEntry entry;  // kNone: cannot be described
-};
-constexpr size_t kSharedEntries = 2048;
-SharedEntry shared_table[kSharedEntries];
-
-uint32_t owner_version(PyObject* owner) {
-  return PyType_Check(owner) ? version_of(reinterpret_cast<PyTypeObject*>(owner)) : version_of(Py_TYPE(owner));
+bool known_to_be_useless(const AttrEntry& entry, PyObject* owner) {
+  return entry.kind == AttrKind::kNone && (!PyType_Check(owner) || entry.keys == Py_TYPE(owner)->tp_version_tag);
 }
 
 // Never kNone; null: not cached.
 template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
-[[gnu::noinline]] AttrEntry* lookup_elsewhere(AttrCache* cache, PyObject* owner) {
-  ++counters.cache_misses;
-  constexpr bool kStore = kDescribe == &describe_store;
-  const uint32_t version = owner_version(owner);
-  if (version == 0)
+[[gnu::noinline]] AttrEntry* lookup_shared(AttrCache* cache, PyObject* owner) {
+  auto* described_type = PyType_Check(owner) ? reinterpret_cast<PyTypeObject*>(owner) : Py_TYPE(owner);
+  const uint32_t version = version_of(described_type);
+  if (version == 0 || cache->id == 0)
     return nullptr;
-  const size_t hash = (reinterpret_cast<uintptr_t>(cache->name) >> 4) ^ (size_t{version} * 0x9E3779B1u) ^ kStore;
-  SharedEntry& shared = shared_table[(hash ^ (hash >> 11)) % kSharedEntries];
-  const bool known = shared.name == cache->name && shared.owner == version && shared.store == kStore;
-  if (known && shared.entry.kind == AttrKind::kNone) {
-    if (!PyType_Check(owner) || shared.entry.keys == Py_TYPE(owner)->tp_version_tag)
+  AttrEntry& shared = shared_entries[shared_index(version, cache->id)];
+  if (shared.version == version && shared.id == cache->id) {
+    if (known_to_be_useless(shared, owner))
       return nullptr;
+    if (shared.kind != AttrKind::kNone && guard_holds(shared, owner)) {
+      ++counters.cache_hits;
+      offer(cache, shared);
+      return &shared;
+    }
   }
+  ++counters.cache_misses;
   AttrEntry entry;
-  if (known && shared.entry.kind != AttrKind::kNone && guard_holds(shared.entry, owner)) {
+  const Described described = kDescribe(owner, cache->name, &entry);
+  if (described == Described::kNotThis)
+    return nullptr;
+  if (entry.kind == AttrKind::kModule) {  // of this module only
     if (cache->misses >= kMaxMisses)
-      return &shared.entry;
-    entry = shared.entry;
-  } else {
-    const Described described = kDescribe(owner, cache->name, &entry);
-    if (described == Described::kNotThis) {
-      if (cache->misses < kMaxMisses)
-        ++cache->misses;
       return nullptr;
-    }
-    if (described == Described::kNever)
-      entry.kind = AttrKind::kNone;
-    if (entry.kind != AttrKind::kModule) {
-      Py_INCREF(cache->name);
-      Py_XDECREF(shared.name);
-      shared = {cache->name, version, kStore, entry};
-    }
-    if (described == Described::kNever)
-      return nullptr;
-    if (cache->misses >= kMaxMisses)
-      return entry.kind == AttrKind::kModule ? nullptr : &shared.entry;
+    ++cache->misses;
+    cache->entry = entry;
+    return &cache->entry;
   }
-  ++cache->misses;
-  remember(cache, entry);
-  return served_inline(*cache, entry)
-             ? &cache->entries[0]
-             : &cache->entries[1 + (cache->next + AttrCache::kEntries - 2) % (AttrCache::kEntries - 1)];
+  entry.id = cache->id;
+  if (described == Described::kNever)
+    entry.kind = AttrKind::kNone;
+  shared = entry;
+  if (described == Described::kNever)
+    return nullptr;
+  offer(cache, entry);
+  return &shared;
 }
 
 template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
 AttrEntry* lookup(AttrCache* cache, PyObject* owner) {
-  for (AttrEntry& entry : cache->entries) {
-    if (entry.kind == AttrKind::kNone || !guard_holds(entry, owner))
-      continue;
+  if (cache->entry.version != kNoVersion && guard_holds(cache->entry, owner)) {
     ++counters.cache_hits;
-    if (&entry != &cache->entries[0] && served_inline(*cache, entry) && ++cache->late_hits >= kLateHits) {
-      cache->late_hits = 0;
-      std::swap(entry, cache->entries[0]);
-      return &cache->entries[0];
-    }
-    return &entry;
+    return &cache->entry;
   }
-  return lookup_elsewhere<kDescribe>(cache, owner);
+  return lookup_shared<kDescribe>(cache, owner);
 }
 
 // --- reading

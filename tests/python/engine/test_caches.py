@@ -550,17 +550,58 @@ def test_attributes_of_modules() -> None:
     site.check(m, n)
 
 
-def test_many_classes_at_one_site() -> None:
+@pytest.mark.parametrize("first", range(0, 3 * len(VALUES), 4))
+def test_many_classes_at_one_site(first: int) -> None:
     kinds = [subclass(base, x=make()) for base in (Plain, Number, Slots) for make in VALUES.values()] * 2
-    site, of_class = Site(kinds[0]()), Site(kinds[0])
+    site, of_class = Site(kinds[first]()), Site(kinds[first])
     objects = [kind() for kind in kinds]
     for _ in range(3):
         site.check(*objects)
-        of_class.check(*kinds)
+        of_class.check(*kinds, *objects)
+    for o in objects[::3]:
+        outcome(setattr, o, "x", c)
+    site.check(*objects, *kinds)
     for kind in kinds:
         kind.x = a
     site.check(*objects)
     of_class.check(*kinds)
+
+
+def test_many_classes_with_own_attributes() -> None:
+    """The same name at other places, and the same place with other names."""
+    kinds = []
+    for n in range(12):
+        slots = (*(f"s{i}" for i in range(n)), "x")
+        kinds.append(
+            types.new_class("S", (), {}, lambda namespace, slots=slots: namespace.update(__slots__=slots))
+        )
+        kinds.append(subclass(Plain))
+    load, store = define("def f(o): return o.x, o.y"), define("def f(o, v): o.x = v")
+
+    def made(kind: type, n: int) -> Any:
+        o = kind()
+        for i in range(n % 7):
+            outcome(setattr, o, f"s{i}", i)
+        outcome(setattr, o, "y", ("y", n))
+        return o
+
+    for warm in kinds[:2]:
+        load, store = fresh(load), fresh(store)
+        for _ in range(10):
+            o = made(warm, 1)
+            store(o, 1)
+            outcome(load, o)
+        compiled(load)
+        compiled(store)
+        for n, kind in enumerate(kinds * 3):
+            o = made(kind, n)
+            store(o, n)
+            store(o, [n])
+            assert o.x == [n]
+            assert outcome(load, o) == outcome(fresh(load), o)
+            truth = made(kind, n)
+            truth.x = [n]
+            assert list(getattr(o, "__dict__", {}).items()) == list(getattr(truth, "__dict__", {}).items())
 
 
 def test_types_that_change_all_the_time() -> None:
