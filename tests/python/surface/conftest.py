@@ -7,6 +7,7 @@ that run whole programs do so with the fake and, where it works, with the real o
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +25,11 @@ CORES = ["fake", "real"] if whipsnake.supported()[0] else ["fake"]
 needs_core = pytest.mark.skipif(
     not whipsnake.supported()[0], reason=f"needs the real core: {whipsnake.supported()[1]}"
 )
+
+
+def hear_interrupts() -> None:
+    """In a child: SIGINT as in a terminal, whoever started the tests in the background with it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def load_fake() -> ModuleType:
@@ -96,6 +102,7 @@ class Environment:
             cwd=cwd,
             env=base | dict(env or {}),
             input=stdin,
+            preexec_fn=hear_interrupts,
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 
-from .conftest import Environment
+from .conftest import Environment, hear_interrupts
 from .programs import FACTS, FILES
 
 
@@ -210,6 +210,7 @@ def run(environment: Environment, command: list[str], case: Case, cwd: Path) -> 
             [*command, *args],
             cwd=cwd,
             env=env,
+            preexec_fn=hear_interrupts,
             capture_output=True,
             encoding="utf-8",
             timeout=60,
