@@ -39,7 +39,7 @@ say = @echo "== $(1)" >&2
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /  make \1\t/p' Makefile | expand -t 28
 
-demo: $(stamps)/whipsnake $(stamps)/demo ## the demonstration
+demo: $(stamps)/whipsnake ## the demonstration (fetches its packages itself, or runs what needs none)
 	@$(python) -m demo
 
 python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake installed (with make -s)
@@ -125,10 +125,6 @@ $(stamps)/venv: tools/setup/setup.sh tools/setup/requirements.py $(stamps)/requi
 
 $(stamps)/test $(stamps)/dev: $(stamps)/%: $(stamps)/venv
 	@$(setup) packages $*
-	@touch $@
-
-$(stamps)/demo: demo/requirements.txt $(stamps)/venv
-	@$(setup) packages demo/requirements.txt
 	@touch $@
 
 # Configuring comes first, so that this is there even if something does not compile.
