@@ -15,7 +15,8 @@ class BaselineEngine final : public NativeEngine {
     options.record = request.record;
     auto compiled = baseline::compile(request.code, request.globals, request.builtins, *request.heap,
                                       opcodes::templates(), options, reason);
-    if (compiled) compiled->engine = name();
+    if (compiled)
+      compiled->engine = name();
     return compiled;
   }
 };

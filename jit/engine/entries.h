@@ -19,11 +19,11 @@ void adopt(PyFunctionObject* func);
 // --- PEP 523: the frame evaluator counts and enters.
 void start_eval_frame();
 void stop_eval_frame();
-bool eval_frame_displaced();   // somebody installed an evaluator after us
+bool eval_frame_displaced();  // somebody installed an evaluator after us
 // In vectorcall mode: the next frame of exactly this function (module code, class bodies) is entered compiled.
 void enter_once(PyFunctionObject* func);
 void cancel_enter_once();
-extern PyFunctionObject* awaited_function;   // borrowed, only compared; null when there is none
+extern PyFunctionObject* awaited_function;  // borrowed, only compared; null when there is none
 
 // --- loops: JUMP events of sys.monitoring count back edges of frames that the interpreter runs. Empty string, or why
 // they are not available.

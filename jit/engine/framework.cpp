@@ -66,8 +66,10 @@ void prepare_heap(const Settings& settings) {
     near_table->ok_breaker = kPoisoned;
     ok_breaker = &near_table->ok_breaker;
   }
-  const bool works = near_table != nullptr && (thunks.run != nullptr || (init_numbers() && init_known_callables() && make_thunks(*code_heap)));
-  if (!works) state().unavailable["machine code"] = "no executable memory";
+  const bool works = near_table != nullptr &&
+                     (thunks.run != nullptr || (init_numbers() && init_known_callables() && make_thunks(*code_heap)));
+  if (!works)
+    state().unavailable["machine code"] = "no executable memory";
 }
 
 bool heap_works() { return thunks.run != nullptr; }
@@ -92,7 +94,8 @@ std::unique_ptr<CompiledCode> run_engine(const NativeRequest& request, std::stri
   *nanoseconds = now() - begin;
   PyErr_Clear();
   PyErr_SetRaisedException(pending);
-  if (!compiled && reason->empty()) *reason = "unknown";
+  if (!compiled && reason->empty())
+    *reason = "unknown";
   return compiled;
 }
 
@@ -109,22 +112,26 @@ bool usable(const CompiledCode& compiled, PyObject* globals, PyObject* builtins)
 }
 
 void forget_declined(CodeRecord* record, void*) {
-  if (record->state != TierState::kDeclined) return;
+  if (record->state != TierState::kDeclined)
+    return;
   record->state = TierState::kCold;
   record->reason.clear();
   record->calls = record->back_edges = 0;
 }
 
 void drop_other_engines(CodeRecord* record, void* engine) {
-  if (record->compiled && state().engine->name() != std::string(record->compiled->engine)) retire(record);
+  if (record->compiled && state().engine->name() != std::string(record->compiled->engine))
+    retire(record);
   forget_declined(record, engine);
 }
 
 // Called from within a frame that runs the record's machine code.
 void review(CodeRecord* record) {
-  if (!record->compiled) return;
+  if (!record->compiled)
+    return;
   switch (policy::review_exits(*record)) {
-    case policy::Verdict::kKeep: return;
+    case policy::Verdict::kKeep:
+      return;
     case policy::Verdict::kCompileAgain:
       // The interpreter gets a while to adapt to what it sees.
       retire(record);
@@ -153,11 +160,15 @@ const std::map<std::string, uint64_t>& decline_reasons() { return state().declin
 
 std::string enable(const Settings& wanted) {
   const std::string& refused = port::initialize();
-  if (!refused.empty()) return refused;
-  if (!in_main_interpreter()) return "Whipsnake serves the main interpreter only";
-  if (state().shutting_down || Py_IsFinalizing()) return "the interpreter is shutting down";
+  if (!refused.empty())
+    return refused;
+  if (!in_main_interpreter())
+    return "Whipsnake serves the main interpreter only";
+  if (state().shutting_down || Py_IsFinalizing())
+    return "the interpreter is shutting down";
   NativeEngine* engine = registry::find(wanted.engine);
-  if (engine == nullptr) return "unknown engine '" + wanted.engine + "'";
+  if (engine == nullptr)
+    return "unknown engine '" + wanted.engine + "'";
   disable();
 
   State& s = state();
@@ -168,7 +179,8 @@ std::string enable(const Settings& wanted) {
   policy::thresholds = {wanted.threshold, wanted.loop_threshold};
   prepare_heap(wanted);
   visit_records(drop_other_engines, nullptr);
-  if (!start_invariants(wanted.watchers)) s.unavailable["watchers"] = wanted.watchers ? "no free watcher id" : "switched off";
+  if (!start_invariants(wanted.watchers))
+    s.unavailable["watchers"] = wanted.watchers ? "no free watcher id" : "switched off";
   if (!s.exit_function_registered) {
     // Runs after the exit functions of programs that start us first.
     s.exit_function_registered = PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0;
@@ -185,7 +197,8 @@ std::string enable(const Settings& wanted) {
   }
   if (wanted.loops) {
     const std::string problem = entry::start_loops();
-    if (!problem.empty()) s.unavailable["loops"] = problem;
+    if (!problem.empty())
+      s.unavailable["loops"] = problem;
   } else {
     s.unavailable["loops"] = "switched off";
   }
@@ -198,7 +211,8 @@ std::string enable(const Settings& wanted) {
 
 void disable() {
   State& s = state();
-  if (!enabled()) return;
+  if (!enabled())
+    return;
   PyObject* pending = PyErr_GetRaisedException();
   detail::is_enabled = false;
   allow_compiled_code(PyThreadState_Get(), false);
@@ -207,15 +221,18 @@ void disable() {
   entry::stop_loops();
   entry::stop_eval_frame();
   // At shut-down the trampolines let everything pass; walking a large heap for them would only cost time.
-  if (!s.shutting_down) entry::stop_vectorcall();
+  if (!s.shutting_down)
+    entry::stop_vectorcall();
   stop_invariants();
   flush_released();
   PyErr_SetRaisedException(pending);
 }
 
 CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins) {
-  if (record->compiled) return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
-  if (record->state != TierState::kCold || !enabled()) return nullptr;
+  if (record->compiled)
+    return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
+  if (record->state != TierState::kCold || !enabled())
+    return nullptr;
   flush_released();
   std::string reason;
   uint64_t nanoseconds = 0;
@@ -231,16 +248,20 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   record->exits = 0;
   record->state = TierState::kCompiled;
   record->compiled = std::move(compiled);
-  if (on_compile != nullptr) on_compile(*record, *record->compiled);
+  if (on_compile != nullptr)
+    on_compile(*record, *record->compiled);
   // Set before we were there to notice.
-  if (port::has_foreign_local_events(record->code)) entry::events_changed(record->code);
+  if (port::has_foreign_local_events(record->code))
+    entry::events_changed(record->code);
   return record->compiled.get();
 }
 
 Measurement measure(PyCodeObject* code, PyObject* globals, PyObject* builtins) {
   Measurement result;
-  if (state().engine == nullptr) state().engine = registry::find("baseline");
-  if (!heap_works()) prepare_heap(state().settings);
+  if (state().engine == nullptr)
+    state().engine = registry::find("baseline");
+  if (!heap_works())
+    prepare_heap(state().settings);
   std::unique_ptr<CompiledCode> compiled =
       run_engine({nullptr, code, globals, builtins, code_heap}, &result.declined, &result.nanoseconds);
   if (compiled) {
@@ -251,42 +272,56 @@ Measurement measure(PyCodeObject* code, PyObject* globals, PyObject* builtins) {
 }
 
 void invalidate(CodeRecord* record) {
-  if (!record->compiled) return;
+  if (!record->compiled)
+    return;
   ++counters.invalidations;
   retire(record);
 }
 
 void mark_jit(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
-  if (record == nullptr) return;
+  if (record == nullptr)
+    return;
   record->marked_jit = true;
-  if (record->state == TierState::kDisabled) record->state = TierState::kCold;
-  if (active() && state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
+  if (record->state == TierState::kDisabled)
+    record->state = TierState::kCold;
+  if (active() && state().settings.entry == EntryMode::kVectorcall)
+    entry::adopt(func);
 }
 
 void mark_nojit(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
-  if (record == nullptr) return;
+  if (record == nullptr)
+    return;
   record->marked_jit = false;
   retire(record);
   record->state = TierState::kDisabled;
-  if (active() && state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
+  if (active() && state().settings.entry == EntryMode::kVectorcall)
+    entry::adopt(func);
 }
 
 bool compile_function(PyFunctionObject* func) {
-  if (!active()) return false;
+  if (!active())
+    return false;
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
-  if (record == nullptr || compile(record, func->func_globals, func->func_builtins) == nullptr) return false;
-  if (state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
+  if (record == nullptr || compile(record, func->func_globals, func->func_builtins) == nullptr)
+    return false;
+  if (state().settings.entry == EntryMode::kVectorcall)
+    entry::adopt(func);
   return true;
 }
 
 const char* tier(PyFunctionObject* func) {
-  const CodeRecord* record = in_main_interpreter() ? find_record(reinterpret_cast<PyCodeObject*>(func->func_code)) : nullptr;
-  if (record == nullptr) return "interpreter";
-  if (record->state == TierState::kDisabled) return "disabled";
-  if (!enabled()) return "interpreter";
-  if (record->state == TierState::kDeclined) return "declined";
+  const CodeRecord* record =
+      in_main_interpreter() ? find_record(reinterpret_cast<PyCodeObject*>(func->func_code)) : nullptr;
+  if (record == nullptr)
+    return "interpreter";
+  if (record->state == TierState::kDisabled)
+    return "disabled";
+  if (!enabled())
+    return "interpreter";
+  if (record->state == TierState::kDeclined)
+    return "declined";
   const CompiledCode* compiled = callable_code(func);
   return compiled != nullptr ? compiled->engine : "interpreter";
 }

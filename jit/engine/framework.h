@@ -22,7 +22,7 @@ struct Settings {
   bool loops = true;
   bool watchers = true;
   size_t budget = size_t{64} << 20;
-  int64_t heap_fail_after = -1;      // CodeHeapOptions::fail_after
+  int64_t heap_fail_after = -1;  // CodeHeapOptions::fail_after
 };
 
 // Starts, or starts anew with other settings. Empty string, or why not (no such engine, not the main interpreter).

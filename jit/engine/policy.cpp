@@ -29,7 +29,8 @@ Verdict review_exits(const CodeRecord& record) {
   // twice as long; code that still leaves that often is not worth having.
   constexpr uint32_t kAttempts = 4;
   constexpr uint32_t kManyExits = 512;
-  if (record.exits < kManyExits << record.compilations) return Verdict::kKeep;
+  if (record.exits < kManyExits << record.compilations)
+    return Verdict::kKeep;
   return record.compilations < kAttempts ? Verdict::kCompileAgain : Verdict::kGiveBack;
 }
 

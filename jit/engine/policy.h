@@ -9,8 +9,8 @@ namespace whipsnake::policy {
 
 // Set by enable().
 struct Thresholds {
-  uint32_t calls = 40;         // calls of a code object that are interpreted before it is compiled
-  uint32_t back_edges = 400;   // back edges of its loops, over all calls, before it is compiled and entered in mid-run
+  uint32_t calls = 40;        // calls of a code object that are interpreted before it is compiled
+  uint32_t back_edges = 400;  // back edges of its loops, over all calls, before it is compiled and entered in mid-run
 };
 extern Thresholds thresholds;
 

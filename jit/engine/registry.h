@@ -12,7 +12,7 @@
 namespace whipsnake {
 
 struct NativeRequest {
-  CodeRecord* record;      // null when only measuring
+  CodeRecord* record;  // null when only measuring
   PyCodeObject* code;
   PyObject* globals;
   PyObject* builtins;

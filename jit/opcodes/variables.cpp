@@ -124,7 +124,8 @@ void load_global(Emitter& e, const Instruction& i) {
   GlobalCache* cache = new_global_cache(e, name);
   if (cache == nullptr) return;
   const Reg value = e.allocate();
-  const Emitter::Slow miss = e.slow_path(&op_load_global_cached, 0, 1, reinterpret_cast<intptr_t>(cache));
+  const int results = 1 + (i.oparg & 1);
+  const Emitter::Slow miss = e.slow_path(&op_load_global_cached, 0, results, reinterpret_cast<intptr_t>(cache));
   masm.load(value, Mem::absolute(&cache->value));
   masm.test(value, value);
   masm.jump_if(Cond::kEqual, miss.label);

@@ -94,12 +94,21 @@ const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site,
   return leave_with(context, interpret_rest(ts, frame, !told));
 }
 
+// The values that a completed opcode pushes: its result, and (LOAD_GLOBAL with its NULL) nulls above it. Helpers that
+// store their results return kDone.
+void push_results(Frame* frame, const Site* site, PyObject* result, int depth) {
+  if (result == kDone) return;
+  PyObject** base = port::stack_base(frame);
+  base[depth] = result;
+  for (int i = 1; i < site->results; ++i) base[depth + i] = nullptr;
+}
+
 // An opcode completed but tracing was switched on meanwhile: its result goes onto the stack, the interpreter goes on.
 const void* leave_after(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context, int depth) {
   PyObject* result = context->leave_result;
   context->leave = false;
   context->leave_result = nullptr;
-  if (result != kDone) port::stack_base(frame)[depth] = result;
+  push_results(frame, site, result, depth);
   return go_on_interpreted(ts, frame, site, context, depth + site->results, site->next, ExitReason::kTracing);
 }
 
@@ -189,7 +198,7 @@ PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Threa
   if (result != nullptr) [[likely]] {
     if (drop_lower(frame, site, below)) [[likely]] return result;
     take_lower(site, below);
-    if (result != kDone) port::stack_base(frame)[below] = result;
+    push_results(frame, site, result, below);
     context->jump_target = go_on_interpreted(ts, frame, site, context, below + site->results, site->next,
                                              ExitReason::kLocalsChanged);
     return nullptr;

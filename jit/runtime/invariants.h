@@ -36,7 +36,7 @@ void forget_cells(const void* begin, const void* end);
 
 // For the owner of the function watcher: it has one; `func` is about to change or die.
 void set_function_watcher(bool active);
-extern bool functions_are_assumed;               // cheap to ask first
+extern bool functions_are_assumed;  // cheap to ask first
 void function_changed(PyFunctionObject* func);
 
 }  // namespace whipsnake

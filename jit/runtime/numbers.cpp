@@ -13,6 +13,11 @@ struct IntPool {
 };
 IntPool pool;
 
+// The pool is only used while object memory is allocated as it was at the start: tracemalloc sees every int otherwise.
+void* const* object_malloc = nullptr;
+void* expected_malloc = nullptr;
+bool pool_usable() { return *object_malloc == expected_malloc; }
+
 PyObject* small_ints = nullptr;  // the object of 0; its neighbours are in order on both sides
 constexpr size_t kSmallIntSize = sizeof(PyLongObject);
 
@@ -30,6 +35,10 @@ int64_t value_of(PyObject* object) {
 }  // namespace
 
 bool init_numbers() {
+  static void* never = nullptr;
+  object_malloc = port::find_object_malloc();
+  if (object_malloc == nullptr) object_malloc = &never;
+  expected_malloc = object_malloc == &never ? &never : *object_malloc;
   small_ints = PyLong_FromLong(0);
   for (long value = -_PY_NSMALLNEGINTS; value < _PY_NSMALLPOSINTS; ++value) {
     PyObject* object = PyLong_FromLong(value);
@@ -41,7 +50,7 @@ bool init_numbers() {
 PyObject* int_from_signed(int64_t value) {
   if (is_small(value)) return small_int(value);
   const uint64_t magnitude = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-  if (magnitude > PyLong_MASK || pool.first == nullptr) return PyLong_FromLongLong(value);
+  if (magnitude > PyLong_MASK || pool.first == nullptr || !pool_usable()) return PyLong_FromLongLong(value);
   auto* object = reinterpret_cast<PyLongObject*>(pool.first);
   pool.first = reinterpret_cast<PyObject*>(object->ob_base.ob_type);
   --pool.count;
@@ -53,7 +62,7 @@ PyObject* int_from_signed(int64_t value) {
 }
 
 void dealloc(PyObject* object) {
-  if (Py_IS_TYPE(object, &PyLong_Type) && compact(object) && pool.count < kMaxPooled) {
+  if (Py_IS_TYPE(object, &PyLong_Type) && compact(object) && pool.count < kMaxPooled && pool_usable()) {
     object->ob_type = reinterpret_cast<PyTypeObject*>(pool.first);
     pool.first = object;
     ++pool.count;

@@ -39,8 +39,10 @@ void free_record(void* pointer) {
   auto* node = static_cast<RecordNode*>(static_cast<CodeRecord*>(pointer));
   node->previous->next = node->next;
   node->next->previous = node->previous;
-  if (node->compiled) release_compiled(std::move(node->compiled));
-  for (auto& old : node->retired) release_compiled(std::move(old));
+  if (node->compiled)
+    release_compiled(std::move(node->compiled));
+  for (auto& old : node->retired)
+    release_compiled(std::move(old));
   delete node;
 }
 
@@ -53,14 +55,17 @@ const uint8_t* CompiledCode::find_entry(int instruction) const {
 }
 
 CodeRecord* get_record(PyCodeObject* code) {
-  if (CodeRecord* record = find_record(code)) return record;
-  if (PyInterpreterState_Get() != PyInterpreterState_Main()) return nullptr;
+  if (CodeRecord* record = find_record(code))
+    return record;
+  if (PyInterpreterState_Get() != PyInterpreterState_Main())
+    return nullptr;
   if (code_extra_index < 0) {
     code_extra_index = port::own_code_extra_index();
     port::set_code_extra_free(free_record);
   }
   auto* node = new (std::nothrow) RecordNode;
-  if (node == nullptr) return nullptr;
+  if (node == nullptr)
+    return nullptr;
   node->code = code;
   if (!port::set_own_code_extra(code, static_cast<CodeRecord*>(node))) {
     delete node;
@@ -74,22 +79,26 @@ CodeRecord* get_record(PyCodeObject* code) {
 }
 
 void release_compiled(std::unique_ptr<CompiledCode> compiled) {
-  if (on_release != nullptr) on_release(*compiled);
+  if (on_release != nullptr)
+    on_release(*compiled);
   compiled->unlink_callers();
   // What the code relies on goes at once: nobody reads its cells any more, and watchers must forget them.
   std::unique_ptr<CodeResources> resources = std::move(compiled->resources);
   released().push_back(std::move(compiled));
-  if (released().size() >= kFlushAt) flush_released();
+  if (released().size() >= kFlushAt)
+    flush_released();
 }
 
 void flush_released() {
   for (auto& compiled : released())
-    if (code_heap != nullptr && compiled->code != nullptr) code_heap->release(compiled->code);
+    if (code_heap != nullptr && compiled->code != nullptr)
+      code_heap->release(compiled->code);
   released().clear();
 }
 
 void retire(CodeRecord* record) {
-  if (!record->compiled) return;
+  if (!record->compiled)
+    return;
   ++counters.retired;
   record->compiled->unlink_callers();
   record->retired.push_back(std::move(record->compiled));

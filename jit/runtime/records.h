@@ -25,9 +25,10 @@ void retire(CodeRecord* record);
 // The machine code of `record` was left because something it expects was not so. Now and then the engine framework is
 // asked whether it is worth keeping.
 inline constexpr uint32_t kExitsPerReview = 256;
-extern void (*review_exits)(CodeRecord* record);   // may be null
+extern void (*review_exits)(CodeRecord* record);  // may be null
 inline void count_exit(CodeRecord* record) {
-  if (++record->exits % kExitsPerReview == 0 && review_exits != nullptr) [[unlikely]] review_exits(record);
+  if (++record->exits % kExitsPerReview == 0 && review_exits != nullptr) [[unlikely]]
+    review_exits(record);
 }
 
 // Calls visit(record) for every record there is. `visit` must not create or destroy records, so it must not run

@@ -148,6 +148,10 @@ void fire_unwind(PyThreadState* ts, Frame* frame);
 bool fire_line(PyThreadState* ts, Frame* frame, int previous);
 void fire_reraise(PyThreadState* ts, Frame* frame);
 
+// Where the interpreter keeps the malloc function of object memory, so that one can see without a call whether somebody
+// (tracemalloc, a debugging allocator) has put another in its place. Null when it is not found.
+void* const* find_object_malloc();
+
 // Interned names used by opcode helpers, created at import.
 struct Names {
   PyObject *send, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,

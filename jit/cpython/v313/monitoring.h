@@ -26,9 +26,9 @@ PyObject* monitoring_disable();
 // True if any tool but ours listens to local events of `code`.
 bool has_foreign_local_events(PyCodeObject* code);
 
-// True if a tool of sys.monitoring (not the legacy profiler, which looks closer) hears CALL events, of all code or, with
-// `code`, of that code object. The interpreter then tells such a tool of C_RETURN, too, for every callee that it does
-// not inline, Python functions with a vectorcall of ours included.
+// True if a tool of sys.monitoring (not the legacy profiler, which looks closer) hears CALL events, of all code or,
+// with `code`, of that code object. The interpreter then tells such a tool of C_RETURN, too, for every callee that it
+// does not inline, Python functions with a vectorcall of ours included.
 bool calls_are_heard();
 bool calls_are_heard(PyCodeObject* code);
 

@@ -76,7 +76,8 @@ bool check_versions(const Sample& sample) {
   auto* func = reinterpret_cast<PyFunctionObject*>(sample["function"]);
   auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
   auto& versions = PyInterpreterState_Get()->func_state;
-  if (versions.next_version != 0 && (code->co_version >= versions.next_version || code->co_version == 0)) return false;
+  if (versions.next_version != 0 && (code->co_version >= versions.next_version || code->co_version == 0))
+    return false;
   _PyFunction_SetVersion(func, code->co_version);
   const auto& slot = versions.func_version_cache[code->co_version % FUNC_VERSION_CACHE_SIZE];
   return func->func_version == code->co_version && slot.func == func && slot.code == func->func_code;
@@ -133,12 +134,14 @@ bool check_frames(const Sample& sample) {
                     instruction_index(frame) < instruction_count(code) && frame->stacktop >= code->co_nlocalsplus &&
                     frame->stacktop <= code->co_nlocalsplus + code->co_stacksize;
     Py_DECREF(code);
-    if (!ok) return false;
+    if (!ok)
+      return false;
   }
   PyObject* object = PyObject_GetAttrString(reinterpret_cast<PyObject*>(suspended), "gi_frame");
-  const bool ok = object != nullptr && frame_of(suspended)->frame_obj == reinterpret_cast<PyFrameObject*>(object) &&
-                  instructions(code_of(frame_of(suspended))) + PyFrame_GetLasti(reinterpret_cast<PyFrameObject*>(object)) / 2 ==
-                      frame_of(suspended)->instr_ptr;
+  const bool ok =
+      object != nullptr && frame_of(suspended)->frame_obj == reinterpret_cast<PyFrameObject*>(object) &&
+      instructions(code_of(frame_of(suspended))) + PyFrame_GetLasti(reinterpret_cast<PyFrameObject*>(object)) / 2 ==
+          frame_of(suspended)->instr_ptr;
   Py_XDECREF(object);
   return ok;
 }
@@ -152,15 +155,18 @@ bool check_thread() {
       ts->exc_info == nullptr || ts->datastack_chunk == nullptr || ts->datastack_top < ts->datastack_chunk->data ||
       ts->datastack_top > ts->datastack_limit)
     return false;
-  if ((ts->eval_breaker & ~kBreakerEventsMask) != ts->interp->ceval.instrumentation_version) return false;
+  if ((ts->eval_breaker & ~kBreakerEventsMask) != ts->interp->ceval.instrumentation_version)
+    return false;
   // The newest complete frame is the running frame object's.
   const Frame* frame = ts->current_frame;
-  while (frame != nullptr && _PyFrame_IsIncomplete(const_cast<Frame*>(frame))) frame = frame->previous;
+  while (frame != nullptr && _PyFrame_IsIncomplete(const_cast<Frame*>(frame)))
+    frame = frame->previous;
   PyFrameObject* object = PyThreadState_GetFrame(ts);
   bool ok = object == nullptr ? frame == nullptr : frame != nullptr && frame->frame_obj == object;
   Py_XDECREF(object);
   PyErr_SetString(PyExc_KeyError, "");
-  ok = ok && ts->current_exception != nullptr && Py_IS_TYPE(ts->current_exception, reinterpret_cast<PyTypeObject*>(PyExc_KeyError));
+  ok = ok && ts->current_exception != nullptr &&
+       Py_IS_TYPE(ts->current_exception, reinterpret_cast<PyTypeObject*>(PyExc_KeyError));
   PyErr_Clear();
   return ok && ts->current_exception == nullptr;
 }
@@ -172,20 +178,25 @@ int ignore_dict(PyDict_WatchEvent, PyObject*, PyObject*, PyObject*) { return 0; 
 bool check_interpreter() {
   const PyInterpreterState* interp = PyInterpreterState_Get();
   _PyFrameEvalFunction evaluator = interp->eval_frame != nullptr ? interp->eval_frame : _PyEval_EvalFrameDefault;
-  if (evaluator != _PyInterpreterState_GetEvalFrameFunc(const_cast<PyInterpreterState*>(interp))) return false;
+  if (evaluator != _PyInterpreterState_GetEvalFrameFunc(const_cast<PyInterpreterState*>(interp)))
+    return false;
   const int function_watcher = PyFunction_AddWatcher(ignore_function);
   const int dict_watcher = PyDict_AddWatcher(ignore_dict);
   // When all ids are taken, others' watchers are there instead; nothing can be said then.
   bool ok = (function_watcher < 0 || interp->func_watchers[function_watcher] == ignore_function) &&
             (dict_watcher < 0 || interp->dict_state.watchers[dict_watcher] == ignore_dict);
-  if (function_watcher >= 0) PyFunction_ClearWatcher(function_watcher);
-  if (dict_watcher >= 0) PyDict_ClearWatcher(dict_watcher);
+  if (function_watcher >= 0)
+    PyFunction_ClearWatcher(function_watcher);
+  if (dict_watcher >= 0)
+    PyDict_ClearWatcher(dict_watcher);
   PyErr_Clear();
   for (const uint8_t tools : interp->monitors.tools)
     for (int tool = 0; tool < 6; ++tool)
-      if ((tools >> tool & 1) != 0 && interp->monitoring_tool_names[tool] == nullptr) ok = false;
+      if ((tools >> tool & 1) != 0 && interp->monitoring_tool_names[tool] == nullptr)
+        ok = false;
   for (PyObject* name : interp->monitoring_tool_names)
-    if (name != nullptr && (reinterpret_cast<uintptr_t>(name) & 7) != 0) ok = false;
+    if (name != nullptr && (reinterpret_cast<uintptr_t>(name) & 7) != 0)
+      ok = false;
   return ok;
 }
 
@@ -211,7 +222,8 @@ bool check_numbers() {
 
 bool check_containers(const Sample& sample) {
   PyObject* module = PyImport_AddModule("sys");  // borrowed
-  if (module == nullptr || reinterpret_cast<PyModuleObject*>(module)->md_dict != PyModule_GetDict(module)) return false;
+  if (module == nullptr || reinterpret_cast<PyModuleObject*>(module)->md_dict != PyModule_GetDict(module))
+    return false;
   PyObject* range = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyRange_Type), "iii", 3, 10, 2);
   PyObject* iterator = range != nullptr ? PyObject_GetIter(range) : nullptr;
   bool ok = false;
@@ -245,8 +257,7 @@ const char* verify_layouts() {
   Sample sample;
   sample.globals = PyDict_New();
   PyObject* none = nullptr;
-  if (sample.globals != nullptr &&
-      PyDict_SetItemString(sample.globals, "__builtins__", PyEval_GetBuiltins()) == 0)
+  if (sample.globals != nullptr && PyDict_SetItemString(sample.globals, "__builtins__", PyEval_GetBuiltins()) == 0)
     none = PyRun_String(kSample, Py_file_input, sample.globals, sample.globals);
   const bool ran = none != nullptr;
   Py_XDECREF(none);

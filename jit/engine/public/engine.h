@@ -5,8 +5,8 @@
 // falls back to the interpreter whenever compiled code may not run, and releases the code with its code object.
 //
 // An engine is handed to Whipsnake as a PyCapsule named kEngineCapsule that holds an Engine*; packages offer a callable
-// that makes it in the entry-point group "whipsnake.engines". This header needs Python.h and the C++20 standard library,
-// nothing else; Host and the runtime functions are how an engine reaches the frame and the interpreter.
+// that makes it in the entry-point group "whipsnake.engines". This header needs Python.h and the C++20 standard
+// library, nothing else; Host and the runtime functions are how an engine reaches the frame and the interpreter.
 //
 // Everything here is called with the GIL held, in the main interpreter.
 #pragma once
@@ -32,19 +32,19 @@ inline constexpr char kEngineCapsule[] = "whipsnake.engine";
 // One bytecode instruction, EXTENDED_ARG folded in. `opcode` is the generic one of the running interpreter's opcode
 // table, `specialized` what the interpreter has made of it.
 struct Instruction {
-  int32_t index;              // code unit where it starts (its first EXTENDED_ARG, if it has any)
-  int32_t end;                // code unit behind it and its inline cache
+  int32_t index;  // code unit where it starts (its first EXTENDED_ARG, if it has any)
+  int32_t end;    // code unit behind it and its inline cache
   int32_t oparg;
-  int32_t target;             // code unit that it may jump to, or -1
+  int32_t target;  // code unit that it may jump to, or -1
   uint16_t opcode;
   uint16_t specialized;
-  const uint16_t* cache;      // its inline cache, as the interpreter sees it; null if it has none
+  const uint16_t* cache;  // its inline cache, as the interpreter sees it; null if it has none
 };
 
 struct ExceptionRange {
-  int32_t begin, end;         // code units
+  int32_t begin, end;  // code units
   int32_t handler;
-  int32_t depth;              // of the value stack at the handler, exception excluded
+  int32_t depth;  // of the value stack at the handler, exception excluded
   bool push_lasti;
 };
 
@@ -65,20 +65,20 @@ class Profile {
 };
 
 struct CompileRequest {
-  PyCodeObject* code;         // alive as long as the machine code
-  PyObject* globals;          // machine code is entered for functions with exactly these two only
+  PyCodeObject* code;  // alive as long as the machine code
+  PyObject* globals;   // machine code is entered for functions with exactly these two only
   PyObject* builtins;
-  const char* name;           // qualified name, UTF-8
-  int flags;                  // co_flags
+  const char* name;  // qualified name, UTF-8
+  int flags;         // co_flags
   int argument_count, positional_only_count, keyword_only_count;
-  int local_count;            // slots before the value stack: locals, cells, free variables
+  int local_count;  // slots before the value stack: locals, cells, free variables
   int stack_size;
-  PyObject* names;            // tuple
-  PyObject* constants;        // tuple
+  PyObject* names;      // tuple
+  PyObject* constants;  // tuple
   std::span<const Instruction> instructions;
   std::span<const ExceptionRange> exception_ranges;
-  std::span<const int32_t> entries;   // where the framework would like to enter: 0 is the function's start, others
-                                      // are loop heads and resume points; only 0 has to be provided
+  std::span<const int32_t> entries;  // where the framework would like to enter: 0 is the function's start, others
+                                     // are loop heads and resume points; only 0 has to be provided
   const Profile* profile;
 };
 
@@ -94,12 +94,13 @@ struct RuntimeFunctions {
   // Finish the frame: gives `result` (stolen) to the caller; null means that an exception is set: a traceback entry is
   // made, then it propagates to the caller. The engine's own handlers are its own business.
   PyObject* (*finish_frame)(PyThreadState*, struct _PyInterpreterFrame* frame, PyObject* result);
-  // Finish the frame: the interpreter goes on before `instruction`, with the value stack that was stored with set_stack.
+  // Finish the frame: the interpreter goes on before `instruction`, with the value stack that was stored with
+  // set_stack.
   PyObject* (*interpret)(PyThreadState*, struct _PyInterpreterFrame* frame, int instruction, int depth);
   // Borrowed; null for an unbound local.
   PyObject* (*get_local)(struct _PyInterpreterFrame* frame, int index);
-  void (*set_local)(struct _PyInterpreterFrame* frame, int index, PyObject* value);   // steals; releases the old value
-  void (*set_stack)(struct _PyInterpreterFrame* frame, int slot, PyObject* value);    // steals; slot 0 is the bottom
+  void (*set_local)(struct _PyInterpreterFrame* frame, int index, PyObject* value);  // steals; releases the old value
+  void (*set_stack)(struct _PyInterpreterFrame* frame, int slot, PyObject* value);   // steals; slot 0 is the bottom
   // Must precede whatever may run Python code or look at the frame: says which instruction is being executed.
   void (*set_instruction)(struct _PyInterpreterFrame* frame, int instruction);
   // To be called now and then (loops) and after Python code has run: 0 go on; 1 somebody traces or waits, leave with
@@ -120,11 +121,11 @@ struct CompileResult {
     return result;
   }
 
-  std::string declined;                 // not empty: why there is no machine code; a short text that statistics count
-  std::vector<uint8_t> code;            // position-independent; or empty, then `function` is used
-  std::vector<std::pair<int32_t, uint32_t>> entries;   // (instruction, offset in `code`); none means: 0 at offset 0
-  EntryFunction function = nullptr;     // entered at instruction 0
-  void* engine_data = nullptr;          // third argument of every entry
+  std::string declined;       // not empty: why there is no machine code; a short text that statistics count
+  std::vector<uint8_t> code;  // position-independent; or empty, then `function` is used
+  std::vector<std::pair<int32_t, uint32_t>> entries;  // (instruction, offset in `code`); none means: 0 at offset 0
+  EntryFunction function = nullptr;                   // entered at instruction 0
+  void* engine_data = nullptr;                        // third argument of every entry
   std::unique_ptr<EngineResources> resources;
 };
 
@@ -147,7 +148,7 @@ class Host {
 class Engine {
  public:
   virtual ~Engine() = default;
-  virtual const char* name() const = 0;    // what users ask for; no spaces, commas, semicolons or equals signs
+  virtual const char* name() const = 0;  // what users ask for; no spaces, commas, semicolons or equals signs
   virtual uint32_t api_version() const { return kEngineApiVersion; }
   // Never raises and leaves no exception set; C++ exceptions count as declining. Must not run Python code.
   virtual CompileResult compile(const CompileRequest& request, Host& host) = 0;

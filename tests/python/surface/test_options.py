@@ -96,7 +96,7 @@ def test_defaults_are_allowed_values_and_show_as_text_that_reads_back() -> None:
 def test_defaults() -> None:
     assert resolve({}, {}) == {
         "engine": "baseline",
-        "threshold": 40,
+        "threshold": 250,
         "loop_threshold": 400,
         "entry": "vectorcall",
         "loops": True,
