@@ -2,7 +2,8 @@
 
 A run prints one line per module, the test cases whose result differs, and a total.  It fails when a
 difference is not a row of ``expectations.toml``, when a row there is no difference any more, or when a
-process dies that does not die without Whipsnake.  A module that differs is run again, both sides, before it counts:
+process dies that does not die without Whipsnake.  A module that differs is run again, both sides, before
+it counts:
 CPython's tests have their own bad days.
 
 The plain side's results are kept by interpreter version in the build directory.  A run that is interrupted
@@ -15,6 +16,7 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -43,6 +45,8 @@ RETRIES = 2
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when every difference is expected and every expectation is a difference."""
     arguments = parse(argv)
+    # A shell makes what it puts into the background ignore SIGINT, and tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     names = tuple(arguments.modules) or arguments.cut()
     side = f"{arguments.mode}-{arguments.entry}"
     python = make_environment()

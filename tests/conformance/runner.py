@@ -25,7 +25,7 @@ class Outcome:
     """What one run of a module left behind."""
 
     cases: dict[str, str]
-    """Test case -> ok, fail, error, skip, expected failure, unexpected success; crash where the process died."""
+    """Test case -> ok, fail, error, skip, expected failure, unexpected success, crash."""
     details: dict[str, str]
     """Test case -> the last line of its error, or why it was skipped."""
     status: int
@@ -47,7 +47,8 @@ TIMED_OUT = -999
 def make_environment() -> Path:
     """An interpreter that has this one's Whipsnake, and that is switched on by the environment alone.
 
-    The processes that tests start are to run under Whipsnake too, so the autoload file does it; it sits in an environment of its own, so that no other user of this one finds it installed.
+    The processes that tests start are to run under Whipsnake too, so the autoload file does it; it
+    sits in an environment of its own, so that no other user of this one finds it installed.
     """
     import whipsnake
     from whipsnake._pth import FILE_NAME, LINE

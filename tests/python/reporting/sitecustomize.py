@@ -1,10 +1,9 @@
 """Found through PYTHONPATH by the programs that tests run: at exit, writes Whipsnake's statistics.
 
-Registered before anything of the program's, so it runs after all of that. Forked children do not write.
+Registered before anything of the program's, so it runs after all of that.
 """
 
 import os
-import sys
 
 
 def _register(path: str) -> None:
@@ -13,9 +12,10 @@ def _register(path: str) -> None:
     process = os.getpid()
 
     def write() -> None:
-        whipsnake = sys.modules.get("whipsnake")
-        if whipsnake is not None and os.getpid() == process:
+        if os.getpid() == process:
             import json
+
+            import whipsnake
 
             with open(path, "w") as file:
                 json.dump(whipsnake.stats(), file)
@@ -23,5 +23,7 @@ def _register(path: str) -> None:
     atexit.register(write)
 
 
+# The command whipsnake starts the program with execve, so it is the same process; the program's children are not.
 if "WHIPSNAKE_TEST_REPORT" in os.environ:
-    _register(os.environ.pop("WHIPSNAKE_TEST_REPORT"))
+    if os.environ.setdefault("WHIPSNAKE_TEST_PROCESS", str(os.getpid())) == str(os.getpid()):
+        _register(os.environ["WHIPSNAKE_TEST_REPORT"])
