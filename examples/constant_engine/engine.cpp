@@ -15,9 +15,9 @@ using namespace whipsnake::api;
 
 // What a function comes down to.
 struct Plan {
-  int return_index = 0;            // instruction that returns
-  PyObject* constant = nullptr;    // borrowed from the code object, which outlives the machine code
-  int argument = -1;               // or the local variable to return
+  int return_index = 0;          // instruction that returns
+  PyObject* constant = nullptr;  // borrowed from the code object, which outlives the machine code
+  int argument = -1;             // or the local variable to return
 };
 
 // False with the reason.
@@ -76,7 +76,7 @@ class Assembler {
     bytes({0x4c, 0x89, 0xe6});              // mov rsi, r12
     bytes({0x41, 0x5d, 0x41, 0x5c, 0x5b});  // pop r13; pop r12; pop rbx
     load(rax, reinterpret_cast<uint64_t>(function));
-    bytes({0xff, 0xe0});                    // jmp rax
+    bytes({0xff, 0xe0});  // jmp rax
   }
 
   std::vector<uint8_t> code;
@@ -88,28 +88,28 @@ CompileResult emit(const Plan& plan) {
   a.bytes({0x48, 0x89, 0xfb});              // mov rbx, rdi
   a.bytes({0x49, 0x89, 0xf4});              // mov r12, rsi
   a.call(runtime->poll);
-  a.bytes({0x85, 0xc0, 0x0f, 0x85});        // test eax, eax; jnz leave
+  a.bytes({0x85, 0xc0, 0x0f, 0x85});  // test eax, eax; jnz leave
   const size_t jump = a.code.size();
   a.bytes({0, 0, 0, 0});
-  a.bytes({0x4c, 0x89, 0xe7});              // mov rdi, r12
+  a.bytes({0x4c, 0x89, 0xe7});  // mov rdi, r12
   a.load(Assembler::rsi, static_cast<uint64_t>(plan.return_index));
   a.call(runtime->set_instruction);
   if (plan.constant != nullptr) {
     a.load(Assembler::rax, reinterpret_cast<uint64_t>(plan.constant));
   } else {
-    a.bytes({0x4c, 0x89, 0xe7});            // mov rdi, r12
+    a.bytes({0x4c, 0x89, 0xe7});  // mov rdi, r12
     a.load(Assembler::rsi, static_cast<uint64_t>(plan.argument));
     a.call(runtime->get_local);
   }
   // A new reference; immortal objects keep their count (PEP 683: 32 bits, all ones).
-  a.bytes({0x8b, 0x08});                    // mov ecx, [rax]
-  a.bytes({0xff, 0xc1, 0x74, 0x02});        // inc ecx; jz +2
-  a.bytes({0x89, 0x08});                    // mov [rax], ecx
-  a.bytes({0x48, 0x89, 0xc2});              // mov rdx, rax
+  a.bytes({0x8b, 0x08});              // mov ecx, [rax]
+  a.bytes({0xff, 0xc1, 0x74, 0x02});  // inc ecx; jz +2
+  a.bytes({0x89, 0x08});              // mov [rax], ecx
+  a.bytes({0x48, 0x89, 0xc2});        // mov rdx, rax
   a.leave_to(runtime->finish_frame);
   const auto distance = static_cast<int32_t>(a.code.size() - jump - 4);
   std::memcpy(&a.code[jump], &distance, sizeof distance);
-  a.bytes({0x89, 0xc2});                    // leave: mov edx, eax
+  a.bytes({0x89, 0xc2});  // leave: mov edx, eax
   a.leave_to(&leave_early);
 
   CompileResult result;
@@ -126,7 +126,8 @@ struct PlanResources final : EngineResources {
 
 PyObject* run(PyThreadState* ts, _PyInterpreterFrame* frame, void* data) {
   const Plan& plan = *static_cast<Plan*>(data);
-  if (const int status = runtime->poll(ts, frame)) return leave_early(ts, frame, status);
+  if (const int status = runtime->poll(ts, frame))
+    return leave_early(ts, frame, status);
   runtime->set_instruction(frame, plan.return_index);
   PyObject* value = plan.constant != nullptr ? plan.constant : runtime->get_local(frame, plan.argument);
   return runtime->finish_frame(ts, frame, Py_NewRef(value));

@@ -3,9 +3,9 @@
 import sys
 
 sys.path.insert(0, sys.argv[1])
-import whipsnake_constant  # noqa: E402
+import whipsnake_constant
 
-import whipsnake  # noqa: E402
+import whipsnake
 
 
 def seven() -> int:
@@ -33,4 +33,5 @@ stats = whipsnake.stats()
 assert stats["engine"] == "constant" and stats["code_bytes"] > 0
 whipsnake.disable()
 assert seven() == 7 and second(1) == "default"
-print(f"constant engine: compiled {stats['functions_compiled']} functions, declined the others: {whipsnake.why(double)}")
+count = stats["functions_compiled"]
+print(f"constant engine: compiled {count} functions, declined the others: {whipsnake.why(double)}")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from support import Ran, python
 
 Script = Callable[..., str]
@@ -43,7 +42,7 @@ PLAIN = vectorcall(empty)
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
-    """Run source text in a fresh process, behind :data:`PRELUDE`; assertions in it are the test. Returns stdout."""
+    """Run source text in a fresh process, behind :data:`PRELUDE`; its assertions test. Returns stdout."""
 
     def run(source: str, *args: str, timeout: float = 120, code: int = 0, **env: str) -> str:
         path = tmp_path / "script.py"

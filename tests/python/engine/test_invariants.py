@@ -7,7 +7,9 @@ import pytest
 from .conftest import Script
 
 
-@pytest.mark.parametrize("options", ["", "watchers=False", "watchers=False, entry='vectorcall'", "entry='pep523'"])
+@pytest.mark.parametrize(
+    "options", ["", "watchers=False", "watchers=False, entry='vectorcall'", "entry='pep523'"]
+)
 def test_globals_and_builtins_change(script: Script, options: str) -> None:
     script(f"""
         import builtins

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from support import python
 
 from .conftest import Script
@@ -14,7 +13,9 @@ PROGRAM = Path(__file__).with_name("programs") / "loops.py"
 
 
 @pytest.mark.parametrize("entry", ["vectorcall", "pep523"])
-@pytest.mark.parametrize(("threshold", "loop_threshold"), [(10**6, 0), (10**6, 20), (3, 20), (0, 0), (10**6, 250)])
+@pytest.mark.parametrize(
+    ("threshold", "loop_threshold"), [(10**6, 0), (10**6, 20), (3, 20), (0, 0), (10**6, 250)]
+)
 def test_every_way_in_and_out(entry: str, threshold: int, loop_threshold: int, tmp_path: Path) -> None:
     options = {"entry": entry, "threshold": str(threshold), "loop_threshold": str(loop_threshold)}
     report = tmp_path / "report.json"
@@ -58,7 +59,8 @@ def test_tool_id_taken(script: Script) -> None:
             return i
         assert f(1000) == 999
         stats = whipsnake.stats()
-        assert stats["loops_entered"] == 0 and stats["unavailable"] == {"loops": "sys.monitoring tool id 5 is taken"}
+        assert stats["loops_entered"] == 0
+        assert stats["unavailable"] == {"loops": "sys.monitoring tool id 5 is taken"}
         calls(f, 10, 3)
         assert whipsnake.tier(f) == "baseline"
         whipsnake.disable()

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import python
 
 import whipsnake
-from support import python
 
 from .conftest import Script
 
@@ -25,8 +25,17 @@ def tool(name: str) -> str:
 
 
 def build(source: Path, out: Path) -> Path:
-    """Configure and build a CMake project that uses the installed package; returns the folder with the module."""
-    configure = [tool("cmake"), "-S", source, "-B", out, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}"]
+    """Build a CMake project that uses the installed package; returns the folder with the module."""
+    configure = [
+        tool("cmake"),
+        "-S",
+        source,
+        "-B",
+        out,
+        "-G",
+        "Ninja",
+        f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}",
+    ]
     configure += [f"-DPython_EXECUTABLE={sys.executable}", f"-Dwhipsnake_DIR={whipsnake.get_cmake_dir()}"]
     for command in (configure, [tool("cmake"), "--build", out]):
         done = subprocess.run(command, capture_output=True, text=True)
@@ -107,7 +116,17 @@ def test_example_by_name(constant: Path, script: Script) -> None:
 
 
 def test_command_line(constant: Path) -> None:
-    ran = python("-m", "whipsnake", "--engine", "constant", "--stats", "1", "-c", "print(6 * 7)", env={"PYTHONPATH": str(constant)})
+    ran = python(
+        "-m",
+        "whipsnake",
+        "--engine",
+        "constant",
+        "--stats",
+        "1",
+        "-c",
+        "print(6 * 7)",
+        env={"PYTHONPATH": str(constant)},
+    )
     assert (ran.code, ran.stdout) == (0, "42\n") and "constant" in ran.stderr, ran
 
 
@@ -128,7 +147,8 @@ def test_registration_is_checked(odd: Path, script: Script) -> None:
             f"the engine was built for version 999 of the engine interface, this is version {good}")
         for name in ("", "off", "a b", "a,b", "a=b"):
             assert "not a name" in refused(odd_engine.make(name, good, "whipsnake.engine")), name
-        assert refused(odd_engine.make("baseline", good, "whipsnake.engine")) == "an engine named 'baseline' is registered already"
+        taken = refused(odd_engine.make("baseline", good, "whipsnake.engine"))
+        assert taken == "an engine named 'baseline' is registered already"
         assert whipsnake.register_engine(odd_engine.engine_capsule()) == "odd"
         assert "registered already" in refused(odd_engine.engine_capsule())
         assert whipsnake.engines()[-1] == "odd"
@@ -224,7 +244,8 @@ def test_services_and_misbehaviour(odd: Path, script: Script) -> None:
         try:
             calls_back(fails)
         except LookupError as e:
-            assert [e.tb_frame.f_code.co_name for e in (e.__traceback__, e.__traceback__.tb_next)] == ["<module>", "calls_back"]
+            entries = (e.__traceback__, e.__traceback__.tb_next)
+            assert [entry.tb_frame.f_code.co_name for entry in entries] == ["<module>", "calls_back"]
         alive = odd_engine.counts()[1]
         namespace = {}
         exec("def deopt(a): return a", namespace)

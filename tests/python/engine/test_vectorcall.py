@@ -175,7 +175,8 @@ def test_disable_undoes_everything(script: Script) -> None:
             tools = [M.get_tool(i) for i in range(6)]
             gen = types.GeneratorType
             words = [ctypes.c_void_p.from_address(id(gen) + 8 * i).value for i in range(40)]
-            return ours, unversioned - baseline, tools, words, M.get_local_events(5, f.__code__) if tools[5] else 0
+            events = M.get_local_events(5, f.__code__) if tools[5] else 0
+            return ours, unversioned - baseline, tools, words, events
         baseline = set()
         baseline = state()[1]
         before = state()

@@ -35,7 +35,7 @@ show("while", k)
 
 
 class Body:
-    squares = []
+    squares: list = []  # noqa: RUF012
     for n in range(N):
         squares.append(n * n)
         twice = n * 2
@@ -136,7 +136,7 @@ def changing_types(n):
             s = float(s)
         if i == 200:
             s = str(s)
-        if i > 200:
+        if i > 200:  # noqa: SIM108
             s = s + "x"
         else:
             s = s + i
@@ -193,7 +193,7 @@ def delegating(n):
         yield i, result
 
 
-show("for", sum(x for x in counter(N)), [x for x in counter(N)][-1])
+show("for", sum(x for x in counter(N)), [x for x in counter(N)][-1])  # noqa: C416
 g = counter(N)
 show("next", [next(g) for _ in range(250)][-1], g.send(280), list(g)[-3:])
 show("delegating", list(delegating(N))[-1])
