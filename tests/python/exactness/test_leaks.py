@@ -1,4 +1,4 @@
-"""Compiled code keeps nothing: memory is flat over repeated calls, also when every call in it raises in turn."""
+"""Compiled code keeps nothing: memory is flat over repeated calls, also when each call in it raises."""
 
 import gc
 import sys
@@ -43,7 +43,8 @@ BODIES = {
             a[1:3] = [b[0]]
             del a[0], b[0]
             a += [x, y, z]
-            return [*a, *c], {**b, 'k': a}, a[::2], a[-1], (*y, z), f'{a}{b!r:>5}', [v for w in a if w for v in (w,)]
+            listed = [v for w in a if w for v in (w,)]
+            return [*a, *c], (*y, z), {**b, 'k': a}, a[::2], a[-1], f'{a}{b!r:>5}', listed
         """,
     "calls": """
         def callee(a, b=[], *c, k=(), **d): return [a, b, c, k, d]
@@ -53,8 +54,10 @@ BODIES = {
             def cm(cls, x): return [x]
         def f():
             x = [object()]
-            return (callee(x), callee(x, 1), callee(*x, **{'z': x}), callee(k=x, a=1), Call()(x), Call.cm(x), max(x, key=id),
-                    sorted([3, 1, 2], key=lambda v: -v), (lambda *a: a)(x), list(map(callee, x)), dict(a=x), len(x))
+            return (callee(x), callee(x, 1), callee(*x, **{'z': x}), callee(k=x, a=1), Call()(x), Call.cm(x),
+                    max(x, key=id), sorted([3, 1, 2], key=lambda v: -v), (lambda *a: a)(x),
+                    list(map(callee, x)),
+                    dict(a=x))
         """,
     "closures": """
         def f(n=[1]):

@@ -61,7 +61,8 @@ def test_refused_while_code_is_running(tmp_path):
     program = """
         def make(i):
             scope = {}
-            exec(f'def f(x):\\n    t = 0\\n    for i in range(x):\\n        t += i * {i}\\n    return [t] * 2', scope)
+            body = f't = 0\\n    for i in range(x):\\n        t += i * {i}\\n    return [t] * 2'
+            exec(f'def f(x):\\n    {body}', scope)
             return scope['f']
         def gen(n):
             for i in range(n): yield make(i)(i)
@@ -111,7 +112,7 @@ def test_ten_thousand_functions_come_and_go():
 
 
 def test_code_dropped_while_it_runs():
-    """A function's last references go away while its frames are running: its machine code stays until they end."""
+    """A function's last references go away while its frames run: the machine code stays until they end."""
     source = """
 def f(n, drop):
     if n == 0:

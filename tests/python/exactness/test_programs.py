@@ -1,8 +1,8 @@
 """Whole programs, each about one way in which a program could notice that it is compiled.
 
-Every file in ``programs`` is run plain and compiled (see ``support.MODES``), and must print the same, to the letter.
-Its first comment lines may say ``# options: name=value ...`` (more options of Whipsnake), ``# flags: ...`` (of the
-interpreter), ``# modes: ...`` and ``# timeout: seconds``.
+Every file in ``programs`` is run plain and compiled (see ``support.MODES``), and must print the same, to the
+letter.  Its first comment lines may say ``# options: name=value ...`` (more of them), ``# modes: ...``,
+``# timeout: seconds`` and ``# compiled: at least so many functions``.
 """
 
 import re

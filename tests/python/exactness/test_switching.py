@@ -54,7 +54,7 @@ def off_and_on():
 
 @pytest.mark.parametrize("action", [whipsnake.disable, off_and_on, lambda: (off_and_on(), off_and_on())])
 def test_switched_from_within(action):
-    """Frames that are running compiled code when it is switched off finish correctly, and so does what follows."""
+    """Frames that run compiled code when it is switched off finish correctly, and so does what follows."""
     for _ in range(5):
         with enabled():
             for function in FUNCTIONS:
@@ -107,7 +107,7 @@ def test_disable_leaves_nothing_behind():
 
 
 def test_specialisation_comes_back_after_disable():
-    """Calls are inlined by the interpreter again: a compiled function leaves no mark on its callers' speed."""
+    """Calls are inlined by the interpreter again: a compiled function leaves no mark on its callers."""
     import dis
 
     source = "def callee(x): return x\ndef caller(n):\n    for i in range(n): callee(i)\n"

@@ -23,7 +23,10 @@ def _register(path: str) -> None:
     atexit.register(write)
 
 
-# The command whipsnake starts the program with execve, so it is the same process; the program's children are not.
 if "WHIPSNAKE_TEST_REPORT" in os.environ:
-    if os.environ.setdefault("WHIPSNAKE_TEST_PROCESS", str(os.getpid())) == str(os.getpid()):
+    import _interpreters
+
+    # The command whipsnake starts the program by execve: it is the same process, its children are not.
+    _first = os.environ.setdefault("WHIPSNAKE_TEST_PROCESS", str(os.getpid()))
+    if _first == str(os.getpid()) and _interpreters.get_current() == _interpreters.get_main():
         _register(os.environ["WHIPSNAKE_TEST_REPORT"])
