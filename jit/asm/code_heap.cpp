@@ -28,11 +28,13 @@ struct CodeHeap::Impl {
         half(round_up(std::clamp(o.budget, size_t{1}, kMaxHalf), page)),
         code(half),
         data(half) {
-    if (o.fail_after == 0)
+    void* memory = MAP_FAILED;
+    if (o.fail_after != 0)
+      memory = mmap(nullptr, page + 2 * half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+      stats.refused = 1;
       return;
-    void* memory = mmap(nullptr, page + 2 * half, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-      return;
+    }
     base = static_cast<uint8_t*>(memory);
   }
 

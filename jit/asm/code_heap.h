@@ -34,7 +34,7 @@ struct CodeHeapStats {
   size_t data_bytes = 0;
   size_t installs = 0;
   size_t releases = 0;
-  size_t refused = 0;  // install()/allocate_data() calls that returned null
+  size_t refused = 0;  // requests for memory that failed, the reservation included
 };
 
 class CodeHeap {

@@ -27,6 +27,7 @@ void ints(Emitter& e, const Instruction& i, IntFunction function) {
   if (!is_constant_of(right, &PyLong_Type)) sequences::guard_type(masm, b, &PyLong_Type, Reg::kT0, slow.label);
   if (a != Reg::kArg0) masm.mov(Reg::kArg0, a);
   if (b != Reg::kArg1) masm.mov(Reg::kArg1, b);
+  e.store_position();  // tracemalloc asks who allocates
   e.call(function);
   // Out of memory: the operands are still on the stack, which is what the error exit describes.
   masm.test(Reg::kRet, Reg::kRet);
@@ -78,6 +79,7 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
     masm.jump(made);
   }
   masm.bind(fresh);
+  e.store_position();
   e.call(&float_from_double);
   masm.test(Reg::kRet, Reg::kRet);
   masm.jump_if(Cond::kEqual, e.error_exit());
