@@ -214,7 +214,7 @@ def calls(a, b):
         return [x + y, rest, k, sorted(more)]
 
     first = inner(a + 1, b(1, 2))
-    second = inner(*a, k=a + b, z=1)
+    second = inner(*a, **{"k": a + b, "z": 1})
     third = inner(b, *[a, b(k=1)], k=a(), m=2)
     return first, second, third, max(a, b), len(b), isinstance(a, Odd), [a.method(1)][0]
 

@@ -200,8 +200,7 @@ def by_operations(which, action):
     if which == 5:
         out.append(s[5])
     if which == 6:
-        s = None
-        out.append(6)
+        out.append(Sneaky(action).__del__())
     if which == 7:
         out.extend(sorted([3, 1], key=lambda v: v if v == 1 else action() or v))
     out.append(helper(1))
