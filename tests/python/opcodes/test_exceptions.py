@@ -635,7 +635,7 @@ def test_traceback_object_and_del_order():
                     frame = tb.tb_frame
                     out.append((frame.f_code.co_name, tb.tb_lineno, tb.tb_lasti >= 0, sorted(frame.f_locals)))
                     tb = tb.tb_next
-                frame = None  # its own: else only the cyclic collector would end this, at a time of its choice
+                frame = None  # its own: else only the cyclic collector would end this, some time
                 return out
         def operands():
             try: return [Noisy('a'), (Noisy('b'), fails(Noisy('c')))]
