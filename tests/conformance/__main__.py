@@ -155,7 +155,7 @@ class Runs:
             plain = self.run_plain(module)
             ours = self.run_ours(module, plain)
             different = {name: pair for name, pair in differences(plain, ours).items() if name in different}
-        idle = "WHIPSNAKE_ENTRY" in self.environ and not ours.died and ours.compiled == 0
+        idle = "WHIPSNAKE_ENTRY" in self.environ and ours.ended and ours.compiled == 0 and bool(plain.cases)
         return Compared(module, plain, ours, different, len(first) - len(different), idle)
 
     def run_plain(self, module: str) -> Outcome:
@@ -178,7 +178,7 @@ def differences(plain: Outcome, ours: Outcome) -> dict[str, tuple[str, str]]:
         for name in sorted(plain.cases.keys() | ours.cases.keys())
     }
     different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    if ours.died != plain.died:
+    if ours.ended != plain.ended:
         different["(process)"] = (ending(plain), ending(ours))
     return different
 
@@ -239,7 +239,7 @@ def report(result: Compared, expected: dict[str, str]) -> Iterator[str]:
         yield f"    ... and {shown - 20} more"
     if result.nothing_compiled:
         yield "    Whipsnake compiled nothing"
-    if ours.died and not plain.died:
+    if plain.ended and not ours.ended:
         yield "    the end of its output:"
         yield from (f"    | {line}" for line in ours.tail.splitlines()[-25:])
 

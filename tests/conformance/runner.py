@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,13 +33,10 @@ class Outcome:
     """Of the process: negative for a signal; TIMED_OUT."""
     seconds: float
     compiled: int
+    ended: bool
+    """Whether the process got to its end."""
     tail: str
     """The end of its output."""
-
-    @property
-    def died(self) -> bool:
-        """Whether the process did not get to its end."""
-        return self.status not in (0, 1)
 
 
 TIMED_OUT = -999
@@ -82,13 +80,13 @@ def run_module(
 ) -> Outcome:
     """Run *module* ("test_grammar") in a fresh process and folder; *switches* go into the environment."""
     shutil.rmtree(directory, ignore_errors=True)
-    scratch = directory / "scratch"
-    scratch.mkdir(parents=True)
+    directory.mkdir(parents=True)
+    scratch = tempfile.mkdtemp(prefix="conf-")  # short: tests put sockets there
     results, log = directory / "results.jsonl", directory / "output.txt"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("WHIPSNAKE")}
     for name in ("PYTHONPATH", "PYTHONHOME"):
         environ.pop(name, None)
-    environ |= {"PYTHONHASHSEED": "0", "TMPDIR": str(scratch), **switches}
+    environ |= {"PYTHONHASHSEED": "0", "TMPDIR": scratch, **switches}
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -116,14 +114,14 @@ def run_module(
         output.seek(max(0, log.stat().st_size - 3000))
         tail = output.read().decode(errors="replace")
     shutil.rmtree(scratch, ignore_errors=True)
-    return Outcome(cases, details, status, seconds, compiled, tail)
+    return Outcome(cases, details, status, seconds, compiled or 0, compiled is not None, tail)
 
 
-def read_results(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
-    """Outcomes and details by test case, and how many functions were compiled."""
+def read_results(path: Path) -> tuple[dict[str, str], dict[str, str], int | None]:
+    """Outcomes and details by test case, and how many functions were compiled; None: it did not get there."""
     cases: dict[str, str] = {}
     details: dict[str, str] = {}
-    compiled = 0
+    compiled: int | None = None
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             name, outcome, detail = json.loads(line)
