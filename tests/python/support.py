@@ -240,11 +240,11 @@ def check(
     """Compare compiled code with the interpreter on *source*.
 
     The source is executed afresh for each run, so that caches, classes and types are new; *calls* are
-    expressions over its names.  One run compiles everything the source defines before the first
-    call; the others make one of the calls a few times, so that the interpreter specialises for it, and then
-    compile.  Then all
-    calls are made, twice, so that the guards meet what they were not made for, and the first one again.  The
-    interpreter makes the same calls in the same order, and each must look the same from outside.
+    expressions over its names.  One run compiles everything the source defines before the first call.  The
+    others make one of the calls a few times, so that the interpreter specialises for it, and then compile.
+    Then all calls are made, twice, so that the guards meet what they were not made for, and the first one
+    again.  In the last run functions and loops are compiled when they get hot by themselves.  The interpreter
+    makes the same calls in the same order, and each must look the same from outside.
 
     Names at the source's disposal: ``log`` (a list, compared after each call), ``run`` (drives a coroutine).
 
@@ -256,56 +256,53 @@ def check(
         all_compiled: whether each function of the source must be compiled; else one is enough.
     """
     calls = tuple(call.strip() for text in calls for call in re.split(r"\n|;;", text) if call.strip())
-    number = next(_numbers)
-    filename = f"<check {number}>"
+    filename = f"<check {next(_numbers)}>"
     text = textwrap.dedent(source).strip("\n") + "\n"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     code = [compile(call, CALL, "eval") for call in calls]
     everything = list(range(len(calls)))
-    for first in [None, *(everything if warm is None else warm)]:
-        prefix = [] if first is None else [first] * WARM
-        suffix = [first or 0] * AGAIN + everything * 2 + [first or 0]
-        expected = list(_play(text, filename, code, prefix, suffix, leaks, None))
-        with contextlib.closing(_play(text, filename, code, prefix, suffix, leaks, all_compiled)) as got:
-            for step, want in zip(prefix + suffix, expected, strict=True):
-                have = next(got)
-                if have != want:
-                    how = "compiled cold" if first is None else f"specialised for {calls[first]}"
-                    both = f"--- interpreted ---\n{want}\n--- compiled ---\n{have}\n--- source ---\n{text}"
-                    raise AssertionError(f"{calls[step]} differs, {how}\n{both}")
+    sequences = [("compiled cold", [], [0] * AGAIN + everything * 2 + [0])]
+    for i in everything if warm is None else warm:
+        sequences.append((f"specialised for {calls[i]}", [i] * WARM, [i] * AGAIN + everything * 2 + [i]))
+    sequences.append((HOT, [], everything * 5))
+    for how, before, after in sequences:
+        plain = _Run(text, filename, code, leaks)
+        expected = [plain.call(step) for step in before + after]
+        run = _Run(text, filename, code, leaks)
+        got = [run.call(step) for step in before]
+        with enabled(**({"threshold": 2, "loop_threshold": 3, "loops": True} if how == HOT else {})):
+            if how != HOT:
+                run.compile(all_compiled)
+            got += [run.call(step) for step in after]
+        for step, want, have in zip(before + after, expected, got, strict=True):
+            if have != want:
+                both = f"--- interpreted ---\n{want}\n--- compiled ---\n{have}\n--- source ---\n{text}"
+                raise AssertionError(f"{calls[step]} differs, {how}\n{both}")
 
 
-def _play(
-    text: str,
-    filename: str,
-    calls: Sequence[types.CodeType],
-    prefix: Sequence[int],
-    suffix: Sequence[int],
-    leaks: bool,
-    compiled: bool | None,
-) -> Iterator[str]:
-    namespace: dict[str, Any] = {
-        "__name__": "checked",
-        "__builtins__": builtins,
-        "log": [],
-        "run": run_coroutine,
-    }
-    exec(compile(text, filename, "exec", dont_inherit=True), namespace)
-    for step in prefix:
-        yield _call(calls[step], namespace, leaks)
-    if compiled is None:
-        for step in suffix:
-            yield _call(calls[step], namespace, leaks)
-        return
-    with enabled():
-        functions = list(functions_of(namespace))
-        assert functions, "the source defines no function"
+HOT = "compiled when hot"
+
+
+class _Run:
+    """A source executed in a namespace of its own, and calls into it."""
+
+    def __init__(self, text: str, filename: str, calls: Sequence[types.CodeType], leaks: bool) -> None:
+        self.namespace: dict[str, Any] = {"__name__": "checked", "__builtins__": builtins}
+        self.namespace |= {"log": [], "run": run_coroutine}
+        self.calls = calls
+        self.leaks = leaks
+        exec(compile(text, filename, "exec", dont_inherit=True), self.namespace)
+
+    def compile(self, all_compiled: bool) -> None:
+        """Compile the functions that the source has defined."""
+        functions = list(functions_of(self.namespace))
         for function in functions:
-            compile_tree(function, strict=compiled)
-        assert any(whipsnake.tier(function) == ENGINE for function in functions)
-        del function, functions
-        for step in suffix:
-            yield _call(calls[step], namespace, leaks)
+            compile_tree(function, strict=all_compiled)
+        assert any(whipsnake.tier(function) == ENGINE for function in functions), "no function was compiled"
+
+    def call(self, step: int) -> str:
+        """Make a call: what it returned or raised, logged, and did to reference counts."""
+        return _call(self.calls[step], self.namespace, self.leaks)
 
 
 def _call(call: types.CodeType, namespace: dict[str, Any], leaks: bool) -> str:

@@ -2,7 +2,17 @@
 
 import pytest
 import whipsnake
-from support import check, describe, enabled, growth, hot, plain_and_jit, positions
+from support import (
+    check,
+    compile_tree,
+    describe,
+    enabled,
+    functions_of,
+    growth,
+    hot,
+    plain_and_jit,
+    positions,
+)
 
 TELLS = """
     import sys, whipsnake
@@ -36,34 +46,35 @@ def test_check_notices(function):
         check(TELLS + lines, "f()")
 
 
-def test_check_compiles_all_there_is():
+def test_all_functions_of_a_source_are_found():
     """Methods, closures, generators and comprehensions inside functions, what decorators wrap."""
-    check(
-        """
-        import functools, whipsnake
-        def wrap(f):
-            @functools.wraps(f)
-            def wrapper(*a): return f(*a)
-            return wrapper
-        class C:
-            def m(self):
-                def inner(): return (x for x in 'ab')
-                return inner
-            @property
-            def p(self): return 1
-            @staticmethod
-            def s(): return 2
-            @classmethod
-            def c(cls): return 3
-            @wrap
-            def w(self): return 4
-        def tiers():
-            f = [C.m, C.p.fget, C.s, C.c, C.w, C.w.__wrapped__, C().m()]
-            on = whipsnake.is_enabled()
-            return [on == (whipsnake.tier(x) != 'interpreter') for x in f]
-        """,
-        "tiers()",
-    )
+    source = """
+import functools
+def wrap(f):
+    @functools.wraps(f)
+    def wrapper(*a): return f(*a)
+    return wrapper
+class C:
+    def m(self):
+        def inner(): return (x for x in 'ab')
+        return inner
+    @property
+    def p(self): return 1
+    @staticmethod
+    def s(): return 2
+    @classmethod
+    def c(cls): return 3
+    @wrap
+    def w(self): return 4
+"""
+    scope = {"__name__": "checked"}
+    exec(compile(source, "<check>", "exec"), scope)
+    with enabled():
+        for function in functions_of(scope):
+            compile_tree(function)
+        cls = scope["C"]
+        found = [scope["wrap"], cls.m, cls.p.fget, cls.s, cls.c, cls.w, cls.w.__wrapped__, cls().m()]
+        assert [whipsnake.tier(function) for function in found] == ["baseline"] * len(found)
 
 
 @pytest.mark.parametrize(
