@@ -6,8 +6,11 @@ What the body returns, and every event from then on, must be as in the interpret
 """
 
 import gc
+import signal
 import sys
 import zlib
+
+import whipsnake
 
 
 class Chaos:
@@ -319,7 +322,150 @@ def mixed(a, b):
     return table, t, n
 
 
+def deletions(a, b):
+    values = [a, b, a + b]
+    c = b
+    del values[a], c, a[b]
+    a.gone = values
+    del a.gone
+    values = values and [values.pop()]
+    x = a if b else b
+    del x
+    try:
+        return x
+    except UnboundLocalError as error:
+        return str(error), values, b - 1
+
+
+def classes(a, b):
+    class Base:
+        def __init__(self, v):
+            self.v = v + a
+
+        def m(self, w):
+            return self.v + w
+
+    class Derived(Base):
+        made = a + b
+        names = [n for n in (a, b)]
+
+        def __init__(self, v):
+            super().__init__(v)
+            self.w = v + 1
+
+        def m(self, w):
+            return [super().m(w), self.made, self.w]
+
+    d = Derived(b)
+    return d.m(a), Derived.names, Base(a).m(d.w), [Derived(x).v for x in a]
+
+
+def groups(a, b):
+    out = []
+    try:
+        raise ExceptionGroup("g", [ValueError(a + 1), KeyError(b + 2)])
+    except* ValueError as group:
+        out.append(group.exceptions[0].args[0] + b)
+    except* KeyError as group:
+        out.append([a + b, len(group.exceptions)])
+    finally:
+        out.append(a - b)
+    try:
+        try:
+            out.append(a.x + undefined)
+        except NameError as error:
+            raise a(1) and ValueError(b + 1) from error
+        finally:
+            out.append(b.y)
+    except ValueError as error:
+        out.append((error.args, type(error.__cause__).__name__))
+    return out
+
+
+def awaits(a, b):
+    class Pause:
+        def __await__(self):
+            got = yield a + 1
+            return got + b
+
+    class Manager:
+        async def __aenter__(self):
+            return await Pause() + a
+
+        async def __aexit__(self, *rest):
+            await Pause()
+            return a and False
+
+    async def numbers(n):
+        for i in range(2):
+            yield await Pause() + i + n
+
+    async def main():
+        out = []
+        async with Manager() as m:
+            out.append(m + b)
+            async for x in numbers(a):
+                out.append(x + 1)
+            out.append([y + b async for y in numbers(b) if a])
+        out.append(await Pause())
+        return out
+
+    c = main()
+    out = []
+    try:
+        out.append(c.send(None))
+        while True:
+            out.append(c.send(b))
+    except StopIteration as stop:
+        return out, stop.value
+
+
+def returns(a, b):
+    def early(x):
+        try:
+            for y in x:
+                try:
+                    if y < b:
+                        return y + a
+                finally:
+                    out.append(y and 1)
+            return None
+        finally:
+            out.append(x + 1)
+
+    def late(x):
+        while x:
+            try:
+                x = x + 1
+                if x == 9:
+                    break
+                continue
+            finally:
+                out.append(x - 1)
+        return x
+
+    out = []
+    out.append([early(a), late(b), early(b), late(a)])
+    return out
+
+
+def globals_and_consts(a, b):
+    global SHARED
+    SHARED = a + b
+    first = SHARED + len("abc") + b
+    SHARED = [first, SHARED]
+    second = SHARED[0] + (1, 2.5, "x")[0]
+    del SHARED
+    return first, second, f"{a}{len((a, b))}{b!s}", (a, *[b, 1], {"k": a, **{"j": b + 1}})
+
+
 BODIES = [
+    deletions,
+    classes,
+    groups,
+    awaits,
+    returns,
+    globals_and_consts,
     arithmetic,
     branches,
     attributes,
@@ -405,13 +551,57 @@ def look_at_frames(frame):
         frame = frame.f_back
 
 
+def lower_the_limit(frame):
+    depth = 0
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back
+    sys.setrecursionlimit(depth + 12)
+
+
+def switch_compiling_off(frame):
+    if whipsnake.is_enabled():
+        whipsnake.disable()
+        SWITCHED.append(True)
+
+
+def switch_compiling_twice(frame):
+    if whipsnake.is_enabled():
+        whipsnake.disable()
+        whipsnake.enable()
+
+
+def throw_signal(frame):
+    signal.raise_signal(signal.SIGUSR1)
+
+
+def change_classes(frame):
+    for name in ("__add__", "__getitem__", "__bool__", "method"):
+        original = getattr(Odd, name)
+        setattr(Odd, name, lambda *args, original=original, **kwargs: original(*args, **kwargs))
+        CHANGED.append((name, original))
+
+
+def die_later(frame):
+    frame.f_locals["planted"] = Planted()
+
+
+class Planted:
+    """Dies when the frame does, or as soon as nobody looks: collects, and writes the variables of whom it finds."""
+
+    def __del__(self):
+        gc.collect()
+
+
+SWITCHED, CHANGED = [], []
+signal.signal(signal.SIGUSR1, lambda number, frame: EVENTS_SEEN.append((frame.f_code.co_name, frame.f_lineno)))
 EVENTS = ["PY_START", "PY_RETURN", "PY_YIELD", "PY_RESUME", "LINE", "CALL", "C_RETURN", "JUMP", "BRANCH"]
 EVENTS += ["RAISE", "EXCEPTION_HANDLED", "PY_UNWIND", "STOP_ITERATION", "PY_THROW"]
 LOCAL_EVENTS = ["PY_START", "PY_RETURN", "LINE", "INSTRUCTION", "JUMP", "BRANCH", "CALL"]
 EVENTS_SEEN = []
 HEARD = []
 ACTIONS = [nothing, trace, trace_opcodes, profile, monitor, monitor_locally, fail, write_variables]
-ACTIONS += [replace_variables, collect, look_at_frames]
+ACTIONS += [replace_variables, collect, look_at_frames, lower_the_limit, switch_compiling_off]
+ACTIONS += [switch_compiling_twice, throw_signal, change_classes, die_later]
 CODES = set()
 
 
@@ -437,6 +627,12 @@ def hears(event):
 
 def switch_off():
     sys.settrace(None)
+    sys.setrecursionlimit(1000)
+    while CHANGED:
+        setattr(Odd, *CHANGED.pop())
+    if SWITCHED:
+        SWITCHED.clear()
+        whipsnake.enable()
     sys.setprofile(None)
     for code in HEARD:
         sys.monitoring.set_local_events(3, code, 0)
