@@ -32,6 +32,7 @@ const char* exit_name(const Site& site) {
     case SiteKind::kReraise: return "re-raise";
     case SiteKind::kSlow: return "slow path";
     case SiteKind::kDeopt:
+    case SiteKind::kLeave:
     case SiteKind::kBreaker: return name(site.reason);
   }
   return "?";
@@ -366,19 +367,24 @@ namespace {
 int must_leave(PyThreadState* ts, Frame* frame) { return breaker_slow(ts, frame, false) == BreakerAction::kLeave; }
 }  // namespace
 
-void Emitter::check_after_call() {
+Label Emitter::leave_exit(uint32_t next) {
   const Label label = masm_.new_label();
-  const Label resume = masm_.new_label();
-  const Label exit = masm_.new_label();
-  Site* site = make_site(SiteKind::kDeopt, stack_.depth());
+  Site* site = make_site(SiteKind::kLeave, stack_.depth());
   site->reason = ExitReason::kTracing;
-  site->start = current_->next;
+  site->next = next;
+  emit_site_jump(label, site);
+  return label;
+}
+
+void Emitter::jump_if_heard(Label exit) {
+  const Label ask = masm_.new_label();
+  const Label resume = masm_.new_label();
   masm_.load(Reg::kT0, Mem::at(Reg::kThread, port::offset::kThreadEvalBreaker));
   masm_.cmp(Reg::kT0, Mem::absolute(&near_table->ok_breaker));
-  masm_.jump_if(Cond::kNotEqual, label);
+  masm_.jump_if(Cond::kNotEqual, ask);
   masm_.bind(resume);
-  cold([this, label, resume, exit] {
-    masm_.bind(label);
+  cold([this, ask, resume, exit] {
+    masm_.bind(ask);
     masm_.mov(Reg::kArg0, Reg::kThread);
     masm_.mov(Reg::kArg1, Reg::kFrame);
     call(&must_leave);
@@ -386,8 +392,9 @@ void Emitter::check_after_call() {
     masm_.jump_if(Cond::kEqual, resume);
     masm_.jump(exit);
   });
-  emit_site_jump(exit, site);
 }
+
+void Emitter::check_after_call() { jump_if_heard(leave_exit(current_->next)); }
 
 void Emitter::emit_cold() {
   for (size_t i = 0; i < cold_.size(); ++i) {  // cold code may add cold code

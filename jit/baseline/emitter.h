@@ -125,6 +125,10 @@ class Emitter {
   // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
   void check_breaker(bool handle_requests);
 
+  // The current instruction is complete, in this state: go on in the interpreter at code unit `next`.
+  Label leave_exit(uint32_t next);
+  // To `exit` if somebody listens who did not when the instruction began. Registers of the value stack are kept.
+  void jump_if_heard(Label exit);
   // Behind a call, its result pushed: goes on in the interpreter if somebody began to listen meanwhile.
   void check_after_call();
 

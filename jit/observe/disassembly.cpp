@@ -108,7 +108,7 @@ void add_sites(Symbols& symbols, const std::map<const void*, const char*>& known
     if (site.kind == SiteKind::kSlow) {
       const char* helper = name_of(known, reinterpret_cast<const void*>(site.helper));
       text += std::string("(") + (helper != nullptr ? helper : "?") + ")";
-    } else if (site.kind == SiteKind::kDeopt) {
+    } else if (site.kind == SiteKind::kDeopt || site.kind == SiteKind::kLeave) {
       text += std::string("(") + name(site.reason) + ")";
     }
     add(symbols, &site, text + "@" + std::to_string(site.instruction));

@@ -38,6 +38,7 @@ const char* kind_name(SiteKind kind) {
   switch (kind) {
     case SiteKind::kError: return "error";
     case SiteKind::kDeopt: return "deopt";
+    case SiteKind::kLeave: return "leave";
     case SiteKind::kSlow: return "slow";
     case SiteKind::kBreaker: return "breaker";
     case SiteKind::kReraise: return "reraise";

@@ -55,30 +55,54 @@ class ForIter {
     return ended_;
   }
 
+  // The cold ends of the loop: what is exhausted dies, and whoever began to listen in the last step hears of the line
+  // behind the loop.
   void finish() {
     Emitter& e = e_;
-    if (ended_.valid()) {
-      e.cold([&e, ended = ended_, slot = e.stack().depth() - 1, target = i_.target] {
-        e.masm().bind(ended);
-        e.store_position();
-        e.masm().load(Reg::kArg0, e.home(slot));
-        e.call(&end_sequence_iterator);
-        e.masm().jump(e.label_of(target));
-      });
-    }
-    const Label exhausted = exhausted_;
     const int slot = e.stack().depth() - 1;
     const int target = i_.target;
-    e.cold([&e, exhausted, slot, target] {
-      e.masm().bind(exhausted);
-      e.masm().load(Reg::kArg0, e.home(slot));
+    const bool may_be_generator = i_.specialized == FOR_ITER_GEN || i_.specialized == FOR_ITER;
+    const Label heard_at_end = may_be_generator ? leave_at_end_for() : Label();
+    e.stack().drop(1);
+    const Label heard = e.leave_exit(static_cast<uint32_t>(target));
+    e.stack().push(Value::memory());
+    e.cold([&e, ended = ended_, exhausted = exhausted_, heard, heard_at_end, slot, target] {
+      Masm& masm = e.masm();
+      const Label out = masm.new_label();
+      masm.bind(exhausted);
+      if (heard_at_end.valid()) {
+        const Label other = masm.new_label();
+        masm.load(Reg::kArg0, e.home(slot));
+        sequences::guard_type(masm, Reg::kArg0, &PyGen_Type, Reg::kT0, other);
+        e.jump_if_heard(heard_at_end);
+        masm.bind(other);
+      }
+      masm.load(Reg::kArg0, e.home(slot));
       e.decref(Reg::kArg0);
-      e.masm().jump(e.label_of(target));
+      masm.bind(out);
+      e.jump_if_heard(heard);
+      masm.jump(e.label_of(target));
+      if (!ended.valid()) return;
+      masm.bind(ended);
+      e.store_position();
+      masm.load(Reg::kArg0, e.home(slot));
+      e.call(&end_sequence_iterator);
+      masm.jump(out);
     });
     e.stack().push(Value::in_register(result_));
   }
 
  private:
+  // The interpreter inlines a generator that it has seen here: the last step ends at END_FOR, where tools hear of it,
+  // with the generator and what it returned on the stack. Other iterators skip that instruction.
+  Label leave_at_end_for() {
+    constexpr int kEndForAndPopTop = 2;  // units that FOR_ITER skips when it finds its iterator exhausted
+    e_.push_constant(Py_None);
+    const Label label = e_.leave_exit(static_cast<uint32_t>(i_.target - kEndForAndPopTop));
+    e_.stack().drop(1);
+    return label;
+  }
+
   Emitter& e_;
   const Instruction& i_;
   Label exhausted_;
@@ -165,10 +189,14 @@ void send(Emitter& e, const Instruction& i) {
   masm.jump_if(Cond::kNotEqual, finished);
   const Mem returned = e.home(e.stack().depth());
   const int target = i.target;
-  e.cold([&e, finished, returned, target] {
+  e.stack().push(Value::memory());
+  const Label heard = e.leave_exit(static_cast<uint32_t>(target));
+  e.stack().drop(1);
+  e.cold([&e, finished, returned, target, heard] {
     e.masm().bind(finished);
     e.masm().sub(Reg::kRet, static_cast<int32_t>(kSendFinished));
     e.masm().store(returned, Reg::kRet);
+    e.jump_if_heard(heard);
     e.masm().jump(e.label_of(target));
   });
   e.push_owned(Reg::kRet);

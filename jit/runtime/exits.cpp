@@ -174,6 +174,8 @@ const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Thr
       return unwind(ts, frame, site, context, site->depth);
     case SiteKind::kDeopt:
       return go_on_interpreted(ts, frame, site, context, site->depth, site->start, site->reason);
+    case SiteKind::kLeave:
+      return go_on_interpreted(ts, frame, site, context, site->depth, site->next, site->reason);
     case SiteKind::kBreaker: {
       port::set_instruction(frame, static_cast<int>(site->instruction));
       switch (breaker_slow(ts, frame, site->handles_requests)) {

@@ -31,6 +31,7 @@ enum class SiteKind : uint8_t {
   kDeopt,    // jumped to: go on in the interpreter at `start`, before which nothing of that instruction has happened
   kSlow,     // called: carry out `helper`, return its result to the code behind the call
   kBreaker,  // jumped to: the eval breaker is not quiet; `resume` is where to go on; the stack is in memory
+  kLeave,    // jumped to: the instruction is complete, its results are described; go on in the interpreter at `next`
   kReraise,  // jumped to: as kError, without a new traceback entry (RERAISE and bare raise)
 };
 
@@ -49,9 +50,8 @@ struct Site {
   uint16_t entry_count = 0;
   int32_t handler_depth = -1;          // stack depth that the handler wants; -1: no handler in this function
   uint32_t instruction = 0;            // code unit index of the opcode
-  uint32_t start = 0;                  // ... of its first EXTENDED_ARG: where the interpreter would begin with it;
-                                       //     behind a call that is over (kDeopt only): of the next instruction
-  uint32_t next = 0;                   // ... of the instruction behind it
+  uint32_t start = 0;                  // ... of its first EXTENDED_ARG: where the interpreter would begin with it
+  uint32_t next = 0;                   // ... of the instruction behind it; kLeave: of the one that it goes to
   uint32_t handler_instruction = 0;    // of the handler, when handler_depth >= 0
   uint32_t taken = 0;                  // statistics
   const uint8_t* handler = nullptr;    // machine code of the handler

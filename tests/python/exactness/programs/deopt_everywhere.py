@@ -459,7 +459,48 @@ def globals_and_consts(a, b):
     return first, second, f"{a}{len((a, b))}{b!s}", (a, *[b, 1], {"k": a, **{"j": b + 1}})
 
 
+def last_steps(a, b):
+    def numbers(n):
+        yield n
+        tick("behind the last")
+
+    class Numbers:
+        def __init__(self, n):
+            self.left = [n]
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            tick("next")
+            if self.left:
+                return self.left.pop()
+            raise StopIteration
+
+    def delegate(n):
+        got = yield from numbers(n)
+        got = [got, (yield from Numbers(n))]
+        return got
+
+    out = []
+    for x in numbers(a):
+        out.append(x)
+    out.append(b)
+    for x in Numbers(a):
+        out.append(x)
+    out.append([y for y in numbers(b)])
+    for x in delegate(a):
+        out.append(x)
+    else:
+        out.append(1)
+    first, = numbers(a)
+    out.append(list(numbers(b)) + [first, *Numbers(a)])
+    out.append(dict(zip(numbers(a), Numbers(b))))
+    return out
+
+
 BODIES = [
+    last_steps,
     deletions,
     classes,
     groups,
