@@ -42,6 +42,12 @@ help: ## this list
 demo: $(stamps)/whipsnake ## the demonstration (fetches its packages itself, or runs what needs none)
 	@$(python) -m demo
 
+bench-table: $(stamps)/whipsnake ## the speed targets: measured, and what is missed (ARGS='--quick --only fib')
+	@BUILD='$(build)' $(python) -m bench.table $(ARGS)
+
+bench: $(stamps)/whipsnake ## all benchmarks; writes docs/benchmarks.md
+	@BUILD='$(build)' $(python) -m bench $(ARGS)
+
 python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake installed (with make -s)
 	@echo '$(python)'
 
@@ -135,4 +141,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo python build test layering unit cpp tests-configured asan tsan pytest example conformance-quick lint tidy format wheel-off clean
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance-quick lint tidy format wheel-off clean

@@ -6,13 +6,14 @@ The programs are the files of demo/programs; docs/demo.md describes the measurem
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from demo import packages, report
+from demo import autoload, packages, report
 from demo.measure import Program, Row, Setup, measure, measure_again, programs
 
 ROOT = Path(__file__).parent.parent
@@ -170,7 +171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"Python {sys.version.split()[0]}, {len(chosen)} programs, {rounds} rounds of both sides", flush=True
     )
-    rows = run_all(chosen, rounds, setup, args.min_ratio)
+    with contextlib.nullcontext() if args.noise else autoload.installed():
+        rows = run_all(chosen, rounds, setup, args.min_ratio)
     print(f"\n{report.table(rows, args.noise)}")
     for note in notes(rows, left_out, why):
         print(note)

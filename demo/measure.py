@@ -142,12 +142,8 @@ def programs() -> list[Program]:
 
 def command(program: Program, side: Side, setup: Setup) -> tuple[list[str], dict[str, str]]:
     """Return command and added environment of a side: the one place that knows how Whipsnake is started."""
-    if side is Side.PLAIN or setup.noise:
-        return [sys.executable, str(program.path)], {}
-    return [sys.executable, "-m", "whipsnake", str(program.path)], {
-        "WHIPSNAKE": setup.engine,
-        **setup.extra_env,
-    }
+    added = {} if side is Side.PLAIN or setup.noise else {"WHIPSNAKE": setup.engine, **setup.extra_env}
+    return [sys.executable, str(program.path)], added
 
 
 def schedule(rounds: int) -> Iterator[tuple[Side, int | None]]:

@@ -42,7 +42,7 @@ for call in range(1, 6):
 step("where machine code can be entered")
 print([instruction for instruction, _ in _core.machine_code(pay)["entries"]])
 
-step("a caller that is compiled itself calls the direct entry, without C++ in between")
+step("a caller that is compiled itself enters it without C++ in between")
 whipsnake.compile(pay_often)
 pay_often(prices, 1)  # its call site meets pay, and is linked to it
 before = _core.stats()["entries"]

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "jit/baseline/emitter.h"
-#include "jit/baseline/frames.h"
 #include "jit/cpython/opcodes.h"
 
 namespace whipsnake::baseline {
@@ -91,10 +90,6 @@ class Walk {
 
   bool emit() {
     Scratch& s = scratch();
-    if (has_direct_entry(emitter_.code_)) {
-      direct_ = emitter_.masm_.new_label();
-      emit_direct_entry(emitter_, direct_);
-    }
     for (size_t i = 0; i < s.instructions.size() && !emitter_.failed_; ++i) {
       const Instruction& instruction = s.instructions[i];
       const int depth = s.depths[i];
@@ -139,7 +134,7 @@ class Walk {
         compiled->entries.emplace_back(instruction.start, masm.offset_of(label));
     }
     compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
-    if (direct_.valid()) compiled->direct_entry = masm.offset_of(direct_);
+    compiled->takes_direct_calls = true;
     resolve(code);
     compiled->resources = std::move(emitter_.resources_);
     return compiled;
@@ -160,7 +155,6 @@ class Walk {
 
   Emitter& emitter_;
   const TemplateTable& table_;
-  Label direct_;
 };
 
 std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyObject* builtins, CodeHeap& heap,

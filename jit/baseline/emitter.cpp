@@ -3,6 +3,7 @@
 #include "jit/runtime/frames.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake::baseline {
 
@@ -150,6 +151,11 @@ void Emitter::flush_below(int count) {
 void Emitter::protect_locals_below(int count) {
   for (int slot = 0; slot < stack_.depth() - count; ++slot)
     if (stack_.slot(slot).is(Value::Kind::kLocal)) to_memory(slot);
+}
+
+void Emitter::spill_registers_below(int count) {
+  for (int slot = 0; slot < stack_.depth() - count; ++slot)
+    if (stack_.slot(slot).is(Value::Kind::kRegister)) to_memory(slot);
 }
 
 void Emitter::forget_local(int index) {
@@ -393,8 +399,6 @@ void Emitter::jump_if_heard(Label exit) {
     masm_.jump(exit);
   });
 }
-
-void Emitter::check_after_call() { jump_if_heard(leave_exit(current_->next)); }
 
 void Emitter::emit_cold() {
   for (size_t i = 0; i < cold_.size(); ++i) {  // cold code may add cold code

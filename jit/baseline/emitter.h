@@ -77,6 +77,7 @@ class Emitter {
   void flush_top(int count);
   void flush_below(int count);                     // all but the top `count`
   void protect_locals_below(int count);            // borrowed locals below the top `count` become owned
+  void spill_registers_below(int count);           // to memory what a call of compiled code would clobber
   void forget_local(int index);                    // borrowed references to this local become owned
   Mem home(int slot) const;                        // the home of a stack slot
   Mem local(int index) const { return Mem::at(Reg::kFrame, port::offset::slot(index)); }
@@ -129,8 +130,6 @@ class Emitter {
   Label leave_exit(uint32_t next);
   // To `exit` if somebody listens who did not when the instruction began. Registers of the value stack are kept.
   void jump_if_heard(Label exit);
-  // Behind a call, its result pushed: goes on in the interpreter if somebody began to listen meanwhile.
-  void check_after_call();
 
   void* allocate_data(size_t bytes);               // zeroed; null after fail()
   Resources& resources() { return *resources_; }

@@ -1,17 +1,17 @@
-// Machine code that makes and ends a function's frame without C++.
+// Ends of a function's frame.
 #pragma once
 
 #include "jit/baseline/emitter.h"
 
 namespace whipsnake::baseline {
 
-// True for code objects whose calls from compiled code bind positional arguments one to one.
-bool has_direct_entry(const PyCodeObject* code);
-
-// The direct entry of calls.h; falls through to the function's first instruction.                      [direct-call]
-void emit_direct_entry(Emitter& e, Label label);
-
 // Returns the owned reference in kArg2 from the frame; the value stack is empty and the position stored.
 void emit_return(Emitter& e);
+
+// RETURN_GENERATOR; the position is stored.
+void emit_return_generator(Emitter& e);
+
+// Yields the owned reference in kArg2; position, stack and stacktop are stored.
+void emit_yield(Emitter& e, int oparg);
 
 }  // namespace whipsnake::baseline

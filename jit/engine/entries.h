@@ -16,6 +16,11 @@ void stop_vectorcall();
 // or one of ours.
 void adopt(PyFunctionObject* func);
 
+// --- samples: in vectorcall mode, instead of counting, what the interpreter executes is looked at now and then; functions
+// have CPython's own vectorcall until they are compiled. False: there will be none.
+bool start_samples();
+void stop_samples();
+
 // --- PEP 523: the frame evaluator counts and enters.
 void start_eval_frame();
 void stop_eval_frame();

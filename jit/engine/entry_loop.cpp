@@ -133,6 +133,8 @@ std::string start_loops() {
   if (!port::claim_optimizer_tool(callback))
     return "sys.monitoring tool id 5 is taken";
   started = true;
+  if (policy::thresholds.sampled)
+    return "";
   PyInterpreterState* interp = PyInterpreterState_Get();
   for (PyThreadState* thread = PyInterpreterState_ThreadHead(interp); thread != nullptr;
        thread = PyThreadState_Next(thread))

@@ -31,6 +31,11 @@ bool is_top_level(const PyCodeObject* code) {
   return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) != (CO_OPTIMIZED | CO_NEWLOCALS);
 }
 
+// Whether calls of this cold code are counted; where samples find what is hot, only those of code marked @jit.
+bool counts(const CodeRecord* record) {
+  return !policy::thresholds.sampled || (record != nullptr && record->marked_jit);
+}
+
 void count_calls(PyFunctionObject* func) {
   func->vectorcall = counting_vectorcall;
   port::take_version(func);
@@ -79,7 +84,7 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
     return port::function_vectorcall(callable, args, nargsf, kwnames);
   if (policy::compile_at_call(*record))
     framework::compile(record, func->func_globals, func->func_builtins);
-  if (record->state != TierState::kCold) {
+  if (record->state != TierState::kCold || !counts(record)) {
     adopt(func);
     return func->vectorcall(callable, args, nargsf, kwnames);
   }
@@ -96,10 +101,10 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
 void on_create(PyFunctionObject* func) {
   PyCodeObject* code = code_of(func);
   if (is_top_level(code)) {
-    CodeRecord* record = get_record(code);
+    CodeRecord* record = policy::thresholds.sampled ? find_record(code) : get_record(code);
     if (record == nullptr || record->state == TierState::kDeclined || record->state == TierState::kDisabled)
       return;
-    if (record->calls == 0)
+    if (record->calls == 0 && !policy::thresholds.sampled)
       watch_loops(record);
     if (record->compiled ? callable_code(func) != nullptr : policy::compile_at_call(*record))
       enter_once(func);
@@ -110,12 +115,14 @@ void on_create(PyFunctionObject* func) {
   if (func->vectorcall != port::function_vectorcall)
     return;
   const CodeRecord* record = find_record(code);
-  if (record == nullptr || record->state == TierState::kCold)
-    count_calls(func);
-  else if (callable_code(func) != nullptr)
+  if (record == nullptr || record->state == TierState::kCold) {
+    if (counts(record))
+      count_calls(func);
+  } else if (callable_code(func) != nullptr) {
     func->vectorcall = compiled_vectorcall;
-  else if (record->state == TierState::kCompiled)
+  } else if (record->state == TierState::kCompiled) {
     func->vectorcall = counting_vectorcall;  // other globals; its first call gives it a version of its own
+  }
 }
 
 // 3.13 Objects/funcobject.c: called from within the creation or change, possibly with an exception set. Closures come
@@ -177,7 +184,12 @@ void adopt(PyFunctionObject* func) {
     return;
   const CodeRecord* record = find_record(code_of(func));
   if (record == nullptr || record->state == TierState::kCold) {
-    count_calls(func);
+    if (counts(record)) {
+      count_calls(func);
+    } else if (ours(func->vectorcall)) {
+      port::give_version(code_of(func));
+      leave_alone(func);
+    }
   } else if (callable_code(func) != nullptr) {
     func->vectorcall = compiled_vectorcall;
     port::take_version(func);
@@ -195,7 +207,8 @@ bool start_vectorcall() {
   suspended = false;
   uncompiled_vectorcall = counting_vectorcall;
   set_function_watcher(true);
-  PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
+  if (!policy::thresholds.sampled || code_extra_index >= 0)  // else nothing has been compiled or marked yet
+    PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
   return true;
 }
 

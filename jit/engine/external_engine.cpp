@@ -183,7 +183,7 @@ void emit_stub(Masm& masm, const Call* call) {
   masm.mov(Reg::kArg1, Reg::kFrame);
   masm.mov_ptr(Reg::kArg2, call);
   masm.mov_ptr(Reg::kT0, reinterpret_cast<const void*>(&call_external));
-  masm.unwind_frame(0);
+  masm.leave_thunk();
   masm.jump_reg(Reg::kT0);
 }
 

@@ -10,6 +10,7 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/thunks.h"
 #include "jit/runtime/invariants.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
@@ -116,7 +117,7 @@ void forget_declined(CodeRecord* record, void*) {
     return;
   record->state = TierState::kCold;
   record->reason.clear();
-  record->calls = record->back_edges = 0;
+  record->calls = record->back_edges = record->heat = 0;
 }
 
 void drop_other_engines(CodeRecord* record, void* engine) {
@@ -135,14 +136,22 @@ void review(CodeRecord* record) {
     case policy::Verdict::kCompileAgain:
       // The interpreter gets a while to adapt to what it sees.
       retire(record);
-      record->calls = record->back_edges = 0;
-      entry::watch_loops(record);
+      record->calls = record->back_edges = record->heat = 0;
+      if (!policy::thresholds.sampled) entry::watch_loops(record);
       return;
     case policy::Verdict::kGiveBack:
       retire(record);
       decline(record, "left too often");
       return;
   }
+}
+
+// An evaluator sees every call anyway, so it counts.
+void choose_thresholds(const Settings& settings) {
+  const bool sampled = !settings.threshold && !settings.loop_threshold && settings.entry == EntryMode::kVectorcall;
+  policy::thresholds = sampled ? policy::kSampled : policy::kCounted;
+  if (settings.threshold) policy::thresholds.calls = *settings.threshold;
+  if (settings.loop_threshold) policy::thresholds.back_edges = *settings.loop_threshold;
 }
 
 void at_exit(void*) {
@@ -176,7 +185,7 @@ std::string enable(const Settings& wanted) {
   s.engine = engine;
   s.unavailable.clear();
   review_exits = review;
-  policy::thresholds = {wanted.threshold, wanted.loop_threshold};
+  choose_thresholds(s.settings);
   prepare_heap(wanted);
   visit_records(drop_other_engines, nullptr);
   if (!start_invariants(wanted.watchers))
@@ -187,12 +196,18 @@ std::string enable(const Settings& wanted) {
     PyErr_Clear();
   }
   detail::is_enabled = true;
+  if (policy::thresholds.sampled && !entry::start_samples()) {
+    s.unavailable["samples"] = "no thread";
+    policy::thresholds = policy::kCounted;
+  }
   if (wanted.entry == EntryMode::kEvalFrame) {
     entry::start_eval_frame();
   } else if (!wanted.watchers || !entry::start_vectorcall()) {
     // Without a function watcher new functions go unnoticed; the evaluator sees them all.
     s.settings.entry = EntryMode::kEvalFrame;
     s.unavailable["vectorcall"] = "no function watcher";
+    entry::stop_samples();
+    choose_thresholds(s.settings);
     entry::start_eval_frame();
   }
   if (wanted.loops) {
@@ -217,6 +232,7 @@ void disable() {
   detail::is_enabled = false;
   allow_compiled_code(PyThreadState_Get(), false);
   port::stop_observing_events();
+  entry::stop_samples();
   entry::stop_generators();
   entry::stop_loops();
   entry::stop_eval_frame();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "jit/cpython/port_check.h"
@@ -16,8 +17,9 @@ enum class EntryMode : uint8_t { kVectorcall, kEvalFrame };
 
 struct Settings {
   std::string engine = "baseline";
-  uint32_t threshold = 250;
-  uint32_t loop_threshold = 400;
+  // Either number given: calls and back edges are counted. Neither: samples find what is hot.
+  std::optional<uint32_t> threshold;
+  std::optional<uint32_t> loop_threshold;
   EntryMode entry = EntryMode::kVectorcall;
   bool loops = true;
   bool watchers = true;

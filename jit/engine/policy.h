@@ -7,12 +7,24 @@
 
 namespace whipsnake::policy {
 
-// Set by enable().
+// How hot code is found. Sampled: by looking about every millisecond at what runs (sampler.h), which costs code that is
+// not hot nothing. Counted: at each call and back edge, which is exact and repeatable, and slows cold code down.
 struct Thresholds {
-  uint32_t calls = 40;        // calls of a code object that are interpreted before it is compiled
+  bool sampled = false;
+  uint32_t calls = 250;       // counted: calls of a code object that are interpreted before it is compiled;
+                              // sampled: those among them that come from machine code
   uint32_t back_edges = 400;  // back edges of its loops, over all calls, before it is compiled and entered in mid-run
 };
-extern Thresholds thresholds;
+inline constexpr Thresholds kCounted{};
+inline constexpr Thresholds kSampled{true, 30, 400};
+extern Thresholds thresholds;  // set by enable()
+
+// Samples look at so many Python frames from the top: those that call hot code are hot, too.
+inline constexpr int kSampledFrames = 4;
+// Adds to record->heat for a frame found `depth` frames below the top; true when its code is to be compiled now.
+bool compile_at_sample(CodeRecord& record, int depth);
+// Time between two samples, in microseconds, after so many of them: what is hot in the end was hot early.
+uint32_t sampling_interval_us(uint64_t samples);
 
 // Asked at each call that arrives at a counting trampoline or evaluator, before the call is counted.
 bool compile_at_call(const CodeRecord& record);

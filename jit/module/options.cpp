@@ -37,6 +37,18 @@ bool read_count(PyObject* dict, const char* key, uint32_t* result) {
   return true;
 }
 
+// "auto": left to us.
+bool read_threshold(PyObject* dict, const char* key, std::optional<uint32_t>* result) {
+  PyObject* value = find(dict, key);
+  if (value != nullptr && PyUnicode_Check(value) && PyUnicode_EqualToUTF8(value, "auto"))
+    return true;
+  uint32_t number = 0;
+  if (value == nullptr || !read_count(dict, key, &number))
+    return value == nullptr;
+  *result = number;
+  return true;
+}
+
 bool read_switch(PyObject* dict, const char* key, bool* result) {
   PyObject* value = find(dict, key);
   if (value == nullptr)
@@ -104,8 +116,8 @@ bool read_options(PyObject* dict, Options* options) {
   if (engine != nullptr)
     settings.engine = engine;
   unsigned long long budget = settings.budget;
-  if (!read_count(dict, "threshold", &settings.threshold) ||
-      !read_count(dict, "loop_threshold", &settings.loop_threshold) || !read_entry(dict, &settings) ||
+  if (!read_threshold(dict, "threshold", &settings.threshold) ||
+      !read_threshold(dict, "loop_threshold", &settings.loop_threshold) || !read_entry(dict, &settings) ||
       !read_switch(dict, "loops", &settings.loops) || !read_switch(dict, "watchers", &settings.watchers) ||
       !read_number(dict, "budget", 1ull << 47, &budget) || !read_code_heap(dict, &settings) ||
       !read_switch(dict, "perf_map", &options->perf_map))

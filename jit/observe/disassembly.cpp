@@ -9,6 +9,7 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/thunks.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
@@ -53,9 +54,9 @@ const Named kNamed[] = {
     NAMED(op_call_intrinsic_1), NAMED(op_call_intrinsic_2), NAMED(op_call), NAMED(op_call_kw),
     NAMED(op_call_function_ex), NAMED(op_call_cached), NAMED(op_call_native), NAMED(op_call_len),
     NAMED(op_call_isinstance), NAMED(op_call_type), NAMED(op_call_str), NAMED(op_call_list_append),
-    NAMED(op_call_class), NAMED(op_load_global_cached), NAMED(op_load_attr_cached), NAMED(op_load_method_cached),
+    NAMED(op_begin_class), NAMED(op_init_failed), NAMED(op_load_global_cached), NAMED(op_load_attr_cached), NAMED(op_load_method_cached),
     NAMED(op_store_attr_cached), NAMED(op_for_iter_next), NAMED(op_send),
-    NAMED(compiled_vectorcall), NAMED(call_function), NAMED(finish_frame), NAMED(finish_with_error),
+    NAMED(compiled_vectorcall), NAMED(finish_frame), NAMED(finish_with_error),
     NAMED(yield_value), NAMED(return_generator), NAMED(dealloc), NAMED(int_from_signed), NAMED(float_from_double),
     NAMED(int_add), NAMED(int_subtract), NAMED(int_multiply),
 
@@ -76,6 +77,7 @@ std::map<const void*, const char*> known_addresses() {
   known.emplace(thunks.exit, "thunk.exit");
   known.emplace(thunks.slow, "thunk.slow");
   known.emplace(thunks.leave, "thunk.leave");
+  known.emplace(thunks.finish, "thunk.finish");
   return known;
 }
 
@@ -119,8 +121,6 @@ void add_objects(Symbols& symbols, const CompiledCode& compiled, PyCodeObject* c
   add(symbols, code, "code");
   add(symbols, compiled.globals, "globals");
   add(symbols, compiled.builtins, "builtins");
-  if (compiled.direct_entry != CompiledCode::kNoEntry)
-    add(symbols, compiled.code + compiled.direct_entry, "direct");
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); ++i)
     add(symbols, PyTuple_GET_ITEM(code->co_consts, i), "const[" + std::to_string(i) + "]");
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); ++i)

@@ -1,12 +1,9 @@
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/calls.h"
-#include "jit/runtime/frames.h"
-#include "jit/runtime/sequences.h"
+#include "jit/runtime/near_table.h"
 
 namespace whipsnake::opcodes {
-
-using baseline::Value;
 
 namespace {
 
@@ -34,82 +31,77 @@ OpHelper helper_for(uint8_t specialized) {
   }
 }
 
+// The operands of a call to memory, and everything else there that a call of compiled code would clobber.
+void prepare_operands(Emitter& e, int operands) {
+  e.flush_top(operands);
+  e.protect_locals_below(operands);
+  e.spill_registers_below(operands);
+  e.store_position();
+}
+
+// Calls through the cache what lies at `callable`; the result is in kRet.
+void call_cached(Emitter& e, CallCache* cache, Mem callable) {
+  e.masm().mov_ptr(Reg::kT0, cache);
+  e.masm().lea(Reg::kArg2, callable);
+  e.masm().call_mem(Mem::absolute(&cache->direct));
+}
+
+// Machine code calls __init__ in between making the instance and taking it as the result.
+void call_class(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  ClassCache* cache = new_class_cache(e, i.oparg);
+  if (cache == nullptr) return;
+  const int operands = i.oparg + 2;
+  const Label over = masm.new_label();
+  const Label failed = masm.new_label();
+  const Label done = masm.new_label();
+  prepare_operands(e, operands);
+  const Mem callable = e.home(e.stack().depth() - operands);
+  const Mem self = e.home(e.stack().depth() - operands + 1);
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.lea(Reg::kArg1, e.home(e.stack().depth()));
+  masm.mov_ptr(Reg::kArg2, cache);
+  e.call(&op_begin_class);
+  e.stack().drop(operands);
+  const Label error = e.error_exit();
+  const Reg result = e.allocate();
+  masm.cmp(Reg::kRet, 1);
+  masm.jump_if(Cond::kNotEqual, over);
+  call_cached(e, &cache->call, callable);
+  masm.load(result, self);
+  masm.cmp(Reg::kRet, near_constant(Py_None));
+  masm.jump_if(Cond::kNotEqual, failed);
+  masm.bind(done);
+  e.cold([&e, over, failed, done, error, result] {
+    Masm& cold = e.masm();
+    cold.bind(failed);
+    if (kHostCpu == Cpu::kX64) cold.mov(Reg::kArg0, Reg::kRet);
+    cold.mov(Reg::kArg1, result);
+    e.call(&op_init_failed);
+    cold.bind(over);
+    cold.test(Reg::kRet, Reg::kRet);
+    cold.jump_if(Cond::kEqual, error);
+    cold.mov(result, Reg::kRet);
+    cold.jump(done);
+  });
+  e.stack().push(baseline::Value::in_register(result));
+}
+
 }  // namespace
 
 // Compiled functions are entered directly, everything else goes through a helper.
 void call(Emitter& e, const Instruction& i) {
   if (OpHelper helper = helper_for(i.specialized)) return e.operation(helper, i.oparg + 2, 1, i.oparg);
-  if (i.specialized == CALL_ALLOC_AND_ENTER_INIT) {
-    if (ClassCache* cache = new_class_cache(e, i.oparg))
-      e.operation(&op_call_class, i.oparg + 2, 1, reinterpret_cast<intptr_t>(cache));
-    return;
-  }
-  Masm& masm = e.masm();
+  if (i.specialized == CALL_ALLOC_AND_ENTER_INIT) return call_class(e, i);
   CallCache* cache = new_call_cache(e, i.oparg);
   if (cache == nullptr) return;
   const int operands = i.oparg + 2;
-  e.flush_top(operands);
-  e.protect_locals_below(operands);
-  const Reg result = e.allocate();
-  const int base = e.stack().depth() - operands;
-  const Mem callable = e.home(base);
-  const Mem self = e.home(base + 1);
-  const Label start = masm.new_label();
-  const Label not_function = masm.new_label();
-  const Label general = masm.new_label();
-  const Label called = masm.new_label();
-  e.store_position();
-  masm.bind(start);
-  masm.load(Reg::kArg1, callable);
-  sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT0, not_function);
-  masm.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kFunctionCode));
-  masm.cmp(Reg::kT0, Mem::absolute(&cache->code));
-  masm.jump_if(Cond::kNotEqual, general);
-  masm.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kFunctionVectorcall));
-  masm.cmp(Reg::kT0, near_constant(address_of(&compiled_vectorcall)));
-  masm.jump_if(Cond::kNotEqual, general);
-  // With self, the arguments start one slot lower and are one more.
-  masm.lea(Reg::kArg2, e.home(base + 2));
-  masm.mov_imm(Reg::kT0, i.oparg);
-  const Label no_self = masm.new_label();
-  masm.cmp(self, 0);
-  masm.jump_if(Cond::kEqual, no_self);
-  masm.sub(Reg::kArg2, static_cast<int32_t>(sizeof(PyObject*)));
-  masm.add(Reg::kT0, 1);
-  masm.bind(no_self);
-  masm.cmp32(Reg::kT0, Mem::absolute(&cache->nargs));
-  masm.jump_if(Cond::kNotEqual, general);
-  masm.call_mem(Mem::absolute(&cache->direct));
-  masm.bind(called);
+  prepare_operands(e, operands);
+  call_cached(e, cache, e.home(e.stack().depth() - operands));
   e.stack().drop(operands);
-  masm.test(Reg::kRet, Reg::kRet);
-  masm.jump_if(Cond::kEqual, e.error_exit());
-  masm.mov(result, Reg::kRet);
-  e.cold([&e, cache, start, not_function, general, called, callable, self, top = e.home(base + operands)] {
-    Masm& cold = e.masm();
-    // A bound method: its function and self take the two slots, and the call starts over.
-    cold.bind(not_function);
-    cold.cmp(Reg::kT0, near_constant(&PyMethod_Type));
-    cold.jump_if(Cond::kNotEqual, general);
-    cold.cmp(self, 0);
-    cold.jump_if(Cond::kNotEqual, general);
-    cold.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kMethodSelf));
-    e.incref(Reg::kT0);
-    cold.store(self, Reg::kT0);
-    cold.load(Reg::kT0, Mem::at(Reg::kArg1, port::offset::kMethodFunction));
-    e.incref(Reg::kT0);
-    cold.store(callable, Reg::kT0);
-    e.decref(Reg::kArg1);
-    cold.jump(start);
-    cold.bind(general);
-    cold.mov(Reg::kArg0, Reg::kThread);
-    cold.lea(Reg::kArg1, top);
-    cold.mov_ptr(Reg::kArg2, cache);
-    e.call(&op_call_cached);
-    cold.jump(called);
-  });
-  e.stack().push(Value::in_register(result));
-  e.check_after_call();
+  e.masm().test(Reg::kRet, Reg::kRet);
+  e.masm().jump_if(Cond::kEqual, e.error_exit());
+  e.push_owned(Reg::kRet);
 }
 
 }  // namespace whipsnake::opcodes

@@ -1,6 +1,7 @@
 #include "jit/opcodes/cells.h"
 
 #include "jit/runtime/invariants.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake::opcodes {
 
@@ -43,7 +44,17 @@ GetItemCache* new_getitem_cache(baseline::Emitter& e) {
 
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg) {
   auto* cache = static_cast<ClassCache*>(e.allocate_data(sizeof(ClassCache)));
-  if (cache != nullptr) cache->oparg = oparg;
+  if (cache == nullptr) return nullptr;
+  cache->call.oparg = oparg;
+  cache->call.direct = thunks.call_unlinked;
+  e.resources().on_release([cache] { cache->call.link.unlink(); });
+  return cache;
+}
+
+ResumeCache* new_resume_cache(baseline::Emitter& e) {
+  auto* cache = static_cast<ResumeCache*>(e.allocate_data(sizeof(ResumeCache)));
+  if (cache == nullptr) return nullptr;
+  e.resources().on_release([cache] { cache->link.unlink(); });
   return cache;
 }
 
@@ -51,7 +62,8 @@ CallCache* new_call_cache(baseline::Emitter& e, int oparg) {
   auto* cache = static_cast<CallCache*>(e.allocate_data(sizeof(CallCache)));
   if (cache == nullptr) return nullptr;
   cache->oparg = oparg;
-  e.resources().on_release([cache] { cache->unlink(); });
+  cache->direct = thunks.call_unlinked;
+  e.resources().on_release([cache] { cache->link.unlink(); });
   return cache;
 }
 

@@ -4,6 +4,7 @@
 #include "jit/baseline/emitter.h"
 #include "jit/runtime/caches.h"
 #include "jit/runtime/calls.h"
+#include "jit/runtime/generators.h"
 
 namespace whipsnake::opcodes {
 
@@ -12,6 +13,7 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name);
 AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, Shadow inline_shadow, bool store);
 SuperCache* new_super_cache(baseline::Emitter& e, int oparg);
 GetItemCache* new_getitem_cache(baseline::Emitter& e);
+ResumeCache* new_resume_cache(baseline::Emitter& e);
 CallCache* new_call_cache(baseline::Emitter& e, int oparg);
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg);
 

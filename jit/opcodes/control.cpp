@@ -48,18 +48,6 @@ void jump_on_none(Emitter& e, const Instruction& i, bool when_none) {
   }
 }
 
-// Leaves the function by a tail call: end(thread, frame, kArg2, context).
-template <typename Function>
-void leave_to(Emitter& e, Function* end) {
-  Masm& masm = e.masm();
-  masm.mov(Reg::kArg0, Reg::kThread);
-  masm.mov(Reg::kArg1, Reg::kFrame);
-  masm.mov(Reg::kArg3, Reg::kContext);
-  masm.unwind_frame(0);
-  masm.jump_mem(near_constant(address_of(end)));
-  e.end_block();
-}
-
 }  // namespace
 
 void resume(Emitter& e, const Instruction& i) {
@@ -92,7 +80,6 @@ void return_value(Emitter& e, const Instruction&) {
   e.store_position();
   e.pop_owned(Reg::kArg2);
   baseline::emit_return(e);
-  e.end_block();
 }
 
 void return_const(Emitter& e, const Instruction& i) {
@@ -100,19 +87,18 @@ void return_const(Emitter& e, const Instruction& i) {
   return_value(e, i);
 }
 
-void yield_value(Emitter& e, const Instruction&) {
+void yield_value(Emitter& e, const Instruction& i) {
   e.flush_below(1);
   e.store_position();
   e.pop_owned(Reg::kArg2);
   e.masm().store32_imm(Mem::at(Reg::kFrame, port::offset::kFrameStackTop),
                        e.code()->co_nlocalsplus + e.stack().depth());
-  leave_to(e, &whipsnake::yield_value);
+  baseline::emit_yield(e, i.oparg);
 }
 
 void return_generator(Emitter& e, const Instruction&) {
   e.store_position();
-  e.masm().mov(Reg::kArg2, Reg::kContext);
-  leave_to(e, &whipsnake::return_generator);
+  baseline::emit_return_generator(e);
 }
 
 }  // namespace whipsnake::opcodes

@@ -1,7 +1,9 @@
+#include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake::opcodes {
 
@@ -152,6 +154,44 @@ void next_of_range(Emitter& e, ForIter& loop, Label other) {
   masm.mov(loop.result(), Reg::kRet);
 }
 
+// Resumes the generator in kArg1 with the value in kArg2 and jumps to `finished` when it has returned, its result in
+// kRet. The value stack is in memory, the generator at `home`.
+bool resume(Emitter& e, Mem home, Label failed, Label finished) {
+  Masm& masm = e.masm();
+  ResumeCache* cache = new_resume_cache(e);
+  if (cache == nullptr) return false;
+  masm.mov_ptr(Reg::kT0, cache);
+  masm.call_mem(near_constant(thunks.resume));
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, failed);
+  masm.load(Reg::kT1, home);
+  masm.cmp8(Mem::at(Reg::kT1, port::offset::kGeneratorState), FRAME_EXECUTING);
+  masm.jump_if(Cond::kGreaterEqual, finished);
+  return true;
+}
+
+void next_of_generator(Emitter& e, ForIter& loop, Label other) {
+  Masm& masm = e.masm();
+  const Label returned = masm.new_label();
+  e.store_position();
+  masm.load(Reg::kArg1, loop.iterator());
+  sequences::guard_type(masm, Reg::kArg1, &PyGen_Type, Reg::kT1, other);
+  masm.cmp8(Mem::at(Reg::kArg1, port::offset::kGeneratorState), FRAME_EXECUTING);
+  masm.jump_if(Cond::kGreaterEqual, other);
+  masm.load(Reg::kArg2, near_constant(Py_None));
+  if (!resume(e, loop.iterator(), e.error_exit(), returned)) return;
+  masm.mov(loop.result(), Reg::kRet);
+  e.stack().push(Value::in_register(loop.result()));
+  e.jump_if_heard(e.leave_exit(e.instruction().next));
+  e.stack().drop(1);
+  e.cold([&e, returned, exhausted = loop.exhausted()] {
+    e.masm().bind(returned);
+    if (kHostCpu == Cpu::kX64) e.masm().mov(Reg::kArg0, Reg::kRet);
+    e.decref(Reg::kArg0);
+    e.masm().jump(exhausted);
+  });
+}
+
 }  // namespace
 
 void for_iter(Emitter& e, const Instruction& i) {
@@ -162,6 +202,7 @@ void for_iter(Emitter& e, const Instruction& i) {
     case FOR_ITER_LIST: next_of_sequence(e, loop, &PyListIter_Type, true, other); break;
     case FOR_ITER_TUPLE: next_of_sequence(e, loop, &PyTupleIter_Type, false, other); break;
     case FOR_ITER_RANGE: next_of_range(e, loop, other); break;
+    case FOR_ITER_GEN: next_of_generator(e, loop, other); break;
     default:
       loop.generic();
       loop.finish();
@@ -178,28 +219,60 @@ void for_iter(Emitter& e, const Instruction& i) {
   loop.finish();
 }
 
+// Sites that have seen a generator or coroutine resume it directly; the rest, and they for anything else, ask op_send().
 void send(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   e.flush();
-  e.operation_call(&op_send, 1, 0);
-  masm.test(Reg::kRet, Reg::kRet);
-  masm.jump_if(Cond::kEqual, e.error_exit());
   const Label finished = masm.new_label();
-  masm.test(Reg::kRet, static_cast<int32_t>(kSendFinished));
-  masm.jump_if(Cond::kNotEqual, finished);
+  const Label finished_tagged = masm.new_label();
+  const Reg result = e.allocate();
+  const Mem receiver = e.home(e.stack().depth() - 2);
+  if (i.specialized == SEND_GEN) {
+    const Label known = masm.new_label();
+    const Emitter::Slow slow = e.slow_path(&op_send, 1, 1, 0);
+    e.store_position();
+    masm.load(Reg::kArg1, receiver);
+    masm.load(Reg::kT1, Mem::at(Reg::kArg1, port::offset::kType));
+    masm.cmp(Reg::kT1, near_constant(&PyCoro_Type));
+    masm.jump_if(Cond::kEqual, known);
+    masm.cmp(Reg::kT1, near_constant(&PyGen_Type));
+    masm.jump_if(Cond::kNotEqual, slow.label);
+    masm.bind(known);
+    masm.cmp8(Mem::at(Reg::kArg1, port::offset::kGeneratorState), FRAME_EXECUTING);
+    masm.jump_if(Cond::kGreaterEqual, slow.label);
+    masm.load(Reg::kArg2, e.home(e.stack().depth() - 1));
+    e.stack().drop(1);
+    if (!resume(e, receiver, e.error_exit(), finished)) return;
+    masm.mov(result, Reg::kRet);
+    masm.bind(slow.resume);
+    e.finish_slow(slow, [&e, finished_tagged, result] {
+      e.masm().test(Reg::kRet, static_cast<int32_t>(kSendFinished));
+      e.masm().jump_if(Cond::kNotEqual, finished_tagged);
+      e.masm().mov(result, Reg::kRet);
+    });
+  } else {
+    e.operation_call(&op_send, 1, 0);
+    masm.test(Reg::kRet, Reg::kRet);
+    masm.jump_if(Cond::kEqual, e.error_exit());
+    masm.test(Reg::kRet, static_cast<int32_t>(kSendFinished));
+    masm.jump_if(Cond::kNotEqual, finished_tagged);
+    masm.mov(result, Reg::kRet);
+  }
   const Mem returned = e.home(e.stack().depth());
   const int target = i.target;
   e.stack().push(Value::memory());
   const Label heard = e.leave_exit(static_cast<uint32_t>(target));
   e.stack().drop(1);
-  e.cold([&e, finished, returned, target, heard] {
-    e.masm().bind(finished);
+  e.cold([&e, finished, finished_tagged, returned, target, heard] {
+    e.masm().bind(finished_tagged);
     e.masm().sub(Reg::kRet, static_cast<int32_t>(kSendFinished));
+    e.masm().bind(finished);
     e.masm().store(returned, Reg::kRet);
     e.jump_if_heard(heard);
     e.masm().jump(e.label_of(target));
   });
-  e.push_owned(Reg::kRet);
+  e.stack().push(Value::in_register(result));
+  if (i.specialized == SEND_GEN) e.jump_if_heard(e.leave_exit(i.next));
 }
 
 }  // namespace whipsnake::opcodes

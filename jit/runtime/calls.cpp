@@ -1,6 +1,8 @@
 #include "jit/runtime/calls.h"
 
 #include "jit/runtime/frames.h"
+#include "jit/runtime/shapes.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake {
 
@@ -27,31 +29,6 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
 
 }  // namespace
 
-void CallCache::link(CompiledCode* to) {
-  unlink();
-  target = to;
-  next = to->callers;
-  if (next != nullptr) next->previous = this;
-  to->callers = this;
-}
-
-void CallCache::unlink() {
-  if (target == nullptr) return;
-  if (previous != nullptr)
-    previous->next = next;
-  else
-    target->callers = next;
-  if (next != nullptr) next->previous = previous;
-  target = nullptr;
-  next = previous = nullptr;
-  code = nullptr;
-  direct = nullptr;
-}
-
-void CompiledCode::unlink_callers() {
-  while (callers != nullptr) callers->unlink();
-}
-
 namespace {
 
 // A site that has called this many different functions stays with the helper.
@@ -62,13 +39,15 @@ void remember_target(CallCache* cache, PyObject* callable, Py_ssize_t nargs) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   if (func->vectorcall != compiled_vectorcall) return;
   CompiledCode* compiled = callable_code(func);
-  if (compiled == nullptr || compiled->direct_entry == CompiledCode::kNoEntry) return;
-  if (reinterpret_cast<PyCodeObject*>(func->func_code)->co_argcount != nargs) return;
+  if (compiled == nullptr || !compiled->takes_direct_calls) return;
+  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
+  const uint8_t* entry = entry_of_shape(code, static_cast<int>(nargs), nargs != cache->oparg);
+  if (entry == nullptr) return;
   ++cache->misses;
-  cache->link(compiled);
-  cache->code = func->func_code;
-  cache->direct = compiled->code + compiled->direct_entry;
-  cache->nargs = static_cast<int32_t>(nargs);
+  cache->link.link(func->func_code, compiled);
+  cache->direct = entry;
+  cache->start = compiled->start();
+  cache->frame_bytes = code->co_framesize * static_cast<int32_t>(sizeof(PyObject*));
 }
 
 }  // namespace
@@ -78,10 +57,6 @@ PyObject* op_call_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
   const Callee callee = unpack_callee(top - cache->oparg - 2, cache->oparg);
   remember_target(cache, callee.callable, callee.nargs);
   return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
-}
-
-PyObject* call_function(PyThreadState* ts, PyObject* function, PyObject** args, Py_ssize_t nargs) {
-  return call_stealing(ts, function, args, nargs, nullptr);
 }
 
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {

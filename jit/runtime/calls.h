@@ -10,25 +10,20 @@ PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg);     // cal
 PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg);  // ..., kwnames
 PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg);
 
-// A call site that jumps to compiled code of one callee. The machine code checks that the callable is a function with
-// `code` and our vectorcall and gets `nargs` arguments (self included), and calls `direct`:
+// A call site that enters compiled code of one callee. The operands of CALL are on the stack, and the machine code calls
+// `direct` with kT0 = the cache and kArg2 = the address of the callable. What it calls checks that the callable is a
+// function with `code` and our vectorcall (or a bound method of one), moves the arguments into a new frame and jumps to
+// `start`; else it passes the call on to op_call_cached(). Either consumes the operands. Result in kRet, null with an
+// exception; kS0 to kS2 are lost.
 //
-//   direct(kArg1 = function, kArg2 = arguments): both stolen; kThread and kContext as in the caller. It pushes the
-//   frame itself, or passes the call on to call_function() when it cannot. Result in kRet, null with an exception.
-//
-// Sites are linked to their target, which zeroes `code` when it is retired.                            [direct-call]
+// Sites are linked to their target, which unlinks them when it is retired.                             [direct-call]
 struct CallCache {
-  PyObject* code;
-  const uint8_t* direct;
-  int32_t nargs;
+  const uint8_t* direct;  // entry_of_shape() of the last target, or thunks.call_unlinked
+  CodeLink link;
+  const uint8_t* start;
+  int32_t frame_bytes;
+  int32_t oparg;
   uint32_t misses;
-  CompiledCode* target;
-  CallCache* next;
-  CallCache* previous;
-  intptr_t oparg;
-
-  void link(CompiledCode* to);
-  void unlink();
 };
 
 // CALL through a cache [arg: CallCache*].
@@ -48,14 +43,17 @@ struct ClassCache {
   uint32_t version;
   uint32_t misses;
   PyObject* init;       // borrowed from the type
-  intptr_t oparg;
+  CallCache call;       // of __init__, with one argument more
 };
-PyObject* op_call_class(PyThreadState* ts, PyObject** top, intptr_t arg);         // [arg: ClassCache*]
+
+// Makes the instance. kDone: the class and the slot above have become __init__ and the new instance, of which there is
+// one reference too many; machine code calls through the cache and takes that one as its result, or lets
+// op_init_failed() do so. Else the whole call is over, with this result or null. [arg: ClassCache*]
+PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg);
+// __init__ returned something else than None (or null); `self` is stolen. The instance after all, or null.
+PyObject* op_init_failed(PyObject* returned, PyObject* self);
 
 // The builtins that the helpers above compare with; false with an exception set.
 bool init_known_callables();
-
-// What direct entries fall back to: call_stealing() with positional arguments.
-PyObject* call_function(PyThreadState* ts, PyObject* function, PyObject** args, Py_ssize_t nargs);
 
 }  // namespace whipsnake

@@ -14,7 +14,7 @@ namespace whipsnake {
 
 struct Site;
 struct CompiledCode;
-struct CallCache;
+struct CodeLink;
 
 // Anything an engine needs alive as long as its machine code (exit descriptors, cache cells, registrations).
 class CodeResources {
@@ -30,13 +30,11 @@ class CodeResources {
 
 // Machine code for one code object with one globals/builtins pair.
 //
-// Convention of `entry(instruction)`: jumped to by run() with kFrame, kThread, kContext set; the frame is linked as
-// ts->current_frame, its stack is in memory (depth as the interpreter has it there), stacktop is -1, the Python
-// recursion count is taken. The code finishes the frame: it returns a new reference with the frame cleared and popped,
-// or null with an exception set and the frame popped, or (generators) the yielded value with the frame suspended;
-// see runtime/frames.h for the helpers that do so.
+// Convention of `entry(instruction)`: see thunks.h; the frame is linked as ts->current_frame, its stack is in memory
+// (depth as the interpreter has it there), stacktop is -1, the Python recursion count is taken. The code finishes the
+// frame: it returns a new reference with the frame cleared and popped, or null with an exception set and the frame
+// popped, or (generators) the yielded value with the frame suspended; see runtime/frames.h for the helpers that do so.
 struct CompiledCode {
-  static constexpr uint32_t kNoEntry = ~uint32_t{0};
   const uint8_t* code = nullptr;             // in the code heap
   size_t size = 0;
   PyObject* globals = nullptr;               // borrowed; compared by identity before entering
@@ -45,10 +43,14 @@ struct CompiledCode {
   std::unique_ptr<CodeResources> resources;
   const char* engine = "";                   // name of the engine that made it
   uint32_t start_entry = 0;                  // offset of the entry for instruction 0
-  uint32_t direct_entry = kNoEntry;          // offset of the entry for calls from compiled code (calls.h)
+  bool takes_direct_calls = false;           // follows the convention of thunks.h, so that CallCaches may enter it
   int last_instruction = -1;
   const uint8_t* last_entry = nullptr;
-  CallCache* callers = nullptr;              // call sites that jump to it
+  CodeLink* callers = nullptr;               // caches of call sites and resumptions that jump to it
+
+  // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
+  // machine code resumes anywhere.
+  const uint32_t* entry_offsets(int instructions);
 
   // Null when compiled code can't be entered there. Remembers the last answer: generators resume where they yielded.
   const uint8_t* entry(int instruction) {
@@ -61,11 +63,27 @@ struct CompiledCode {
   const uint8_t* find_entry(int instruction) const;
   const uint8_t* start() const { return code + start_entry; }
 
+  std::vector<uint32_t> offsets_;            // see entry_offsets()
+
   CompiledCode() = default;
   CompiledCode(const CompiledCode&) = delete;
   CompiledCode& operator=(const CompiledCode&) = delete;
   ~CompiledCode() { unlink_callers(); }
   void unlink_callers();                     // no call site jumps here any more
+};
+
+// What a cache that jumps to machine code has in front: whose code that is, to compare with, until it is retired. All
+// null before link(). Borrowed; lives in the code heap's data half.
+struct CodeLink {
+  PyObject* code;
+  PyObject* globals;
+  PyObject* builtins;
+  CompiledCode* target;
+  CodeLink* next;
+  CodeLink* previous;
+
+  void link(PyObject* to_code, CompiledCode* to);
+  void unlink();
 };
 
 enum class TierState : uint8_t { kCold, kCompiled, kDeclined, kDisabled };
@@ -79,6 +97,7 @@ struct CodeRecord {
   bool foreign_events = false;               // another tool has local events on it
   uint32_t calls = 0;
   uint32_t back_edges = 0;
+  uint32_t heat = 0;                         // from samples
   int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()
   uint32_t exits = 0;                        // deopts out of the current machine code
   uint32_t compilations = 0;

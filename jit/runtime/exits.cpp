@@ -2,6 +2,7 @@
 
 #include "jit/runtime/frames.h"
 #include "jit/runtime/records.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake {
 
@@ -68,10 +69,20 @@ bool drop_lower(Frame* frame, const Site* site, int first_owned) {
 
 void set_depth(Frame* frame, int depth) { frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth; }
 
-const void* leave_with(ThreadContext* context, PyObject* result) {
-  context->exit_result = result;
-  return thunks.leave;
-}
+// The thunk that ends `frame`, found while there is one, with what the end results in.
+class Leaving {
+ public:
+  Leaving(const Frame* frame, ThreadContext* context)
+      : context_(context), thunk_(port::owned_by_generator(frame) ? thunks.leave_generator : thunks.leave) {}
+  const void* with(PyObject* result) const {
+    context_->exit_result = result;
+    return thunk_;
+  }
+
+ private:
+  ThreadContext* context_;
+  const uint8_t* thunk_;
+};
 
 // The interpreter tells of a new line by comparing with the instruction before, of which it knows nothing when it
 // begins with a frame in the middle: the event is ours to fire. False when the tool raised.
@@ -90,8 +101,8 @@ const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site,
   set_depth(frame, depth);
   port::set_instruction(frame, static_cast<int>(instruction));
   const bool told = reason != ExitReason::kTracing || tell_of_line(ts, frame, site, instruction);
-  if (frame == context->osr_frame) return leave_with(context, nullptr);
-  return leave_with(context, interpret_rest(ts, frame, !told));
+  const Leaving leaving(frame, context);
+  return leaving.with(frame == context->osr_frame ? nullptr : interpret_rest(ts, frame, !told));
 }
 
 // The values that a completed opcode pushes: its result, and (LOAD_GLOBAL with its NULL) nulls above it. Helpers that
@@ -138,7 +149,8 @@ const void* unwind(PyThreadState* ts, Frame* frame, const Site* site, ThreadCont
   if (site->handler_depth < 0) {
     for (; depth > 0; --depth) Py_XDECREF(base[depth - 1]);
     set_depth(frame, 0);
-    return leave_with(context, finish_with_error(ts, frame, context));
+    const Leaving leaving(frame, context);
+    return leaving.with(finish_with_error(ts, frame, context));
   }
   for (; depth > site->handler_depth; --depth) Py_XDECREF(base[depth - 1]);
   if (site->lasti) {

@@ -1,10 +1,9 @@
 #include "jit/runtime/frames.h"
 
 #include "jit/cpython/opcodes.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake {
-
-Thunks thunks;
 
 namespace {
 
@@ -80,6 +79,7 @@ PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args
 }  // namespace
 
 vectorcallfunc uncompiled_vectorcall = nullptr;
+void (*called_from_machine_code)(PyFunctionObject* func) = nullptr;
 _PyFrameEvalFunction evaluate_default = _PyEval_EvalFrameDefault;
 
 bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
@@ -91,7 +91,19 @@ bool native_stack_low(PyThreadState* ts) {
 
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
   ++counters.entries;
-  return thunks.run(ts, frame, &thread_context(), target);
+  ThreadContext& context = thread_context();
+  PyObject* result = thunks.run(ts, frame, &context, target);
+  if (result == nullptr && context.leave) [[unlikely]] {  // for machine code that would have called; see after_return()
+    context.leave = false;
+    std::swap(result, context.leave_result);
+  }
+  return result;
+}
+
+PyObject* after_return(PyThreadState* ts, PyObject* result) {
+  const Frame* caller = ts->current_frame;
+  if (caller == nullptr || caller->owner == FRAME_OWNED_BY_CSTACK) return result;
+  return after_escape(ts, result);
 }
 
 PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising) {
@@ -169,6 +181,8 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
   if (Py_IS_TYPE(callable, &PyFunction_Type)) {
     auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+    if (called_from_machine_code != nullptr && func->vectorcall == port::function_vectorcall)
+      called_from_machine_code(func);
     if (func->vectorcall == compiled_vectorcall) {
       CompiledCode* compiled = callable_code(func);
       if (compiled != nullptr && compiled_code_allowed() && may_enter(ts) && ts->py_recursion_remaining > 0 &&

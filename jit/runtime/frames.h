@@ -48,11 +48,16 @@ PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising = false);
 PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, ThreadContext* context);   // RETURN_*
 PyObject* finish_with_error(PyThreadState* ts, Frame* frame, ThreadContext* context);                // null
 PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadContext* context);     // YIELD_VALUE
-PyObject* return_generator(PyThreadState* ts, Frame* frame, ThreadContext* context);                 // RETURN_GENERATOR
+PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject* unused, ThreadContext* context);  // RETURN_GENERATOR
 
 // Enters compiled code at `target` on a frame that the interpreter is running, from a sys.monitoring callback, and
 // leaves the frame ready for the interpreter to go on (position, stack, pending unwinding).
 void enter_loop(PyThreadState* ts, Frame* frame, const void* target);
+
+// Where samples find what is hot, nobody counts calls; those that come from machine code are an exception, because they
+// would cost more than a call in the interpreter. Called with a function that has CPython's own vectorcall; may compile
+// it. Null: nobody is interested.
+extern void (*called_from_machine_code)(PyFunctionObject* func);
 
 // Tells whether an evaluator found in PyInterpreterState.eval_frame is the framework's own; set by the engine
 // framework. While somebody else's is installed, compiled code is not entered.
@@ -64,16 +69,7 @@ extern _PyFrameEvalFunction evaluate_default;
 // True when the native stack is low and calls must not nest further than needed.
 bool native_stack_low(PyThreadState* ts);
 
-// Machine code made once per heap: run, exit, slow path, leave. Null pointers until make_thunks() succeeded.
-struct Thunks {
-  PyObject* (*run)(PyThreadState*, Frame*, ThreadContext*, const void* target) = nullptr;
-  const uint8_t* exit = nullptr;      // jumped to with kT0 = Site*
-  const uint8_t* slow = nullptr;      // called with kT0 = Site*; result in kRet
-  const uint8_t* leave = nullptr;     // returns ThreadContext::exit_result to compiled code's caller
-};
-extern Thunks thunks;
-
-class CodeHeap;
-bool make_thunks(CodeHeap& heap);
+// Where machine code returns to while somebody may have begun to listen: as after_escape() for the caller's frame.
+PyObject* after_return(PyThreadState* ts, PyObject* result);
 
 }  // namespace whipsnake

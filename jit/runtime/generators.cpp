@@ -11,7 +11,12 @@ bool resumable(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXEC
 const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
   if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
   const CodeRecord* record = find_record(port::code_of(frame));
-  if (record == nullptr || !record->compiled) return nullptr;
+  if (record == nullptr || !record->compiled) {
+    if (called_from_machine_code == nullptr || (record != nullptr && record->state != TierState::kCold)) return nullptr;
+    called_from_machine_code(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj));
+    record = find_record(port::code_of(frame));
+    if (record == nullptr || !record->compiled) return nullptr;
+  }
   CompiledCode& compiled = *record->compiled;
   if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
   if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
@@ -19,7 +24,26 @@ const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
   return compiled.entry(port::instruction_index(frame));
 }
 
+// `frame` can be resumed in machine code.
+void remember_code(ResumeCache* cache, Frame* frame) {
+  PyCodeObject* code = port::code_of(frame);
+  CompiledCode* compiled = find_record(code)->compiled.get();
+  if (cache->link.target == compiled || !compiled->takes_direct_calls) return;
+  cache->link.link(reinterpret_cast<PyObject*>(code), compiled);
+  cache->instructions = port::instructions(code);
+  cache->offsets = compiled->entry_offsets(port::instruction_count(code));
+  cache->machine_code = compiled->code;
+}
+
 }  // namespace
+
+PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, ResumeCache* cache) {
+  Frame* frame = port::frame_of(gen);
+  if (resume_target(ts, frame) != nullptr) remember_code(cache, frame);
+  PyObject* result = nullptr;
+  resume_generator(ts, gen, value, &result);
+  return result;
+}
 
 // 3.13 Objects/genobject.c, gen_send_ex2, for a generator that is known to be resumable.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result) {
@@ -64,7 +88,7 @@ PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadCo
 }
 
 // 3.13 Python/bytecodes.c, RETURN_GENERATOR.
-PyObject* return_generator(PyThreadState* ts, Frame* frame, ThreadContext* context) {
+PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject*, ThreadContext* context) {
   auto* gen = reinterpret_cast<PyGenObject*>(_Py_MakeCoro(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj)));
   if (gen == nullptr) return finish_with_error(ts, frame, context);
   Frame* copy = port::frame_of(gen);

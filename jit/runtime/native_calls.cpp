@@ -150,36 +150,51 @@ bool describe_class(PyTypeObject* type, ClassCache* cache) {
 }  // namespace
 
 // 3.13 Python/bytecodes.c, CALL_ALLOC_AND_ENTER_INIT and EXIT_INIT_CHECK; Objects/typeobject.c, type_call.
-PyObject* op_call_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
+PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<ClassCache*>(arg);
-  PyObject** base = top - cache->oparg - 2;
+  const intptr_t oparg = cache->call.oparg;
+  PyObject** base = top - oparg - 2;
   auto* type = reinterpret_cast<PyTypeObject*>(base[0]);
-  if (base[1] != nullptr || !PyType_Check(base[0])) return op_call(ts, top, cache->oparg);
+  if (base[1] != nullptr || !PyType_Check(base[0])) return op_call(ts, top, oparg);
   if (type != cache->type || type->tp_version_tag != cache->version) {
-    if (cache->misses >= 256) return op_call(ts, top, cache->oparg);
+    if (cache->misses >= 256) return op_call(ts, top, oparg);
     ++cache->misses;
     if (!describe_class(type, cache)) {
       cache->type = nullptr;
-      return op_call(ts, top, cache->oparg);
+      return op_call(ts, top, oparg);
     }
   }
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) {
-    release(base[0], base + 2, cache->oparg);
+    release(base[0], base + 2, oparg);
     return nullptr;
   }
   Py_DECREF(type);
   base[1] = Py_NewRef(self);
-  PyObject* none = call_stealing(ts, Py_NewRef(cache->init), base + 1, cache->oparg + 1, nullptr);
-  if (none != Py_None) {
-    if (none != nullptr) {
-      PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
-      Py_DECREF(none);
-    }
-    Py_DECREF(self);
+  if (reinterpret_cast<PyFunctionObject*>(cache->init)->vectorcall == compiled_vectorcall) {
+    base[0] = Py_NewRef(cache->init);
+    return kDone;
+  }
+  PyObject* none = call_stealing(ts, Py_NewRef(cache->init), base + 1, oparg + 1, nullptr);
+  return after_call(ts, none == Py_None ? self : op_init_failed(none, self));
+}
+
+PyObject* op_init_failed(PyObject* returned, PyObject* self) {
+  ThreadContext& context = thread_context();
+  if (returned == nullptr && context.leave && context.leave_result == Py_None) {
+    context.leave_result = self;  // it has returned None, but machine code must not go on
     return nullptr;
   }
-  return after_call(ts, self);
+  if (returned != nullptr) {
+    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(returned)->tp_name);
+    Py_DECREF(returned);
+  } else if (context.leave) {
+    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(context.leave_result)->tp_name);
+    context.leave = false;
+    Py_CLEAR(context.leave_result);
+  }
+  Py_DECREF(self);
+  return nullptr;
 }
 
 }  // namespace whipsnake

@@ -54,6 +54,47 @@ const uint8_t* CompiledCode::find_entry(int instruction) const {
   return it != entries.end() && it->first == wanted ? code + it->second : nullptr;
 }
 
+const uint32_t* CompiledCode::entry_offsets(int instructions) {
+  if (offsets_.empty()) {
+    offsets_.resize(static_cast<size_t>(instructions));
+    for (const auto& [instruction, offset] : entries)
+      if (instruction < offsets_.size())
+        offsets_[instruction] = offset;
+  }
+  return offsets_.data();
+}
+
+void CodeLink::link(PyObject* to_code, CompiledCode* to) {
+  unlink();
+  code = to_code;
+  globals = to->globals;
+  builtins = to->builtins;
+  target = to;
+  next = to->callers;
+  if (next != nullptr)
+    next->previous = this;
+  to->callers = this;
+}
+
+void CodeLink::unlink() {
+  if (target == nullptr)
+    return;
+  if (previous != nullptr)
+    previous->next = next;
+  else
+    target->callers = next;
+  if (next != nullptr)
+    next->previous = previous;
+  target = nullptr;
+  next = previous = nullptr;
+  code = nullptr;
+}
+
+void CompiledCode::unlink_callers() {
+  while (callers != nullptr)
+    callers->unlink();
+}
+
 CodeRecord* get_record(PyCodeObject* code) {
   if (CodeRecord* record = find_record(code))
     return record;

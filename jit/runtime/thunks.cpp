@@ -1,10 +1,16 @@
 // The machine code that every function shares: into compiled code, out of it, and the two ways to C++ in between.
+#include "jit/runtime/thunks.h"
+
 #include "jit/asm/code_heap.h"
-#include "jit/asm/masm.h"
+#include "jit/runtime/calls.h"
 #include "jit/runtime/exits.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/generators.h"
+#include "jit/runtime/near_table.h"
 
 namespace whipsnake {
+
+Thunks thunks;
 
 namespace {
 
@@ -38,31 +44,162 @@ const uint8_t* install(Masm& masm, CodeHeap& heap) {
 
 }  // namespace
 
-bool make_thunks(CodeHeap& heap) {
-  const std::unique_ptr<Masm> owned = make_masm(kHostCpu, heap.near_range());
-  if (!owned) return false;
-  Masm& masm = *owned;
-  Thunks made;
+void emit_returned(Masm& masm) {
+  const Label ask = masm.new_label();
+  masm.load(Reg::kFrame, Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame));
+  masm.load(Reg::kT0, Mem::at(Reg::kThread, port::offset::kThreadEvalBreaker));
+  masm.cmp(Reg::kT0, Mem::absolute(&near_table->ok_breaker));
+  masm.jump_if(Cond::kNotEqual, ask);
+  masm.leave_thunk();
+  masm.ret();
+  masm.bind(ask);
+  masm.mov(Reg::kArg1, Reg::kRet);
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.leave_thunk();
+  masm.jump_mem(near_constant(address_of(&after_return)));
+}
 
-  // run(ts, frame, context, target)
+void check_may_enter(Masm& masm, Label refused) {
+  masm.cmp(Reg::kNativeStack, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, stack_limit))));
+  masm.jump_if(Cond::kBelow, refused);
+  masm.load(Reg::kT2, Mem::absolute(&PyInterpreterState_Main()->eval_frame));
+  masm.cmp(Reg::kT2, Mem::absolute(&near_table->ok_evaluator));
+  masm.jump_if(Cond::kNotEqual, refused);
+  masm.cmp32(Mem::at(Reg::kThread, port::offset::kThreadRecursionRemaining), 1);
+  masm.jump_if(Cond::kLessEqual, refused);
+}
+
+namespace {
+
+// Back from a generator's frame, its result in kRet.
+void emit_generator_returned(Masm& masm) {
+  masm.load(Reg::kFrame, Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame));
+  masm.leave_thunk();
+  masm.ret();
+}
+
+// run(thread, frame, context, target): from C++ into compiled code.
+void emit_run(Masm& masm) {
+  const Label inside = masm.new_label();
   masm.enter(0);
   masm.mov(Reg::kThread, Reg::kArg0);
   masm.mov(Reg::kFrame, Reg::kArg1);
   masm.mov(Reg::kContext, Reg::kArg2);
-  masm.jump_reg(Reg::kArg3);
-  const uint8_t* run = install(masm, heap);
-
-  // The frame is finished: back to whoever ran it.
-  masm.load(Reg::kRet, Mem::at(Reg::kContext, kExitResult));
+  masm.lea_label(Reg::kT0, inside);
+  masm.call(Reg::kT0);
   masm.leave(0);
-  made.leave = install(masm, heap);
+  masm.bind(inside);
+  masm.enter_thunk();
+  masm.jump_reg(Reg::kArg3);
+}
 
+void emit_leave(Masm& masm) {
+  masm.load(Reg::kRet, Mem::at(Reg::kContext, kExitResult));
+  emit_returned(masm);
+}
+
+void emit_call_finish(Masm& masm) {
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.mov(Reg::kArg1, Reg::kFrame);
+  masm.mov(Reg::kArg3, Reg::kContext);
+  masm.call(Reg::kT0);
+}
+
+void emit_finish(Masm& masm) {
+  emit_call_finish(masm);
+  emit_returned(masm);
+}
+
+void emit_leave_generator(Masm& masm) {
+  masm.load(Reg::kRet, Mem::at(Reg::kContext, kExitResult));
+  emit_generator_returned(masm);
+}
+
+void emit_finish_generator(Masm& masm) {
+  emit_call_finish(masm);
+  emit_generator_returned(masm);
+}
+
+// A field of the generator that kFrame lies in.
+Mem generator(int32_t field) { return Mem::at(Reg::kFrame, field - port::offset::kGeneratorFrame); }
+
+// 3.13 Python/bytecodes.c, YIELD_VALUE.
+template <int kOparg>
+void emit_yield(Masm& masm) {
+  const Label in_loop = masm.new_label();
+  const Mem outer = generator(port::offset::kGeneratorExcInfo + port::offset::kExcInfoPrevious);
+  masm.cmp(Reg::kFrame, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, osr_frame))));
+  masm.jump_if(Cond::kEqual, in_loop);
+  masm.store8_imm(generator(port::offset::kGeneratorState), FRAME_SUSPENDED + kOparg);
+  masm.add_mem(Mem::at(Reg::kFrame, port::offset::kFrameInstrPtr), sizeof(CodeUnit));
+  masm.load(Reg::kT0, outer);
+  masm.store(Mem::at(Reg::kThread, port::offset::kThreadExcInfo), Reg::kT0);
+  masm.store_imm(outer, 0);
+  masm.add_mem32(Mem::at(Reg::kThread, port::offset::kThreadRecursionRemaining), 1);
+  masm.load(Reg::kT0, Mem::at(Reg::kFrame, port::offset::kFramePrevious));
+  masm.store_imm(Mem::at(Reg::kFrame, port::offset::kFramePrevious), 0);
+  masm.store(Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame), Reg::kT0);
+  masm.mov(Reg::kFrame, Reg::kT0);
+  masm.mov(Reg::kRet, Reg::kArg2);
+  masm.leave_thunk();
+  masm.ret();
+  masm.bind(in_loop);
+  masm.load(Reg::kT0, near_constant(address_of(&yield_value)));
+  emit_finish_generator(masm);
+}
+
+// 3.13 Objects/genobject.c, gen_send_ex2; Python/bytecodes.c, SEND_GEN.
+void emit_resume(Masm& masm) {
+  namespace offset = port::offset;
+  const Label uncached = masm.new_label();
+  const auto cache = [](size_t field) { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); };
+  const auto link = [&](size_t field) { return cache(offsetof(ResumeCache, link) + field); };
+  const auto same = [&](int32_t field, Mem wanted) {
+    masm.load(Reg::kS0, Mem::at(Reg::kT1, field));
+    masm.cmp(Reg::kS0, wanted);
+    masm.jump_if(Cond::kNotEqual, uncached);
+  };
+  masm.lea(Reg::kT1, Mem::at(Reg::kArg1, offset::kGeneratorFrame));
+  same(offset::kFrameExecutable, link(offsetof(CodeLink, code)));
+  same(offset::kFrameGlobals, link(offsetof(CodeLink, globals)));
+  same(offset::kFrameBuiltins, link(offsetof(CodeLink, builtins)));
+  check_may_enter(masm, uncached);
+  static_assert(2 * sizeof(CodeUnit) == sizeof(uint32_t));
+  masm.load(Reg::kS0, Mem::at(Reg::kT1, offset::kFrameInstrPtr));
+  masm.sub(Reg::kS0, cache(offsetof(ResumeCache, instructions)));
+  masm.load(Reg::kS1, cache(offsetof(ResumeCache, offsets)));
+  masm.load32(Reg::kS1, Mem::indexed(Reg::kS1, Reg::kS0, 2));
+  masm.test(Reg::kS1, Reg::kS1);
+  masm.jump_if(Cond::kEqual, uncached);
+  masm.add(Reg::kS1, cache(offsetof(ResumeCache, machine_code)));
+  masm.load32_signed(Reg::kS0, Mem::at(Reg::kT1, offset::kFrameStackTop));
+  masm.store(Mem::indexed(Reg::kT1, Reg::kS0, 8, offset::kFrameSlots), Reg::kArg2);
+  masm.store32_imm(Mem::at(Reg::kT1, offset::kFrameStackTop), -1);
+  masm.load(Reg::kS0, Mem::at(Reg::kThread, offset::kThreadExcInfo));
+  masm.store(Mem::at(Reg::kArg1, offset::kGeneratorExcInfo + offset::kExcInfoPrevious), Reg::kS0);
+  masm.lea(Reg::kS0, Mem::at(Reg::kArg1, offset::kGeneratorExcInfo));
+  masm.store(Mem::at(Reg::kThread, offset::kThreadExcInfo), Reg::kS0);
+  masm.store8_imm(Mem::at(Reg::kArg1, offset::kGeneratorState), FRAME_EXECUTING);
+  masm.store(Mem::at(Reg::kT1, offset::kFramePrevious), Reg::kFrame);
+  masm.mov(Reg::kFrame, Reg::kT1);
+  masm.store(Mem::at(Reg::kThread, offset::kThreadCurrentFrame), Reg::kFrame);
+  masm.add_mem32(Mem::at(Reg::kThread, offset::kThreadRecursionRemaining), -1);
+  masm.enter_thunk();
+  masm.jump_reg(Reg::kS1);
+  masm.bind(uncached);
+  masm.mov(Reg::kArg3, Reg::kT0);
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.jump_mem(near_constant(address_of(&resume_uncached)));
+}
+
+void emit_exit(Masm& masm) {
   save_registers(masm);
   call_dispatch(masm, reinterpret_cast<const void*>(&exit_dispatch));
   masm.jump_reg(Reg::kRet);
-  made.exit = install(masm, heap);
+}
 
-  // Returns to the code behind the call, unless the helper failed: then the return address is dropped.
+// Returns to the code behind the call, unless the helper failed: then the return address is dropped.
+void emit_slow(Masm& masm) {
   const Label failed = masm.new_label();
   masm.enter_thunk();
   save_registers(masm);
@@ -75,9 +212,41 @@ bool make_thunks(CodeHeap& heap) {
   masm.drop_return_address();
   masm.load(Reg::kT0, Mem::at(Reg::kContext, kJumpTarget));
   masm.jump_reg(Reg::kT0);
-  made.slow = install(masm, heap);
+}
 
-  if (run == nullptr || made.leave == nullptr || made.exit == nullptr || made.slow == nullptr) return false;
+// kT0 = CallCache, kArg2 = address of the callable on the stack: a tail call of op_call_cached().
+void emit_call_unlinked(Masm& masm) {
+  masm.load32_signed(Reg::kT1, Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CallCache, oparg))));
+  masm.lea(Reg::kArg1, Mem::indexed(Reg::kArg2, Reg::kT1, 8, 2 * static_cast<int32_t>(sizeof(PyObject*))));
+  masm.mov(Reg::kArg2, Reg::kT0);
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.jump_mem(near_constant(address_of(&op_call_cached)));
+}
+
+}  // namespace
+
+bool make_thunks(CodeHeap& heap) {
+  const std::unique_ptr<Masm> masm = make_masm(kHostCpu, heap.near_range());
+  if (!masm) return false;
+  const auto make = [&](void (*emit)(Masm&)) {
+    emit(*masm);
+    return install(*masm, heap);
+  };
+  Thunks made;
+  const uint8_t* run = make(emit_run);
+  made.leave = make(emit_leave);
+  made.finish = make(emit_finish);
+  made.exit = make(emit_exit);
+  made.slow = make(emit_slow);
+  made.call_unlinked = make(emit_call_unlinked);
+  made.leave_generator = make(emit_leave_generator);
+  made.finish_generator = make(emit_finish_generator);
+  made.yield[0] = make(emit_yield<0>);
+  made.yield[1] = make(emit_yield<1>);
+  made.resume = make(emit_resume);
+  for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.call_unlinked, made.resume,
+                               made.leave_generator, made.finish_generator, made.yield[0], made.yield[1]})
+    if (thunk == nullptr) return false;
   made.run = reinterpret_cast<decltype(made.run)>(reinterpret_cast<uintptr_t>(run));
   thunks = made;
   return true;

@@ -25,11 +25,8 @@ __all__ = ["OFF", "OPTIONS", "Kind", "Option", "OptionError", "by_flag", "by_nam
 OFF = "off"
 """The engine name that means: leave the interpreter alone."""
 
-DEFAULT_THRESHOLD = 250
-"""Calls of a function before it is compiled."""
-
-DEFAULT_LOOP_THRESHOLD = 400
-"""Back edges of a running loop before it is compiled and entered in mid-run."""
+AUTO = "auto"
+"""The threshold that means: samples of the running program find what is hot."""
 
 DEFAULT_BUDGET = 64 << 20
 """Bytes of machine code that may be alive at one time."""
@@ -132,6 +129,19 @@ class Count(Kind):
         if not 0 <= number <= _MAX_COUNT:
             raise ValueError(value)
         return number
+
+
+class Threshold(Count):
+    """A whole number from zero up, or ``auto``."""
+
+    __slots__ = ()
+    metavar = "N|auto"
+
+    def allowed(self) -> str:
+        return f"auto, or {super().allowed()}"
+
+    def convert(self, value: object) -> Value:
+        return AUTO if value == AUTO else super().convert(value)
 
 
 class Switch(Kind):
@@ -243,15 +253,17 @@ OPTIONS: tuple[Option, ...] = (
     Option("engine", EngineName(), "baseline", "the engine that compiles, or off", env="WHIPSNAKE"),
     Option(
         "threshold",
-        Count(),
-        DEFAULT_THRESHOLD,
-        "calls of a function before it is compiled; 0 compiles at the first call",
+        Threshold(),
+        AUTO,
+        "calls of a function before it is compiled; 0 compiles at the first call; auto looks now and then at what"
+        " runs, and compiles what is hot",
     ),
     Option(
         "loop_threshold",
-        Count(),
-        DEFAULT_LOOP_THRESHOLD,
-        "back edges of a running loop before it is compiled and entered in mid-run",
+        Threshold(),
+        AUTO,
+        "back edges of a running loop before it is compiled and entered in mid-run; auto as above, or 400 where the"
+        " other threshold is a number (which is 250 where only this one is)",
     ),
     Option(
         "entry",

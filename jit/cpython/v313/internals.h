@@ -67,6 +67,11 @@ inline constexpr int32_t kFrameReturnOffset = offsetof(Frame, return_offset);
 inline constexpr int32_t kFrameOwner = offsetof(Frame, owner);
 inline constexpr int32_t kFrameSlots = offsetof(Frame, localsplus);
 
+inline constexpr int32_t kGeneratorState = offsetof(PyGenObject, gi_frame_state);
+inline constexpr int32_t kGeneratorFrame = offsetof(PyGenObject, gi_iframe);
+inline constexpr int32_t kGeneratorExcInfo = offsetof(PyGenObject, gi_exc_state);
+inline constexpr int32_t kExcInfoPrevious = offsetof(_PyErr_StackItem, previous_item);
+
 inline constexpr int32_t kThreadEvalBreaker = offsetof(PyThreadState, eval_breaker);
 inline constexpr int32_t kThreadCurrentFrame = offsetof(PyThreadState, current_frame);
 inline constexpr int32_t kThreadRecursionRemaining = offsetof(PyThreadState, py_recursion_remaining);
@@ -102,6 +107,7 @@ inline constexpr int32_t kFunctionCode = offsetof(PyFunctionObject, func_code);
 inline constexpr int32_t kFunctionGlobals = offsetof(PyFunctionObject, func_globals);
 inline constexpr int32_t kFunctionBuiltins = offsetof(PyFunctionObject, func_builtins);
 inline constexpr int32_t kFunctionVectorcall = offsetof(PyFunctionObject, vectorcall);
+inline constexpr int32_t kFunctionDefaults = offsetof(PyFunctionObject, func_defaults);
 inline constexpr int32_t kFunctionClosure = offsetof(PyFunctionObject, func_closure);
 inline constexpr int32_t kMethodFunction = offsetof(PyMethodObject, im_func);
 inline constexpr int32_t kMethodSelf = offsetof(PyMethodObject, im_self);
@@ -147,6 +153,12 @@ void fire_unwind(PyThreadState* ts, Frame* frame);
 // move the frame (frame.f_lineno). False when it raised.
 bool fire_line(PyThreadState* ts, Frame* frame, int previous);
 void fire_reraise(PyThreadState* ts, Frame* frame);
+
+// Queues `call` for whichever thread of the main interpreter holds the GIL next. Needs no GIL. False: the queue is full.
+// 3.13 Python/ceval_gil.c, _PyEval_AddPendingCall: Py_AddPendingCall() would wait for the main thread.
+inline bool add_pending_call(int (*call)(void*)) {
+  return _PyEval_AddPendingCall(PyInterpreterState_Main(), call, nullptr, 0) == 0;
+}
 
 // Where the interpreter keeps the malloc function of object memory, so that one can see without a call whether somebody
 // (tracemalloc, a debugging allocator) has put another in its place. Null when it is not found.

@@ -6,6 +6,7 @@
 #include "jit/engine/policy.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/records.h"
+#include "jit/runtime/shapes.h"
 #include "tests/embed/support/python.h"
 
 namespace whipsnake {
@@ -120,7 +121,7 @@ TEST(CompiledCode, EntriesAreFound) {
 
 TEST(Policy, CompilesAtTheThreshold) {
   CodeRecord record;
-  policy::thresholds = {2, 3};
+  policy::thresholds = {false, 2, 3};
   EXPECT_FALSE(policy::compile_at_call(record));
   record.calls = 2;
   EXPECT_TRUE(policy::compile_at_call(record));
@@ -135,6 +136,53 @@ TEST(Policy, CompilesAtTheThreshold) {
   record.has_loops = true;
   EXPECT_TRUE(policy::count_back_edges(record));
   policy::thresholds = {};
+}
+
+// Samples of this code, all at the same depth, until it is to be compiled; 0: never.
+int samples_until_hot(int depth) {
+  CodeRecord record;
+  for (int n = 1; n <= 10000; ++n)
+    if (policy::compile_at_sample(record, depth))
+      return n;
+  return 0;
+}
+
+TEST(Policy, CodeOnTopOfSamplesIsHotSoonerThanItsCallers) {
+  const int on_top = samples_until_hot(0);
+  EXPECT_GT(on_top, 1);  // one sample is chance
+  for (int depth = 1; depth < policy::kSampledFrames; ++depth)
+    EXPECT_GT(samples_until_hot(depth), on_top) << depth;
+  CodeRecord top, caller;
+  policy::compile_at_sample(top, 0);
+  policy::compile_at_sample(caller, 1);
+  EXPECT_GT(top.heat, caller.heat);
+  EXPECT_GT(caller.heat, 0u);
+}
+
+TEST(Policy, CodeThatIsHotIsAskedForUntilItIsSettled) {
+  CodeRecord record;
+  while (!policy::compile_at_sample(record, 0)) {
+  }
+  EXPECT_TRUE(policy::compile_at_sample(record, policy::kSampledFrames - 1));
+  const uint32_t heat = record.heat;
+  for (const TierState state : {TierState::kCompiled, TierState::kDeclined, TierState::kDisabled}) {
+    record.state = state;
+    EXPECT_FALSE(policy::compile_at_sample(record, 0));
+  }
+  EXPECT_EQ(record.heat, heat);
+}
+
+TEST(Policy, SamplesGetRarerButDoNotEnd) {
+  uint32_t last = policy::sampling_interval_us(0);
+  EXPECT_GE(last, 100u);
+  for (uint64_t samples = 1; samples < 100'000; ++samples) {
+    const uint32_t interval = policy::sampling_interval_us(samples);
+    ASSERT_GE(interval, last) << samples;
+    last = interval;
+  }
+  EXPECT_GT(last, policy::sampling_interval_us(0));
+  EXPECT_LE(last, 100'000u);
+  EXPECT_EQ(policy::sampling_interval_us(~uint64_t{0}), last);
 }
 
 TEST(Policy, ShortLoopEntriesEnd) {
@@ -194,6 +242,97 @@ TEST(Framework, EnablesAndDisables) {
     EXPECT_STREQ(framework::tier(function(f)), "interpreter");
     Py_DECREF(f);
   }
+}
+
+TEST(Framework, SamplesUnlessGivenANumber) {
+  framework::Settings settings;
+  const auto sampled = [&settings] {
+    EXPECT_EQ(framework::enable(settings), "");
+    const bool result = policy::thresholds.sampled;
+    framework::disable();
+    return result;
+  };
+  EXPECT_TRUE(sampled());
+  settings.loop_threshold = 7;
+  EXPECT_FALSE(sampled());
+  EXPECT_EQ(policy::thresholds.calls, policy::kCounted.calls);
+  EXPECT_EQ(policy::thresholds.back_edges, 7u);
+  settings.loop_threshold.reset();
+  settings.threshold = 0;
+  EXPECT_FALSE(sampled());
+  EXPECT_EQ(policy::thresholds.calls, 0u);
+  EXPECT_EQ(policy::thresholds.back_edges, policy::kCounted.back_edges);
+  settings.threshold.reset();
+  settings.entry = framework::EntryMode::kEvalFrame;
+  EXPECT_FALSE(sampled());
+}
+
+// Where machine code enters this source's f with so many arguments, self included.
+const uint8_t* entry_of(const char* source, int given, bool with_self = false) {
+  PyObject* f = run(source, "f");
+  const uint8_t* entry = entry_of_shape(code_of(f), given, with_self);
+  release(f);
+  return entry;
+}
+
+TEST(Shapes, EntriesAreSharedByFunctionsOfOneShape) {
+  framework::Settings settings;
+  settings.threshold = 1000;
+  ASSERT_EQ(framework::enable(settings), "");
+  const uint8_t* two = entry_of("def f(a, b): return a", 2);
+  ASSERT_NE(two, nullptr);
+  EXPECT_EQ(entry_of("def f(self, other):\n for i in self: pass", 2), entry_of("def f(x, y):\n z = x\n return y", 2));
+  EXPECT_EQ(entry_of("def f(x, y): return x + y", 2), two);
+  EXPECT_EQ(entry_of("async def f(x, y): yield", 2), two);
+  const uint8_t* const others[] = {
+      two,
+      entry_of("def f(a, b): return a", 2, true),   // a method's
+      entry_of("def f(a, b=1): return a", 1),       // one from the defaults
+      entry_of("def f(a): return a", 1),            // fewer arguments
+      entry_of("def f(a): b = a; return b", 1),     // as many variables, but fewer arguments
+      entry_of("def f(a, b): c = a; return c", 2),  // more variables
+  };
+  for (const uint8_t* const& one : others) {
+    EXPECT_NE(one, nullptr);
+    for (const uint8_t* const& other : others)
+      if (&one != &other) {
+        EXPECT_NE(one, other) << &one - others << " and " << &other - others;
+      }
+  }
+  framework::disable();
+}
+
+TEST(Shapes, OddCallsHaveNoEntry) {
+  framework::Settings settings;
+  settings.threshold = 1000;
+  ASSERT_EQ(framework::enable(settings), "");
+  EXPECT_EQ(entry_of("def f(*a): return a", 1), nullptr);
+  EXPECT_EQ(entry_of("def f(**a): return a", 0), nullptr);
+  EXPECT_EQ(entry_of("def f(a, *, b=1): return a", 1), nullptr);
+  EXPECT_EQ(entry_of("def f(a): return a", 2), nullptr);   // too many
+  EXPECT_EQ(entry_of("def f(): pass", 0, true), nullptr);  // no room for self
+  EXPECT_NE(entry_of("def f(): pass", 0), nullptr);
+  framework::disable();
+}
+
+TEST(Shapes, ReturnsAreSharedByFunctionsWithSoManyVariables) {
+  framework::Settings settings;
+  settings.threshold = 1000;
+  ASSERT_EQ(framework::enable(settings), "");
+  const auto return_of = [](const char* source) {
+    PyObject* f = run(source, "f");
+    const uint8_t* code = return_of_shape(code_of(f));
+    release(f);
+    return code;
+  };
+  const uint8_t* one = return_of("def f(a): return a");
+  ASSERT_NE(one, nullptr);
+  EXPECT_EQ(return_of("def f():\n for i in (): pass"), one);
+  EXPECT_NE(return_of("def f(a, b): return a"), one);
+  EXPECT_EQ(return_of("def f(a): yield a"), nullptr);
+  EXPECT_EQ(return_of("async def f(a): return a"), nullptr);
+  EXPECT_EQ(return_of("def f(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p): return a"), nullptr);
+  framework::disable();
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ def test_sub_interpreters_are_left_alone(script: Script) -> None:
             except StopIteration as e:
                 assert e.value == 7
         '''
-        for options in ({}, {"threshold": 0, "loop_threshold": 0}, {"threshold": 0, "entry": "pep523"}):
+        for options in ({"threshold": 20}, {"threshold": 0, "loop_threshold": 0}, {"threshold": 0, "entry": "pep523"}):
             whipsnake.enable(**options)
             calls(f, 50, 10)
             for kind in ("legacy", "isolated"):

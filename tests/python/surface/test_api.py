@@ -70,7 +70,7 @@ def test_enable_reads_the_environment(fake: ModuleType, monkeypatch: pytest.Monk
     assert fake._enabled["threshold"] == 9
     monkeypatch.setenv("WHIPSNAKE_THRESHOLD", "many")
     with pytest.raises(
-        ValueError, match="WHIPSNAKE_THRESHOLD='many' is not allowed; allowed: a whole number"
+        ValueError, match="WHIPSNAKE_THRESHOLD='many' is not allowed; allowed: auto, or a whole number"
     ):
         whipsnake.enable()
 
@@ -243,7 +243,7 @@ json.dumps(stats)
 missing = {
     "enabled", "engine", "functions_compiled", "functions_declined", "compile_ns", "code_bytes",
     "code_bytes_peak", "loops_entered", "cache_hits", "cache_misses", "exits", "invalidations",
-    "memory_refused",
+    "memory_refused", "samples",
 } - set(stats)
 assert not missing, missing
 whipsnake.enable(threshold=7, budget="1M", loops=False, watchers=False)

@@ -55,8 +55,8 @@ def test_every_row_is_a_flag(option: object) -> None:
     ("arguments", "message"),
     [
         (["--nonsense"], "unknown option --nonsense; allowed: --engine, --threshold,"),
-        (["--threshold"], "option --threshold needs a value; allowed: a whole number"),
-        (["--threshold", "x"], "--threshold='x' is not allowed; allowed: a whole number from 0"),
+        (["--threshold"], "option --threshold needs a value; allowed: auto, or a whole number"),
+        (["--threshold", "x"], "--threshold='x' is not allowed; allowed: auto, or a whole number from 0"),
         (["--stats=yes"], "--stats='yes' is not allowed; allowed: 0 or 1"),
         (["--engine="], "--engine='' is not allowed; allowed: off, baseline, or"),
         (["-z"], "unknown option -z; see whipsnake --help"),

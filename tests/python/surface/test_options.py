@@ -18,6 +18,8 @@ ALLOWED = [
     ("threshold", "0", 0),
     ("threshold", "2147483647", 2**31 - 1),
     ("threshold", 7, 7),
+    ("threshold", "auto", "auto"),
+    ("loop_threshold", "auto", "auto"),
     ("loop_threshold", "0012", 12),
     ("entry", "vectorcall", "vectorcall"),
     ("entry", "pep523", "pep523"),
@@ -54,6 +56,8 @@ REFUSED = [
     ("threshold", True),
     ("threshold", 1.0),
     ("threshold", None),
+    ("threshold", "Auto"),
+    ("loop_threshold", "automatic"),
     ("entry", "PEP523"),
     ("loops", "yes"),
     ("loops", 2),
@@ -96,8 +100,8 @@ def test_defaults_are_allowed_values_and_show_as_text_that_reads_back() -> None:
 def test_defaults() -> None:
     assert resolve({}, {}) == {
         "engine": "baseline",
-        "threshold": 250,
-        "loop_threshold": 400,
+        "threshold": "auto",
+        "loop_threshold": "auto",
         "entry": "vectorcall",
         "loops": True,
         "watchers": True,
@@ -126,7 +130,7 @@ def test_a_bad_variable_is_ignored_where_the_flag_overrides_it() -> None:
 
 
 def test_errors_name_where_the_value_came_from() -> None:
-    with pytest.raises(OptionError, match=r"^WHIPSNAKE_THRESHOLD='x' is not allowed; allowed: a whole"):
+    with pytest.raises(OptionError, match=r"^WHIPSNAKE_THRESHOLD='x' is not allowed; allowed: auto, or a"):
         resolve({}, {"WHIPSNAKE_THRESHOLD": "x"})
     with pytest.raises(OptionError, match=r"^threshold='x' is not allowed"):
         resolve({"threshold": "x"}, {})

@@ -488,7 +488,7 @@ def last_steps(a, b):
     out.append(b)
     for x in Numbers(a):
         out.append(x)
-    out.append([y for y in numbers(b)])
+    out.append([y for y in Numbers(b)])
     for x in delegate(a):
         out.append(x)
     else:

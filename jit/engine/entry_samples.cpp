@@ -1,0 +1,65 @@
+// What is hot is found by looking now and then at the frames on top of the running thread. Their code is compiled when it
+// turns up often enough, and callers of hot code with it, so that calls between the two need not change sides.
+#include "jit/engine/entries.h"
+#include "jit/engine/framework.h"
+#include "jit/engine/policy.h"
+#include "jit/engine/sampler.h"
+#include "jit/runtime/context.h"
+#include "jit/runtime/frames.h"
+#include "jit/runtime/records.h"
+
+namespace whipsnake::entry {
+
+namespace {
+
+void compile_frame(CodeRecord* record, Frame* frame) {
+  watch_loops(record);  // while it is cold: all its frames are the interpreter's, and may be in the middle of a loop
+  framework::compile(record, frame->f_globals, frame->f_builtins);
+}
+
+void note(Frame* frame, int depth) {
+  CodeRecord* record = get_record(port::code_of(frame));
+  if (record == nullptr) return;
+  if (policy::compile_at_sample(*record, depth)) compile_frame(record, frame);
+  if (!record->compiled) return;
+  auto* func = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  if (func->vectorcall == port::function_vectorcall) adopt(func);
+}
+
+void take_sample(PyThreadState* ts) {
+  if (!framework::active() || !compiled_code_allowed() || !monitoring_quiet(ts)) return;
+  int depth = 0;
+  for (Frame* frame = ts->current_frame; frame != nullptr && depth < policy::kSampledFrames; frame = frame->previous) {
+    if (frame->owner == FRAME_OWNED_BY_CSTACK) continue;
+    if (!PyFunction_Check(frame->f_funcobj)) continue;  // of the interpreter itself: 3.13 _PyFrame_PushTrampolineUnchecked
+    note(frame, depth++);
+  }
+}
+
+// Machine code calls a function that is not compiled.
+void count_call(PyFunctionObject* func) {
+  CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
+  if (record == nullptr || !framework::active()) return;
+  if (record->state == TierState::kCold) {
+    if (!policy::compile_at_call(*record)) {
+      ++record->calls;
+      return;
+    }
+    framework::compile(record, func->func_globals, func->func_builtins);
+  }
+  if (record->compiled) adopt(func);
+}
+
+}  // namespace
+
+bool start_samples() {
+  called_from_machine_code = count_call;
+  return sampler::start(take_sample);
+}
+
+void stop_samples() {
+  called_from_machine_code = nullptr;
+  sampler::stop();
+}
+
+}  // namespace whipsnake::entry

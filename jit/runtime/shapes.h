@@ -1,0 +1,19 @@
+// Machine code for the beginning and the end of a frame, shared by all functions of the same shape: so many arguments,
+// so many variables. Real programs spread their time over thousands of functions, and what each of them would repeat
+// drives the rest out of the processor's instruction cache.                                        [direct-call]
+#pragma once
+
+#include "jit/cpython/port.h"
+
+namespace whipsnake {
+
+// The entry for calls from machine code to functions with this code object, by CallCache (see calls.h for the
+// convention). `given` arguments are passed, self included; the function's defaults supply the rest. Null when such
+// calls need the general way, or there is no memory for the code.
+const uint8_t* entry_of_shape(const PyCodeObject* code, int given, bool with_self);
+
+// Where machine code of this code object jumps to return the owned reference in kArg2: the value stack is empty, the
+// position is stored. Null: through thunks.finish and finish_frame().
+const uint8_t* return_of_shape(const PyCodeObject* code);
+
+}  // namespace whipsnake

@@ -1,0 +1,39 @@
+// The shared code into and out of compiled functions. Their convention: called with a return address on the native
+// stack and kFrame, kThread and kContext set, they keep kThread and kContext, return with kFrame as the caller's frame,
+// and preserve no other register.
+#pragma once
+
+#include "jit/asm/masm.h"
+#include "jit/runtime/context.h"
+
+namespace whipsnake {
+
+// Machine code made once per heap. Null pointers until make_thunks() succeeded.
+struct Thunks {
+  PyObject* (*run)(PyThreadState*, Frame*, ThreadContext*, const void* target) = nullptr;
+  const uint8_t* exit = nullptr;    // jumped to with kT0 = Site*
+  const uint8_t* slow = nullptr;    // called with kT0 = Site*; result in kRet
+  const uint8_t* leave = nullptr;   // returns ThreadContext::exit_result to compiled code's caller
+  const uint8_t* finish = nullptr;  // jumped to with kT0 = a function (thread, frame, kArg2, context) that finishes or
+                                    // suspends the frame; returns what that returns
+  // The same for frames that belong to generators: whoever resumed them asks who listens.
+  const uint8_t* leave_generator = nullptr;
+  const uint8_t* finish_generator = nullptr;
+  const uint8_t* yield[2] = {};     // jumped to by YIELD_VALUE (oparg 0 and 1) with the owned value in kArg2, position,
+                                    // stack and stacktop stored
+  const uint8_t* resume = nullptr;  // called to resume a generator; see ResumeCache
+  const uint8_t* call_unlinked = nullptr;  // what a CallCache calls that has no target; see calls.h
+};
+extern Thunks thunks;
+
+class CodeHeap;
+bool make_thunks(CodeHeap& heap);
+
+// The frame is finished, its result in kRet: back to the caller, which must not go on if somebody began to listen.
+void emit_returned(Masm& masm);
+
+// Jumps to `refused` unless a frame may be entered by machine code here and now: native stack, recursion limit, and
+// nobody else's frame evaluator (PEP 523). Clobbers kT2.
+void check_may_enter(Masm& masm, Label refused);
+
+}  // namespace whipsnake

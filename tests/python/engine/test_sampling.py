@@ -1,0 +1,528 @@
+"""The default way to find hot code: a thread asks now and then what runs. No test relies on when it asks."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from support import python
+
+from .conftest import PRELUDE, Script
+
+HELP = """\
+def threads():
+    return sorted(os.listdir("/proc/self/task"))
+
+
+def status(thread, name, process="self"):
+    with open(f"/proc/{process}/task/{thread}/status") as file:
+        return next(line.split(None, 1)[1].strip() for line in file if line.startswith(name + ":"))
+
+
+def samplers():
+    return [thread for thread in threads() if status(thread, "Name") == "whipsnake"]
+
+
+def until(done, work, *args):
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline, (whipsnake.stats(), samplers())
+        result = work(*args)
+    assert whipsnake.stats()["samples"] > 0 or not whipsnake.is_enabled()
+    return result
+
+
+def compiled(*functions):
+    return lambda: {whipsnake.tier(function) for function in functions} == {"baseline"}
+
+
+def add(n):
+    total = 0
+    for i in range(n):
+        total += i
+    return total
+
+
+def fresh():
+    "A function like add(), cold."
+    return types.FunctionType(add.__code__.replace(co_name="fresh"), globals())
+
+
+def goes_on():
+    function = fresh()
+    return until(compiled(function), function, 1000) == 499500 and len(samplers()) == 1
+
+
+def fork(child):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if child() else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+"""
+
+WARN = {"PYTHONWARNINGS": "always"}
+"""CPython only prints its warning of forking with threads; asked for an exception, it swallows that."""
+
+SILENT = {"PYTHONWARNINGS": "ignore"}
+"""Where a program of several threads forks, with or without us."""
+
+
+@pytest.fixture
+def sampled(script: Script) -> Script:
+    """As ``script``, with the functions of :data:`HELP`."""
+
+    def run(source: str, **env: str) -> str:
+        return script(HELP + textwrap.dedent(source), **env)
+
+    return run
+
+
+# ---- what is found
+
+
+def test_hot_functions_and_those_they_call(sampled: Script) -> None:
+    sampled("""
+        def leaf(x): return x + 1
+        def inner(x): return leaf(x) + leaf(x)
+        def outer(n):
+            total = 0
+            for i in range(n):
+                total += inner(i)
+            return total
+        whipsnake.enable()
+        assert whipsnake.tier(outer) == whipsnake.tier(leaf) == "interpreter"
+        assert until(compiled(leaf, inner, outer), outer, 1000) == 1001000
+        assert outer(10) == 110
+        before = whipsnake.stats()["entries"]
+        outer(1000)
+        assert whipsnake.stats()["entries"] - before < 10  # machine code calls machine code
+    """)
+
+
+def test_hot_function_without_a_loop(sampled: Script) -> None:
+    sampled("""
+        def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+        whipsnake.enable()
+        assert until(compiled(fib), fib, 12) == fib(12) == 144
+    """)
+
+
+def test_hot_loop_of_a_module(sampled: Script) -> None:
+    sampled("""
+        whipsnake.enable()
+        module = types.FunctionType(sys._getframe().f_code, globals())  # to ask for its tier
+        stats = whipsnake._core.stats
+        deadline = time.monotonic() + 20
+        rounds = total = 0
+        while not stats()["loops_entered"]:
+            assert time.monotonic() < deadline
+            rounds += 1
+            for i in range(1000):
+                total += i
+        assert whipsnake.tier(module) == "baseline" and total == 499500 * rounds and stats()["samples"] > 0
+    """)
+
+
+def test_loop_of_a_function_that_is_called_once(sampled: Script) -> None:
+    sampled("""
+        def main():
+            stats = whipsnake._core.stats
+            deadline = time.monotonic() + 20
+            rounds = total = 0
+            while not stats()["loops_entered"]:
+                assert time.monotonic() < deadline
+                rounds += 1
+                for i in range(1000):
+                    total += i
+            return total == 499500 * rounds and stats()["samples"] > 0
+        whipsnake.enable()
+        assert main() and whipsnake.tier(main) == "baseline"
+    """)
+
+
+def test_hot_generator(sampled: Script) -> None:
+    sampled("""
+        def values(n):
+            for i in range(n):
+                yield i
+        def consume(n):
+            total = 0
+            for value in values(n):
+                total += value
+            return total
+        whipsnake.enable()
+        assert until(compiled(values, consume), consume, 1000) == 499500
+        assert consume(10) == sum(values(10)) == 45
+    """)
+
+
+def test_hot_closure_that_is_made_again_and_again(sampled: Script) -> None:
+    sampled("""
+        def make(k):
+            def inner(x): return x * k
+            return inner
+        def work(n):
+            return [make(k)(k) for k in range(n)]
+        whipsnake.enable()
+        squares = until(compiled(make(1)), work, 100)
+        assert squares == [k * k for k in range(100)]
+        assert compiled(make(2))() and make(3)(4) == 12
+    """)
+
+
+def test_hot_code_in_another_thread(sampled: Script) -> None:
+    """The main thread waits all the time."""
+    sampled("""
+        whipsnake.enable()
+        found = []
+        thread = threading.Thread(target=lambda: found.append(goes_on()))
+        thread.start()
+        thread.join()
+        assert found == [True]
+    """)
+
+
+def test_marks(sampled: Script) -> None:
+    sampled("""
+        @whipsnake.jit
+        def eager(x): return x
+        @whipsnake.nojit
+        def never(x): return x
+        whipsnake.enable()
+        @whipsnake.jit
+        def late(x): return x
+        assert eager(1) == late(1) == 1 and compiled(eager, late)()
+        def work(n):
+            for i in range(n):
+                never(i)
+            return n
+        wanted = whipsnake.stats()["samples"] + 30
+        until(lambda: whipsnake.stats()["samples"] >= wanted and compiled(work)(), work, 1000)
+        assert whipsnake.tier(never) == "disabled" and vectorcall(never) == PLAIN and version(never) != 0
+    """)
+
+
+# ---- what is left alone
+
+
+def test_cold_functions_are_not_touched(sampled: Script) -> None:
+    sampled("""
+        def cold(x): return x
+        cold(0), cold(0)
+        number = version(cold)
+        assert number != 0
+        whipsnake.enable()
+        def late(x): return x
+        assert [cold(i) + late(i) for i in range(3)] == [0, 2, 4]
+        for f in (cold, late):
+            assert whipsnake.tier(f) == "interpreter" and vectorcall(f) == PLAIN
+        until(compiled(add), add, 1000)
+        cold(1), late(1)
+        for f in (cold, late):
+            assert whipsnake.tier(f) == "interpreter" and vectorcall(f) == PLAIN and version(f) != 0
+        assert version(cold) == number
+        whipsnake.disable()
+        assert version(cold) == number and vectorcall(add) == PLAIN
+    """)
+
+
+def test_short_program_compiles_nothing(script: Script) -> None:
+    script("""
+        whipsnake.enable()
+        def f(x): return x
+        class C:
+            def method(self): return f(self)
+        C().method()
+        stats = whipsnake.stats()
+        assert stats["functions_compiled"] == 0 or stats["samples"] >= 2, stats  # on a very slow machine
+    """)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"threshold": 10**6},
+        {"loop_threshold": 10**6},
+        {"threshold": "auto", "loop_threshold": 10**6},
+        {"entry": "pep523"},
+    ],
+    ids=str,
+)
+def test_who_counts_does_not_sample(sampled: Script, options: dict[str, object]) -> None:
+    sampled(f"""
+        whipsnake.enable(**{options})
+        assert samplers() == [] and len(threads()) == 1
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            add(100)
+        assert whipsnake.stats()["samples"] == 0
+    """)
+
+
+@pytest.mark.parametrize("options", [{"loop_threshold": 10**6}, {"entry": "pep523", "loops": False}], ids=str)
+def test_calls_to_count_where_only_something_else_is_given(
+    sampled: Script, options: dict[str, object]
+) -> None:
+    sampled(f"""
+        whipsnake.enable(**{options})
+        def f(x): return x
+        calls(f, 250, 1)
+        assert whipsnake.tier(f) == "interpreter"
+        f(1)
+        assert whipsnake.tier(f) == "baseline"
+    """)
+
+
+@pytest.mark.parametrize("options", [{"threshold": 10**6}, {"entry": "pep523"}], ids=str)
+def test_back_edges_to_count_where_only_something_else_is_given(
+    sampled: Script, options: dict[str, object]
+) -> None:
+    sampled(f"""
+        whipsnake.enable(**{options})
+        function = fresh()
+        function(390)
+        assert whipsnake.tier(function) == "interpreter"
+        assert function(20) == 190 and whipsnake.tier(function) == "baseline"
+    """)
+
+
+# ---- the thread
+
+
+def test_thread_is_there_while_enabled(sampled: Script) -> None:
+    sampled("""
+        assert len(threads()) == 1
+        whipsnake.enable()
+        assert len(samplers()) == 1 and len(threads()) == 2 and threading.active_count() == 1
+        whipsnake.enable()
+        assert len(samplers()) == 1 and len(threads()) == 2
+        whipsnake.enable(threshold=5)
+        assert len(threads()) == 1
+        whipsnake.enable()
+        assert len(samplers()) == 1
+        whipsnake.disable()
+        assert len(threads()) == 1
+    """)
+
+
+def test_off_and_on_again(sampled: Script) -> None:
+    sampled("""
+        for n in range(200):
+            whipsnake.enable()
+            assert len(threads()) == 2
+            add(n)
+            whipsnake.disable()
+            assert len(threads()) == 1
+        whipsnake.enable()
+        assert goes_on()
+    """)
+
+
+def test_thread_takes_no_signals(sampled: Script) -> None:
+    sampled("""
+        import signal
+        whipsnake.enable()
+        (thread,) = samplers()
+        blocked = int(status(thread, "SigBlk"), 16)
+        cannot_be = {signal.SIGKILL, signal.SIGSTOP, 32, 33}  # the last two are glibc's own
+        assert {n for n in range(1, 65) if not blocked >> (n - 1) & 1} <= cannot_be
+        assert int(status(threads()[0], "SigBlk"), 16) == 0
+    """)
+
+
+IDLE = f"""\
+{PRELUDE}{HELP}
+whipsnake.enable()
+assert goes_on()
+print(*samplers(), flush=True)
+before = whipsnake.stats()["samples"]
+sys.stdin.read()
+assert whipsnake.stats()["samples"] - before <= 2
+assert goes_on()
+"""
+
+
+def test_idle_process_stays_idle(sampled: Script) -> None:
+    """Watched from outside, since whoever looks from inside is not idle."""
+    sampled(f"""
+        import subprocess
+        command, pipe = [sys.executable, "-c", {IDLE!r}], subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+            thread = process.stdout.readline().strip()
+            def switches():
+                return int(status(thread, "voluntary_ctxt_switches", process.pid))
+            def stands_still():
+                before = switches()
+                time.sleep(0.5)
+                return switches() == before
+            until(stands_still, empty)
+            assert stands_still() and stands_still()
+            process.stdin.close()
+            assert process.wait(60) == 0
+    """)
+
+
+# ---- fork
+
+
+def test_fork(sampled: Script) -> None:
+    sampled(
+        """
+        whipsnake.enable()
+        for _ in range(3):
+            fork(goes_on)
+            assert goes_on()
+        until(compiled(add), add, 1000)
+        fork(lambda: compiled(add)() and add(10) == 45 and goes_on())
+        fork(lambda: fork(goes_on) is None and goes_on())
+    """,
+        **WARN,
+    )
+
+
+def test_fork_many_times(sampled: Script) -> None:
+    sampled(
+        """
+        whipsnake.enable()
+        for n in range(50):
+            fork(lambda: add(10) == 45 and (n % 10 or goes_on()))
+            add(n)
+        assert goes_on() and len(threads()) == 2
+    """,
+        **WARN,
+    )
+
+
+def test_fork_while_off(sampled: Script) -> None:
+    """The hooks stay behind, and start nothing."""
+    sampled(
+        """
+        whipsnake.enable()
+        whipsnake.disable()
+        fork(lambda: add(1000) == 499500 and len(threads()) == 1)
+        assert len(threads()) == 1
+        fork(lambda: whipsnake.enable() is None and goes_on())
+    """,
+        **WARN,
+    )
+
+
+def test_fork_with_hooks_of_others(sampled: Script) -> None:
+    """Python code that runs between the fork and CPython's look at the threads."""
+    sampled(
+        """
+        ran = []
+        os.register_at_fork(before=lambda: ran.append(add(10)), after_in_parent=lambda: ran.append(add(10)))
+        whipsnake.enable()
+        os.register_at_fork(before=lambda: ran.append(add(10)), after_in_parent=lambda: ran.append(add(10)))
+        for n in range(1, 4):
+            fork(goes_on)
+            assert ran == [45] * 4 * n
+        assert goes_on()
+    """,
+        **WARN,
+    )
+
+
+def test_disabled_by_a_fork_hook(sampled: Script) -> None:
+    sampled(
+        """
+        whipsnake.enable()
+        os.register_at_fork(before=whipsnake.disable)
+        for _ in range(3):
+            fork(lambda: not whipsnake.is_enabled() and add(1000) == 499500 and len(threads()) == 1)
+            assert not whipsnake.is_enabled() and len(threads()) == 1
+            whipsnake.enable()
+            assert goes_on()
+    """,
+        **WARN,
+    )
+
+
+def test_fork_in_a_thread(sampled: Script) -> None:
+    """The main thread waits all the time, and serves no pending call."""
+    sampled(
+        """
+        whipsnake.enable()
+        found = []
+        def work():
+            time.sleep(0.2)  # until the main thread does wait
+            fork(goes_on)
+            found.append(goes_on())
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert found == [True]
+    """,
+        **SILENT,
+    )
+
+
+def test_fork_while_other_threads_are_busy(sampled: Script) -> None:
+    sampled(
+        """
+        whipsnake.enable()
+        stop = False
+        def busy():
+            while not stop:
+                add(100)
+        others = [threading.Thread(target=busy) for _ in range(3)]
+        for thread in others:
+            thread.start()
+        try:
+            for n in range(10):
+                fork(goes_on)
+        finally:
+            stop = True
+        for thread in others:
+            thread.join()
+        assert goes_on() and len(threads()) == 2
+    """,
+        **SILENT,
+    )
+
+
+def test_child_processes(sampled: Script) -> None:
+    """With and without Python code between fork and exec."""
+    sampled(
+        """
+        import subprocess
+        whipsnake.enable()
+        for n in range(5):
+            for hook in (None, lambda: os.write(1, b"%d" % add(10))):
+                out = subprocess.check_output(["/bin/echo", "x"], preexec_fn=hook)
+                assert out == (b"45x\\n" if hook else b"x\\n"), out
+            assert os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)[1] == 0
+        assert goes_on()
+    """,
+        **WARN,
+    )
+
+
+# ---- the end
+
+
+ENDS = {
+    "end": ("", 0, ""),
+    "exit": ("sys.exit(3)", 3, ""),
+    "os-exit": ("os._exit(3)", 3, ""),
+    "exception": ("raise KeyError('lost')", 1, "KeyError: 'lost'\n"),
+    "disabled": ("whipsnake.disable()", 0, ""),
+    "late": ("import atexit; atexit.register(add, 10**5)", 0, ""),
+    "thread": ("threading.Thread(target=add, args=[10**9], daemon=True).start(); time.sleep(0.05)", 0, ""),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_ends_cleanly_while_it_samples(how: str) -> None:
+    last, code, error = ENDS[how]
+    source = f"{PRELUDE}{HELP}whipsnake.enable()\nassert goes_on()\nprint('done', flush=True)\n{last}\n"
+    ran = python("-X", "faulthandler", "-X", "dev", "-c", source, timeout=60)
+    assert (ran.code, ran.stdout) == (code, "done\n"), str(ran)
+    if error:
+        assert ran.stderr.startswith("Traceback") and ran.stderr.endswith(error), str(ran)
+    else:
+        assert not ran.stderr, str(ran)
