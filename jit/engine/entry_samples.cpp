@@ -36,6 +36,18 @@ void take_sample(PyThreadState* ts) {
   }
 }
 
+// A function that is not compiled calls machine code.
+void count_crossing(Frame* caller) {
+  CodeRecord* record = get_record(port::code_of(caller));
+  if (record == nullptr || record->state != TierState::kCold || !framework::active()) return;
+  if (!policy::compile_at_call(*record)) {
+    ++record->calls;
+    return;
+  }
+  compile_frame(record, caller);
+  if (record->compiled && PyFunction_Check(caller->f_funcobj)) adopt(reinterpret_cast<PyFunctionObject*>(caller->f_funcobj));
+}
+
 // Machine code calls a function that is not compiled.
 void count_call(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
@@ -54,11 +66,13 @@ void count_call(PyFunctionObject* func) {
 
 bool start_samples() {
   called_from_machine_code = count_call;
+  calls_machine_code = count_crossing;
   return sampler::start(take_sample);
 }
 
 void stop_samples() {
   called_from_machine_code = nullptr;
+  calls_machine_code = nullptr;
   sampler::stop();
 }
 

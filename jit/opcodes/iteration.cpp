@@ -33,21 +33,28 @@ class ForIter {
  public:
   ForIter(Emitter& e, const Instruction& i) : e_(e), i_(i), exhausted_(e.masm().new_label()) {
     e.flush();
+    iterator_ = e.home(e.stack().depth() - 1);
+    top_ = e.home(e.stack().depth());
+    failed_ = e.error_exit();
     result_ = e.allocate();
   }
 
   Reg result() const { return result_; }
   Label exhausted() const { return exhausted_; }
-  Mem iterator() const { return e_.home(e_.stack().depth() - 1); }
+  Label failed() const { return failed_; }
+  Mem iterator() const { return iterator_; }
 
-  // Anything the fast path does not handle: the helper finds the next item.
+  // Anything the fast paths do not handle: the helper finds the next item. For hot and cold code.
   void generic() {
     Masm& masm = e_.masm();
-    e_.operation_call(&op_for_iter_next, 0, 0);
-    const Label failed = e_.error_exit();
+    e_.store_position();
+    masm.mov(Reg::kArg0, Reg::kThread);
+    masm.lea(Reg::kArg1, top_);
+    masm.mov_imm(Reg::kArg2, 0);
+    e_.call(&op_for_iter_next);
     masm.cmp(Reg::kRet, 1);  // null: error; kDone: exhausted
     masm.jump_if(Cond::kEqual, exhausted_);
-    masm.jump_if(Cond::kBelow, failed);
+    masm.jump_if(Cond::kBelow, failed_);
     masm.mov(result_, Reg::kRet);
   }
 
@@ -109,6 +116,9 @@ class ForIter {
   const Instruction& i_;
   Label exhausted_;
   Label ended_;
+  Label failed_;
+  Mem iterator_;  // on top of the stack
+  Mem top_;
   Reg result_ = Reg::kNone;
 };
 
@@ -179,7 +189,7 @@ void next_of_generator(Emitter& e, ForIter& loop, Label other) {
   masm.cmp8(Mem::at(Reg::kArg1, port::offset::kGeneratorState), FRAME_EXECUTING);
   masm.jump_if(Cond::kGreaterEqual, other);
   masm.load(Reg::kArg2, near_constant(Py_None));
-  if (!resume(e, loop.iterator(), e.error_exit(), returned)) return;
+  if (!resume(e, loop.iterator(), loop.failed(), returned)) return;
   masm.mov(loop.result(), Reg::kRet);
   e.stack().push(Value::in_register(loop.result()));
   e.jump_if_heard(e.leave_exit(e.instruction().next));
@@ -198,6 +208,7 @@ void for_iter(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   ForIter loop(e, i);
   const Label other = masm.new_label();
+  const Label next = masm.new_label();
   switch (i.specialized) {
     case FOR_ITER_LIST: next_of_sequence(e, loop, &PyListIter_Type, true, other); break;
     case FOR_ITER_TUPLE: next_of_sequence(e, loop, &PyTupleIter_Type, false, other); break;
@@ -208,13 +219,20 @@ void for_iter(Emitter& e, const Instruction& i) {
       loop.finish();
       return;
   }
-  // Anything else, out of line.
-  const Emitter::Slow slow = e.slow_path(&op_for_iter_next, 0, 1, 0);
-  masm.bind(slow.resume);
-  e.finish_slow({other, slow.resume, slow.site}, [&e, exhausted = loop.exhausted(), result = loop.result()] {
-    e.masm().cmp(Reg::kRet, 1);
-    e.masm().jump_if(Cond::kEqual, exhausted);
-    e.masm().mov(result, Reg::kRet);
+  masm.bind(next);
+  // Anything else out of line; places that see lists and tuples are common.
+  loop.sequence_ended();
+  e.cold([&e, loop, other, next, specialized = i.specialized]() mutable {
+    const Label neither = e.masm().new_label();
+    e.masm().bind(other);
+    if (specialized == FOR_ITER_LIST || specialized == FOR_ITER_TUPLE) {
+      const bool is_list = specialized == FOR_ITER_TUPLE;
+      next_of_sequence(e, loop, is_list ? &PyListIter_Type : &PyTupleIter_Type, is_list, neither);
+      e.masm().jump(next);
+    }
+    e.masm().bind(neither);
+    loop.generic();
+    e.masm().jump(next);
   });
   loop.finish();
 }

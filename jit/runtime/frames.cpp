@@ -80,6 +80,7 @@ PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args
 
 vectorcallfunc uncompiled_vectorcall = nullptr;
 void (*called_from_machine_code)(PyFunctionObject* func) = nullptr;
+void (*calls_machine_code)(Frame* caller) = nullptr;
 _PyFrameEvalFunction evaluate_default = _PyEval_EvalFrameDefault;
 
 bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
@@ -165,6 +166,8 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   const bool take = may_take_arguments(ts, callable, args, total, kwnames);
   if (!take)
     for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
+  else if (calls_machine_code != nullptr)
+    calls_machine_code(ts->current_frame);
   Py_INCREF(func);
   Frame* frame = nullptr;
   if (kwnames == nullptr && simple_call(code, nargs))

@@ -58,6 +58,8 @@ void enter_loop(PyThreadState* ts, Frame* frame, const void* target);
 // would cost more than a call in the interpreter. Called with a function that has CPython's own vectorcall; may compile
 // it. Null: nobody is interested.
 extern void (*called_from_machine_code)(PyFunctionObject* func);
+// The same for the other direction: with the interpreter's frame from which machine code was called.
+extern void (*calls_machine_code)(Frame* caller);
 
 // Tells whether an evaluator found in PyInterpreterState.eval_frame is the framework's own; set by the engine
 // framework. While somebody else's is installed, compiled code is not entered.
