@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "jit/engine/sampler.h"
-
 namespace whipsnake::policy {
 
 Thresholds thresholds;
@@ -12,20 +10,22 @@ bool compile_at_call(const CodeRecord& record) {
   return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
 }
 
-bool compile_at_sample(CodeRecord& record, int depth) {
+bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
   // Compiling pays for code that a good part of the time is spent in; how long it took so far is all that is known. The
   // machine code of many functions that take little time each drives the rest out of the processor's caches and makes
-  // everything slower, so a share of all samples is asked for as well.
-  constexpr uint32_t kHot = 10;
-  constexpr uint64_t kShare = 16;
+  // everything slower, so a share of all the time is asked for as well.
+  constexpr uint32_t kHot = 8000;
+  constexpr uint64_t kShare = 32;
   if (record.state != TierState::kCold) return false;
-  record.heat += depth == 0 ? 2 : 1;
-  return record.heat >= kHot && record.heat * kShare >= sampler::taken();
+  record.heat += sampling_interval_us(sampled_us) * (depth == 0 ? 2 : 1);
+  return record.heat >= kHot && record.heat * kShare >= sampled_us;
 }
 
-uint32_t sampling_interval_us(uint64_t samples) {
-  if (samples < 1000) return 1000;
-  return samples < 2000 ? 2000 : samples < 4000 ? 5000 : 10000;
+uint32_t sampling_interval_us(uint64_t sampled_us) {
+  constexpr uint64_t kMilliseconds = 1000;
+  if (sampled_us < 50 * kMilliseconds) return 1000;
+  if (sampled_us < 250 * kMilliseconds) return 2000;
+  return sampled_us < 1250 * kMilliseconds ? 5000 : 10000;
 }
 
 bool compile_at_back_edge(const CodeRecord& record) {

@@ -16,15 +16,17 @@ struct Thresholds {
   uint32_t back_edges = 400;  // back edges of its loops, over all calls, before it is compiled and entered in mid-run
 };
 inline constexpr Thresholds kCounted{};
-inline constexpr Thresholds kSampled{true, 30, 400};
+inline constexpr Thresholds kSampled{true, 200, 400};
 extern Thresholds thresholds;  // set by enable()
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;
-// Adds to record->heat for a frame found `depth` frames below the top; true when its code is to be compiled now.
-bool compile_at_sample(CodeRecord& record, int depth);
-// Time between two samples, in microseconds, after so many of them: what is hot in the end was hot early.
-uint32_t sampling_interval_us(uint64_t samples);
+// Adds to record->heat, microseconds, for a frame found `depth` frames below the top after `sampled_us` of samples; true
+// when its code is to be compiled now.
+bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us);
+// Microseconds until the next sample, after so many. Each costs a timer and two switches of threads, some tens of
+// microseconds in a virtual machine, and what is hot in the end was hot early.
+uint32_t sampling_interval_us(uint64_t sampled_us);
 
 // Asked at each call that arrives at a counting trampoline or evaluator, before the call is counted.
 bool compile_at_call(const CodeRecord& record);

@@ -18,6 +18,7 @@ constexpr int kPatience = 50;            // intervals that a request may stay un
 
 void (*take_sample)(PyThreadState*) = nullptr;  // null: stopped
 uint64_t samples = 0;
+uint64_t microseconds = 0;  // that the samples stand for
 bool fork_hooks_registered = false;
 
 pthread_t thread;
@@ -40,7 +41,8 @@ int answer(void*) {
   }
   if (take_sample == nullptr || ts->interp != PyInterpreterState_Main()) return 0;
   ++samples;
-  interval_us.store(policy::sampling_interval_us(samples), std::memory_order_relaxed);
+  microseconds += interval_us.load(std::memory_order_relaxed);
+  interval_us.store(policy::sampling_interval_us(microseconds), std::memory_order_relaxed);
   take_sample(ts);
   return 0;
 }
@@ -94,7 +96,7 @@ bool start_thread() {
   pthread_mutex_init(&mutex, nullptr);  // in a child it may have been held by the thread that is not there
   stopping = false;
   asked = false;
-  interval_us = policy::sampling_interval_us(samples);
+  interval_us = policy::sampling_interval_us(microseconds);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackSize);
@@ -189,5 +191,6 @@ void stop() {
 }
 
 uint64_t taken() { return samples; }
+uint64_t taken_us() { return microseconds; }
 
 }  // namespace whipsnake::sampler

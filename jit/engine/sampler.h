@@ -17,6 +17,7 @@ namespace whipsnake::sampler {
 bool start(void (*take)(PyThreadState* ts));
 void stop();
 
-uint64_t taken();  // samples so far, for statistics
+uint64_t taken();     // samples so far, for statistics
+uint64_t taken_us();  // the running time that they stand for
 
 }  // namespace whipsnake::sampler

@@ -97,7 +97,7 @@ struct CodeRecord {
   bool foreign_events = false;               // another tool has local events on it
   uint32_t calls = 0;
   uint32_t back_edges = 0;
-  uint32_t heat = 0;                         // from samples
+  uint32_t heat = 0;                         // from samples, microseconds
   int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()
   uint32_t exits = 0;                        // deopts out of the current machine code
   uint32_t compilations = 0;
