@@ -4,6 +4,8 @@
 // For calls to arrive at a vectorcall pointer the function must have no version (see function_versions.h), so both the
 // function and its code object lose theirs. They get one back when the code is declined: then the interpreter inlines
 // and specialises its calls as if we did not exist.
+#include <ctime>
+
 #include "jit/cpython/port.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
@@ -31,9 +33,24 @@ bool is_top_level(const PyCodeObject* code) {
   return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) != (CO_OPTIMIZED | CO_NEWLOCALS);
 }
 
-// Whether calls of this cold code are counted; where samples find what is hot, only those of code marked @jit.
+// Whether calls of this cold code are counted; where samples find what is hot, not for long.
 bool counts(const CodeRecord* record) {
-  return !policy::thresholds.sampled || (record != nullptr && record->marked_jit);
+  return !policy::thresholds.sampled || record == nullptr || record->marked_jit || !record->counted_out;
+}
+
+uint64_t now() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+// It has had its calls. True when it is to be compiled.
+bool had_its_calls(CodeRecord* record) {
+  if (!policy::thresholds.sampled || record->marked_jit || policy::called_often(now() - record->first_call))
+    return true;
+  record->counted_out = true;
+  record->calls = 0;  // those across the tiers count from here
+  return false;
 }
 
 void count_calls(PyFunctionObject* func) {
@@ -82,7 +99,7 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   CodeRecord* record = get_record(code_of(func));
   if (record == nullptr) [[unlikely]]
     return port::function_vectorcall(callable, args, nargsf, kwnames);
-  if (policy::compile_at_call(*record))
+  if (policy::compile_at_call(*record) && had_its_calls(record))
     framework::compile(record, func->func_globals, func->func_builtins);
   if (record->state != TierState::kCold || !counts(record)) {
     adopt(func);
@@ -90,8 +107,12 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   }
   if (func->vectorcall == compiled_vectorcall)
     adopt(func);  // its machine code is gone
-  if (record->calls++ == 0)
-    watch_loops(record);
+  if (record->calls++ == 0) {
+    if (policy::thresholds.sampled)
+      record->first_call = now();
+    else
+      watch_loops(record);
+  }
   PyThreadState* ts = PyThreadState_GetUnchecked();
   if (native_stack_low(ts)) [[unlikely]]
     return call_inlining(func, args, nargsf, kwnames);
@@ -207,8 +228,7 @@ bool start_vectorcall() {
   suspended = false;
   uncompiled_vectorcall = counting_vectorcall;
   set_function_watcher(true);
-  if (!policy::thresholds.sampled || code_extra_index >= 0)  // else nothing has been compiled or marked yet
-    PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
+  PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
   return true;
 }
 

@@ -10,6 +10,8 @@ bool compile_at_call(const CodeRecord& record) {
   return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
 }
 
+bool called_often(uint64_t nanoseconds) { return nanoseconds < 20'000'000; }
+
 bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
   // Compiling pays for code that a good part of the time is spent in; how long it took so far is all that is known. The
   // machine code of many functions that take little time each drives the rest out of the processor's caches and makes

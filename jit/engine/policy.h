@@ -11,13 +11,17 @@ namespace whipsnake::policy {
 // not hot nothing. Counted: at each call and back edge, which is exact and repeatable, and slows cold code down.
 struct Thresholds {
   bool sampled = false;
-  uint32_t calls = 250;       // counted: calls of a code object that are interpreted before it is compiled;
-                              // sampled: those among them that come from machine code
+  uint32_t calls = 250;       // calls of a code object that are interpreted before it is compiled; sampled: before it
+                              // is decided whether they came fast enough (called_often), and calls across the tiers
   uint32_t back_edges = 400;  // back edges of its loops, over all calls, before it is compiled and entered in mid-run
 };
 inline constexpr Thresholds kCounted{};
-inline constexpr Thresholds kSampled{true, 200, 400};
+inline constexpr Thresholds kSampled{true, 100, 400};
 extern Thresholds thresholds;  // set by enable()
+
+// Where hot code is found by samples, a function's first calls are counted all the same, so that what is called all the
+// time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples.
+bool called_often(uint64_t nanoseconds);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;

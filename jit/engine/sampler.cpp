@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -22,6 +23,7 @@ uint64_t microseconds = 0;  // that the samples stand for
 bool fork_hooks_registered = false;
 
 pthread_t thread;
+std::atomic<pid_t> thread_id{0};  // the kernel's
 pid_t thread_of = -1;  // the process that has the thread; a child of a plain fork() has none
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards `stopping`
@@ -59,6 +61,7 @@ bool wait_for(uint32_t microseconds) {
 }
 
 void* run(void*) {
+  thread_id = static_cast<pid_t>(syscall(SYS_gettid));
   pthread_mutex_lock(&mutex);
   int unanswered = 0;
   while (wait_for(interval_us.load(std::memory_order_relaxed))) {
@@ -120,6 +123,8 @@ void stop_thread() {
   pthread_cond_signal(&wake);
   pthread_mutex_unlock(&mutex);
   pthread_join(thread, nullptr);
+  // The kernel counts a thread for a moment after it has been joined, and CPython asks the kernel.
+  for (int i = 0; i < 2000 && syscall(SYS_tgkill, getpid(), thread_id.load(), 0) == 0; ++i) usleep(20);
   pthread_cond_destroy(&wake);
   thread_of = -1;
 }

@@ -28,7 +28,6 @@ def until(done, work, *args):
     while not done():
         assert time.monotonic() < deadline, (whipsnake.stats(), samplers())
         result = work(*args)
-    assert whipsnake.stats()["samples"] > 0 or not whipsnake.is_enabled()
     return result
 
 
@@ -102,11 +101,15 @@ def test_hot_functions_and_those_they_call(sampled: Script) -> None:
     """)
 
 
-def test_hot_function_without_a_loop(sampled: Script) -> None:
+def test_many_calls_at_once(sampled: Script) -> None:
+    """No sample is needed for what is called a hundred times in a few milliseconds; one try may be interrupted."""
     sampled("""
-        def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
         whipsnake.enable()
-        assert until(compiled(fib), fib, 12) == fib(12) == 144
+        for attempt in range(20):
+            def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+            assert fib(12) == 144
+            if whipsnake.tier(fib) == "baseline": break
+        assert whipsnake.tier(fib) == "baseline" and fib(12) == 144
     """)
 
 
@@ -208,24 +211,19 @@ def test_marks(sampled: Script) -> None:
 # ---- what is left alone
 
 
-def test_cold_functions_are_not_touched(sampled: Script) -> None:
+def test_what_is_called_now_and_then_is_left_alone(sampled: Script) -> None:
+    """The first hundred calls are counted; if they took their time, the interpreter may inline further ones."""
     sampled("""
-        def cold(x): return x
-        cold(0), cold(0)
-        number = version(cold)
-        assert number != 0
+        def early(x): return x
         whipsnake.enable()
         def late(x): return x
-        assert [cold(i) + late(i) for i in range(3)] == [0, 2, 4]
-        for f in (cold, late):
-            assert whipsnake.tier(f) == "interpreter" and vectorcall(f) == PLAIN
-        until(compiled(add), add, 1000)
-        cold(1), late(1)
-        for f in (cold, late):
+        for f in (early, late):
+            for i in range(110):
+                assert f(i) == i
+                time.sleep(0.001)
             assert whipsnake.tier(f) == "interpreter" and vectorcall(f) == PLAIN and version(f) != 0
-        assert version(cold) == number
         whipsnake.disable()
-        assert version(cold) == number and vectorcall(add) == PLAIN
+        assert vectorcall(early) == vectorcall(late) == PLAIN
     """)
 
 
@@ -340,7 +338,7 @@ assert goes_on()
 print(*samplers(), flush=True)
 before = whipsnake.stats()["samples"]
 sys.stdin.read()
-assert whipsnake.stats()["samples"] - before <= 2
+assert whipsnake.stats()["samples"] - before <= 10  # a second and a half would have a hundred
 assert goes_on()
 """
 

@@ -1,0 +1,257 @@
+"""The environment that benchmarks run in: a virtual environment of its own, with a copy of Whipsnake in it.
+
+A copy, so that a build that goes on meanwhile changes nothing; made afresh at every start. Whipsnake's
+autoload file is installed, so the variable ``WHIPSNAKE`` alone tells the two sides apart.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+INSTALL_SECONDS = 1200
+# Run by the interpreter that was asked for; prints what this module must know of it.
+PROBE = """
+import importlib.util, json, platform, sys, sysconfig
+spec = importlib.util.find_spec("whipsnake")
+print(json.dumps({
+    "base": sys._base_executable,
+    "version": platform.python_version(),
+    "compiler": platform.python_compiler(),
+    "config": sysconfig.get_config_var("CONFIG_ARGS") or "",
+    "shared": bool(sysconfig.get_config_var("Py_ENABLE_SHARED")),
+    "package": None if spec is None else spec.submodule_search_locations[0],
+}))
+"""
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """What is known of the interpreter under test."""
+
+    base: str
+    """Path of the executable that virtual environments are made with."""
+    version: str
+    compiler: str
+    config: str
+    """Arguments of CPython's configure."""
+    shared: bool
+    """Whether it runs from a shared libpython."""
+    package: str | None
+    """Folder of the installed Whipsnake."""
+
+    @property
+    def pgo(self) -> bool:
+        """Whether it was built with profile-guided optimization, which decides about the targets."""
+        return "--enable-optimizations" in self.config
+
+    @property
+    def tag(self) -> str:
+        """A name for folders."""
+        return f"{self.version}-{hashlib.sha256(self.base.encode()).hexdigest()[:8]}"
+
+
+def probe(python: str) -> Interpreter:
+    """Ask an interpreter what it is. Raises SetupError if it does not answer."""
+    try:
+        done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SetupError(f"{python} does not work as a Python: {error}") from None
+    return Interpreter(**json.loads(done.stdout))
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A prepared environment."""
+
+    folder: Path
+    interpreter: Interpreter
+    core_digest: str
+    """SHA-256 of the files of Whipsnake under test; empty without Whipsnake."""
+
+    @property
+    def python(self) -> str:
+        """The interpreter for benchmarks."""
+        return str(self.folder / "venv" / "bin" / "python")
+
+    @property
+    def bare_python(self) -> str:
+        """The interpreter of an environment with nothing in it, not even an autoload file."""
+        return str(self.folder / "bare" / "bin" / "python")
+
+    @property
+    def small_python(self) -> str:
+        """The interpreter of an environment with nothing but Whipsnake and its autoload file."""
+        return str(self.folder / "small" / "bin" / "python")
+
+    @property
+    def scripts(self) -> Path:
+        """The folder with pyperformance's benchmarks."""
+        return site_packages(self.folder / "venv") / "pyperformance" / "data-files" / "benchmarks"
+
+    @property
+    def scratch(self) -> Path:
+        """Where benchmarks run and leave their output."""
+        return self.folder / "scratch"
+
+
+def site_packages(venv: Path) -> Path:
+    """Return the folder of a virtual environment that packages are in."""
+    return next(venv.glob("lib/python3.*/site-packages"))
+
+
+def lock(folder: Path) -> IO[str]:
+    """Keep other runs out of a folder while the file returned is open. Raises SetupError if one is in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise SetupError(f"another benchmark run is using {folder}") from None
+    return file
+
+
+def prepare(folder: Path, interpreter: Interpreter, need_whipsnake: bool) -> Environment:
+    """Make or refresh the environments below a folder. Raises SetupError."""
+    if need_whipsnake and interpreter.package is None:
+        raise SetupError(f"the environment of {interpreter.base} has no Whipsnake; 'make build' installs it")
+    for name, extra in (("venv", ()), ("bare", ("--without-pip",)), ("small", ("--without-pip",))):
+        if not (folder / name / "bin" / "python").exists():
+            _run([interpreter.base, "-m", "venv", *extra, str(folder / name)], folder)
+    digest = ""
+    if interpreter.package is not None:
+        for name in ("venv", "small"):
+            _copy_whipsnake(Path(interpreter.package), site_packages(folder / name))
+            _run([str(folder / name / "bin" / "python"), "-m", "whipsnake", "autoload", "--install"], folder)
+        digest = tree_digest(Path(interpreter.package))
+    return Environment(folder, interpreter, digest)
+
+
+def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> dict[str, str]:
+    """Install pyperformance, and what its benchmarks in the named folders (``bm_...``) need, if it is absent.
+
+    Returns the folders whose needs cannot be installed, and why. Raises SetupError without pyperformance.
+    """
+    stamp = environment.folder / "installed.json"
+    wanted = REQUIREMENTS.read_text(encoding="utf-8")
+    state: dict[str, Any] = {"wanted": wanted, "failures": {}, "done": []}
+    constraints = environment.folder / "constraints.txt"
+    if stamp.is_file() and (found := json.loads(stamp.read_text(encoding="utf-8")))["wanted"] == wanted:
+        state = found
+    else:
+        print(f"Installing pyperformance into {environment.folder / 'venv'} (once) ...", flush=True)
+        pip(environment, "-r", str(REQUIREMENTS))
+    texts = [
+        path.read_text(encoding="utf-8") for path in sorted(environment.scripts.glob("bm_*/requirements.txt"))
+    ]
+    constraints.write_text("\n".join(common_pins([wanted, *texts])) + "\n", encoding="utf-8")
+    for name in scripts:
+        needs = environment.scripts / name / "requirements.txt"
+        if name in state["done"] or not needs.is_file():
+            continue
+        print(f"Installing what {name} needs ...", flush=True)
+        try:
+            pip(environment, "-r", str(needs), "-c", str(constraints))
+            state["failures"].pop(name, None)
+            state["done"].append(name)
+        except SetupError as error:
+            state["failures"][name] = str(error)
+        stamp.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    stamp.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    failures: dict[str, str] = state["failures"]
+    return failures
+
+
+def common_pins(texts: Iterable[str]) -> list[str]:
+    """Return the pins (``name==version``) of several requirement files on which all agree.
+
+    As constraints, they make what is installed independent of the order in which it is.
+    """
+    found: dict[str, set[str]] = {}
+    for line in "\n".join(texts).splitlines():
+        name, pin, version = line.partition("#")[0].strip().partition("==")
+        if pin:
+            found.setdefault(name.partition("[")[0].strip().lower(), set()).add(version.strip())
+    return [f"{name}=={versions.pop()}" for name, versions in sorted(found.items()) if len(versions) == 1]
+
+
+def pip(environment: Environment, *arguments: str) -> None:
+    """Install packages. Raises SetupError with pip's reason."""
+    options = ["--disable-pip-version-check", "--no-input", "--quiet", "--prefer-binary"]
+    _run([environment.python, "-m", "pip", "install", *options, *arguments], environment.folder)
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    """Run a command of the set-up, without variables that would change what it does."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "WHIPSNAKE"))}
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SetupError(f"{' '.join(command)}: {error}") from None
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or [done.stderr[-500:]]
+        raise SetupError(f"{' '.join(command[:5])} ...: {lines[-1].strip()}")
+
+
+def _copy_whipsnake(package: Path, target: Path) -> None:
+    """Copy the installed package and its metadata into another environment."""
+    for source in (package, *package.parent.glob("whipsnake-*.dist-info")):
+        shutil.rmtree(target / source.name, ignore_errors=True)
+        shutil.copytree(source, target / source.name)
+
+
+def tree_digest(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of the files below a folder, caches left out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(folder)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def machine_facts() -> dict[str, str]:
+    """Return what a reader of the figures should know of the machine."""
+    facts = {"kernel": platform.release(), "cores": str(os.cpu_count()), "system": _os_name()}
+    for line in _lines("/proc/cpuinfo"):
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "cpu MHz", "cache size"):
+            facts.setdefault(name.strip(), value.strip())
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemTotal"):
+            facts["memory"] = f"{int(line.split()[1]) // 1024} MB"
+    return facts
+
+
+def _lines(path: str) -> list[str]:
+    """Return the lines of a file of the kernel's; none where there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _os_name() -> str:
+    """Return the name of the distribution."""
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return platform.system()

@@ -1,0 +1,284 @@
+"""Measure the plain interpreter against Whipsnake and print the table of targets.
+
+docs/benchmarks.md has the results of a complete run (python -m bench).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import catalogue, environment, measure, report
+from bench.catalogue import Item
+from bench.measure import Row, Setup
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=positive, metavar="N", help="processes of each side (default 3)")
+    parser.add_argument("--quick", action="store_true", help="two rounds, less work in each")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this benchmark, or all of a kind: micro, pyperf, startup (repeatable)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the benchmarks")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    parser.add_argument(
+        "--sites", action="store_true", help="show the places where machine code was slow or left"
+    )
+    parser.add_argument(
+        "--python", default=sys.executable, metavar="PATH", help="a Python whose environment has Whipsnake"
+    )
+    parser.add_argument("--engine", default="baseline", metavar="NAME", help="Whipsnake's engine (baseline)")
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=variable,
+        metavar="K=V",
+        help="set this in the Whipsnake runs (repeatable)",
+    )
+    parser.add_argument("--noise", action="store_true", help="plain Python on both sides")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, metavar="S", help="seconds a process may take (120)"
+    )
+    parser.add_argument("--core", type=int, metavar="N", help="processor core to use (default: the last)")
+    parser.add_argument("--strict", action="store_true", help="a missed target counts as a failure")
+    parser.add_argument(
+        "--build",
+        type=Path,
+        default=Path(os.environ.get("BUILD") or ROOT / "build"),
+        metavar="DIR",
+        help="build directory; environments and results go to DIR/bench",
+    )
+    args = parser.parse_args(argv)
+    args.rounds = args.rounds or (2 if args.quick else 3)
+    return args
+
+
+def positive(text: str) -> int:
+    """Read a number of rounds."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def variable(text: str) -> tuple[str, str]:
+    """Read an environment variable."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def choose(items: Sequence[Item], only: Sequence[str], everything: bool) -> list[Item]:
+    """Return the items that are asked for. Raises SetupError for a name that there is not."""
+    known = {item.name for item in items} | {item.kind for item in items}
+    if unknown := sorted(set(only) - known):
+        raise environment.SetupError(f"no benchmark is named {', '.join(unknown)} (see --list)")
+    if only:
+        return [item for item in items if item.name in only or item.kind in only]
+    wanted = {name for target in catalogue.TARGETS for name in target.items}
+    return [item for item in items if everything or item.name in wanted]
+
+
+def pin(core: int | None) -> int:
+    """Stay on one processor core, with everything that is started from here; return its number."""
+    chosen = max(os.sched_getaffinity(0)) if core is None else core
+    os.sched_setaffinity(0, {chosen})
+    return chosen
+
+
+def run_all(items: Sequence[Item], rounds: int, setup: Setup, store: measure.Store) -> list[Row]:
+    """Measure every item, telling each result."""
+    rows: list[Row] = []
+    for number, item in enumerate(items, 1):
+        for row in measure.find_parts(item, setup, store):
+            print(f"[{number}/{len(items)}] {row.part.name:<36}", end=" ", flush=True)
+            measure.measure(row, rounds, setup, store)
+            print(result_line(row), flush=True)
+            rows.append(row)
+    return rows
+
+
+def result_line(row: Row) -> str:
+    """Tell the result of a row in one line."""
+    if row.failure is not None:
+        return f"FAILED: {row.failure}"
+    plain, jit = report.times(row)
+    return f"plain {plain:>8}  whipsnake {jit:>8}  ratio {report.ratio_of(row):.3f} +- {row.spread():.1%}"
+
+
+def collect_facts(args: argparse.Namespace, setup: Setup, core: int) -> dict[str, Any]:
+    """Return the conditions of the run, for a reader."""
+    found = setup.environment.interpreter
+    kind = "with" if found.pgo else "without"
+    library = "shared" if found.shared else "static"
+    facts: dict[str, Any] = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "python": f"{found.version}, {found.compiler}, {kind} profile-guided optimization",
+        "libpython": library,
+        "whipsnake": f"engine {setup.engine}, files {setup.environment.core_digest[:12]}",
+        "source tree": git("describe", "--always", "--dirty"),
+        "rounds": f"{args.rounds}" + (", quick" if args.quick else ""),
+        "pinned to core": str(core),
+        "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+    }
+    if setup.extra_env:
+        facts["environment"] = " ".join(f"{name}={value}" for name, value in setup.extra_env.items())
+    return facts | environment.machine_facts()
+
+
+def git(*arguments: str) -> str:
+    """Return what git says of this tree, or a question mark."""
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "?"
+
+
+def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[str]:
+    """Return what the run must fail for.
+
+    A benchmark that fails without Whipsnake, too, only counts if a target needs it.
+    """
+    needed = {name for target in catalogue.TARGETS for name in target.items}
+    problems = [
+        f"{row.part.name}: {row.failure}"
+        for row in rows
+        if row.failure is not None and (not row.plain_failed or row.part.item.name in needed)
+    ]
+    if args.strict and not args.noise:
+        for target in catalogue.TARGETS:
+            found = report.outcome(target, rows)
+            if found is not None and found.value is not None and not target.met(found.value, pgo):
+                problems.append(f"{target.title}: {found.value:.3f} misses {target.limit_for(pgo):g}")
+    return problems
+
+
+def prepare(args: argparse.Namespace, everything: bool) -> tuple[Setup, list[Item], dict[str, str]]:
+    """Make the environment; return it, what to run, and what cannot be installed and why.
+
+    Raises SetupError.
+    """
+    interpreter = environment.probe(args.python)
+    made = environment.prepare(args.build.resolve() / "bench" / interpreter.tag, interpreter, not args.noise)
+    needs_pyperf = not args.only or not set(args.only) <= {"micro", "startup"}
+    pyperf = []
+    if needs_pyperf:
+        environment.install_pyperformance(made, [])
+        pyperf = catalogue.pyperf_items(made.scripts)
+    items = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON), *pyperf]
+    chosen = choose(items, args.only, everything)
+    absent: dict[str, str] = {}
+    if needs_pyperf and not args.list:
+        folders = dict.fromkeys(item.folder for item in chosen if item.kind == "pyperf")
+        failures = environment.install_pyperformance(made, folders)
+        absent = {item.name: failures[item.folder] for item in chosen if item.folder in failures}
+    effort = measure.QUICK if args.quick else measure.NORMAL
+    setup = Setup(made, effort, args.engine, dict(args.env), args.noise, args.timeout)
+    return setup, chosen, absent
+
+
+def identity(setup: Setup) -> dict[str, Any]:
+    """Return what must be the same for figures of an earlier run to be of use."""
+    return {
+        "whipsnake": "" if setup.noise else setup.environment.core_digest,
+        "python": setup.environment.interpreter.base,
+        "requirements": environment.REQUIREMENTS.read_text(encoding="utf-8"),
+        "benchmarks": environment.tree_digest(catalogue.MICRO),
+        "worker": measure.WORKER.read_text(encoding="utf-8"),
+        "effort": repr(setup.effort),
+        "engine": setup.engine,
+        "environment": setup.extra_env,
+        "noise": setup.noise,
+    }
+
+
+def main(argv: Sequence[str] | None = None, everything: bool = False, page: Path | None = None) -> int:
+    """Measure and report; 0 if all is well, 1 if a benchmark failed, 2 if it cannot start.
+
+    With *everything*, benchmarks without a target run, too; *page* is the Markdown file to write.
+    """
+    args = parse(argv, "bench" if everything else "bench.table")
+    # As an exception, so that the process being measured is ended, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        with environment.lock(args.build.resolve() / "bench"):
+            return run(args, everything, page)
+    except environment.SetupError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
+    """Do what the command line says."""
+    setup, chosen, absent = prepare(args, everything)
+    if args.list:
+        for item in chosen:
+            print(f"{item.name:<36} {item.kind:<8} {item.title}")
+        return 0
+    facts = collect_facts(args, setup, pin(args.core))
+    pgo = setup.environment.interpreter.pgo
+    # A look at one benchmark does not take away what an interrupted long run has found.
+    name = ("noise" if args.noise else "results") + ("-only" if args.only else "")
+    results = setup.environment.folder / f"{name}.jsonl"
+    store = measure.Store(results, identity(setup), args.resume)
+    print(f"Python {facts['python']}", flush=True)
+    print(
+        f"{len(chosen)} benchmarks, {args.rounds} rounds of both sides, core {facts['pinned to core']}",
+        flush=True,
+    )
+    started = time.monotonic()
+    rows = [
+        Row(measure.Part(item, item.name, None), failure=absent[item.name], plain_failed=True)
+        for item in chosen
+        if item.name in absent
+    ]
+    rows += run_all([item for item in chosen if item.name not in absent], args.rounds, setup, store)
+    facts["took"] = f"{(time.monotonic() - started) / 60:.0f} minutes"
+    print(f"\n{report.align(report.row_lines(rows))}")
+    if args.noise:
+        print(f"\n{report.noise_summary(rows)}")
+    else:
+        print(f"\n{report.align(report.target_lines(rows, pgo))}")
+        print(f"Targets are those of a CPython {'with' if pgo else 'without'} profile-guided optimization.")
+    if args.sites:
+        print(f"\n{report.hot_sites(rows)}")
+    if args.json:
+        args.json.write_text(json.dumps(report.as_json(rows, facts, pgo), indent=1) + "\n", encoding="utf-8")
+    if page is not None and not args.noise and not args.only:
+        missing = {row.part.name: row.failure or "" for row in rows if row.plain_failed}
+        shown = [row for row in rows if not row.plain_failed]
+        page.write_text(report.page(shown, command_line(), facts, pgo, missing), encoding="utf-8")
+    problems = verdict(rows, args, pgo)
+    for problem in problems:
+        print(report.colour(f"FAILED {problem}", report.RED))
+    return 1 if problems else 0
+
+
+def command_line() -> str:
+    """Return the command that started this run, as a reader would type it."""
+    return " ".join(["python", "-m", "bench", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,426 @@
+"""The benchmark harness: its arithmetic, its schedule, its tables, what it reads, and what it keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from bench import catalogue, figures, measure, report, table
+from bench.catalogue import Item, Kind, Target
+from bench.environment import Environment, Interpreter, SetupError, common_pins, lock, tree_digest
+from bench.measure import Part, Row, Run, Side
+
+MICRO_NAMES = sorted(path.stem for path in catalogue.MICRO.glob("*.py") if path.stem != "__init__")
+
+
+def row(
+    name: str, plain: Sequence[float], jit: Sequence[float], peaks: tuple[int, int] = (1024, 1024)
+) -> Row:
+    """A row with one process for each figure (seconds); *peaks* are both sides' memory in kB."""
+    item = Item(name.partition(":")[0], "pyperf", Path())
+    runs = [Run(Side.PLAIN, [value], peak_kb=peaks[0]) for value in plain]
+    runs += [Run(Side.WHIPSNAKE, [value], peak_kb=peaks[1]) for value in jit]
+    return Row(Part(item, name, 0), runs)
+
+
+def failed(name: str, why: str) -> Row:
+    return Row(Part(Item(name, "pyperf", Path()), name, 0), failure=why)
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> measure.Setup:
+    """An environment without Whipsnake, whose interpreter is the one of the tests."""
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "python").symlink_to(sys.executable)
+    interpreter = Interpreter(sys.executable, "3.13.0", "", "", False, None)
+    return measure.Setup(Environment(tmp_path, interpreter, ""), timeout=60.0)
+
+
+def micro(name: str) -> Item:
+    return Item(name, "micro", catalogue.MICRO / f"{name}.py")
+
+
+# ---- arithmetic
+
+
+def test_geometric_mean() -> None:
+    assert figures.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
+
+
+def test_a_ratio_above_one_means_that_the_second_side_is_faster() -> None:
+    assert figures.ratio([2.0, 9.0, 1.0], [1.0, 1.0, 7.0]) == 2.0
+
+
+def test_the_spread_is_half_the_range_of_the_rounds() -> None:
+    assert figures.spread([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]) == 0.0
+    assert figures.spread([2.0, 2.0, 2.0], [1.0, 1.25, 0.8]) == pytest.approx((2.5 - 1.6) / 2 / 2.0)
+
+
+def test_warming() -> None:
+    assert figures.warming([2.0, 2.0, 1.0, 1.0]) == pytest.approx(1.0)
+    assert figures.warming([1.0, 1.0, 1.0, 1.0]) == 0.0
+    assert figures.warming([5.0, 1.0, 1.0]) == 0.0
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.1, 8), (10.0, 2), (0.001, 20), (0.0, 20)])
+def test_the_amount_of_work_has_limits(seconds: float, expected: int) -> None:
+    assert figures.amount(seconds, 0.8, least=2, most=20) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (12.5, "12.5 s"),
+        (1234.0, "1234 s"),
+        (0.0125, "12.5 ms"),
+        (0.99996, "1e+03 ms"),
+        (2e-6, "2 µs"),
+        (3.21e-8, "32.1 ns"),
+    ],
+)
+def test_times_have_a_suitable_unit(seconds: float, text: str) -> None:
+    assert figures.human_seconds(seconds) == text
+
+
+# ---- both sides in turn
+
+
+def test_both_sides_take_turns_and_who_comes_first_changes() -> None:
+    order = list(measure.schedule(3))
+    assert [number for number, _ in order] == [0, 0, 1, 1, 2, 2]
+    p, w = Side.PLAIN, Side.WHIPSNAKE
+    assert [side for _, side in order] == [p, w, w, p, p, w]
+
+
+def runs(*results: tuple[Side, str | None]) -> list[Run]:
+    return [Run(side, [1.0], digest=digest) for side, digest in results]
+
+
+def test_a_different_result_is_told() -> None:
+    p, w = Side.PLAIN, Side.WHIPSNAKE
+    assert measure.difference(runs((p, "a"), (w, "a"), (w, "a"), (p, "a"))) is None
+    assert measure.difference(runs((p, "a"), (w, "b"), (w, "a"), (p, "a"))) == "the result differs"
+    assert measure.difference(runs((p, "a"), (w, None))) == "the result differs"
+
+
+def test_what_differs_without_whipsnake_cannot_be_compared() -> None:
+    p, w = Side.PLAIN, Side.WHIPSNAKE
+    assert measure.difference(runs((p, "a"), (w, "b"), (w, "c"), (p, "d"))) is None
+
+
+def test_the_output_is_compared() -> None:
+    plain, jit = Run(Side.PLAIN, [1.0], output="x"), Run(Side.WHIPSNAKE, [1.0], output="y")
+    assert measure.difference([plain, jit]) == "the output differs"
+
+
+def test_how_a_process_ended() -> None:
+    assert measure.describe_end(1, "Traceback\n  File\nValueError: no\n\n") == "status 1: ValueError: no"
+    assert measure.describe_end(-11, "") == "signal SIGSEGV"
+
+
+def test_names_of_parts() -> None:
+    assert measure.part_name("deepcopy", "deepcopy_memo") == "deepcopy:memo"
+    assert measure.part_name("deepcopy", "deepcopy") == "deepcopy:deepcopy"
+    assert measure.part_name("sympy", "sympy_expand") == "sympy:expand"
+    assert measure.part_name("scimark", "sor") == "scimark:sor"
+
+
+@pytest.mark.parametrize(("second", "expected"), [(1.01, 4), (1.5, 8)])
+def test_rounds_that_disagree_are_followed_by_more(
+    tmp_path: Path, setup: measure.Setup, second: float, expected: int
+) -> None:
+    store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
+    wanted = Row(Part(micro("fib"), "fib", None))
+    for number, side in measure.schedule(4):
+        value = second if side is Side.WHIPSNAKE and number == 1 else 1.0
+        store.get(f"fib {number} {side.value}", functools.partial(dict, values=[value]))
+    measure.measure(wanted, 2, setup, store)
+    assert len(wanted.runs) == expected
+
+
+# ---- the file of results
+
+
+def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    made = []
+
+    def make(value: int) -> int:
+        made.append(value)
+        return value
+
+    first = measure.Store(path, {"whipsnake": "1"}, resume=False)
+    assert first.get("a", lambda: make(1)) == 1
+    assert first.get("a", lambda: make(2)) == 1
+    with path.open("a") as file:
+        file.write('{"b": 2')  # the writer was interrupted here
+    second = measure.Store(path, {"whipsnake": "1"}, resume=True)
+    assert second.get("a", lambda: make(3)) == 1
+    assert second.get("b", lambda: make(4)) == 4
+    assert made == [1, 4]
+    third = measure.Store(path, {"whipsnake": "1"}, resume=True)
+    assert third.get("b", lambda: make(5)) == 4
+
+
+@pytest.mark.parametrize(("identity", "resume"), [({"whipsnake": "2"}, True), ({"whipsnake": "1"}, False)])
+def test_results_of_something_else_are_not_used(
+    tmp_path: Path, identity: dict[str, str], resume: bool
+) -> None:
+    path = tmp_path / "results.jsonl"
+    measure.Store(path, {"whipsnake": "1"}, resume=False).get("a", lambda: 1)
+    assert measure.Store(path, identity, resume).get("a", lambda: 2) == 2
+
+
+# ---- targets and tables
+
+
+def target(kind: Kind, *items: str) -> Target:
+    return Target("work", kind, items, 2.0, 1.5)
+
+
+def test_a_target_has_a_limit_for_each_kind_of_build() -> None:
+    fast = target(Kind.RATIO, "a")
+    assert not fast.met(1.7, pgo=False)
+    assert fast.met(1.7, pgo=True)
+    small = target(Kind.MEMORY, "a")
+    assert small.met(1.7, pgo=False)
+    assert not small.met(1.7, pgo=True)
+
+
+def test_the_ratio_of_an_item_is_the_mean_of_its_parts() -> None:
+    rows = [row("a:x", [2.0], [1.0]), row("a:y", [8.0], [1.0]), row("b", [3.0], [1.0])]
+    assert report.item_ratios(rows) == {"a": pytest.approx(4.0), "b": pytest.approx(3.0)}
+    found = report.outcome(target(Kind.MEAN, "a", "b"), rows)
+    assert found is not None
+    assert found.value == pytest.approx(12.0**0.5)
+    assert found.complete
+
+
+def test_the_slowest_is_a_part() -> None:
+    rows = [row("a:x", [2.0], [1.0]), row("a:y", [1.0], [2.0]), row("b", [3.0], [1.0])]
+    found = report.outcome(target(Kind.SLOWEST, "a", "b"), rows)
+    assert found is not None
+    assert (found.value, found.note) == (0.5, "a:y")
+
+
+def test_what_failed_or_is_missing_is_said() -> None:
+    rows = [row("a", [2.0], [1.0]), failed("b", "status 1")]
+    found = report.outcome(target(Kind.MEAN, "a", "b", "c"), rows)
+    assert found is not None
+    assert found.value == pytest.approx(2.0)
+    assert found.note == "1 of 3 items not run; FAILED: b"
+    assert not found.complete
+    assert report.outcome(target(Kind.RATIO, "other"), rows) is None
+
+
+def test_start_up_and_memory_are_differences_and_quotients() -> None:
+    rows = [row("a", [0.010], [0.014], peaks=(1000, 1100))]
+    start, memory = (report.outcome(target(kind, "a"), rows) for kind in (Kind.MILLISECONDS, Kind.MEMORY))
+    assert start is not None
+    assert memory is not None
+    assert start.value == pytest.approx(4.0)
+    assert memory.value == pytest.approx(1.1)
+
+
+def test_the_table_marks_what_misses_its_target() -> None:
+    rows = [row("fib", [4.0], [1.0]), row("int_loop", [1.5], [1.0]), failed("closures", "status 1")]
+    marks = {cells[0]: cells[-1] for cells in report.target_lines(rows, pgo=False)[1:]}
+    assert marks == {
+        "recursive function calls": "ok",
+        "int arithmetic in a loop": "MISSED",
+        "closures": "FAILED FAILED: closures",
+    }
+
+
+def test_the_list_begins_with_the_worst() -> None:
+    rows = [row("fast", [2.0], [1.0]), row("slow", [1.0], [2.0]), failed("broken", "status 1")]
+    assert [cells[0] for cells in report.row_lines(rows)] == ["benchmark", "broken", "slow", "fast"]
+
+
+def test_the_list_says_where_rounds_disagreed_or_were_still_warming_up() -> None:
+    noisy = row("noisy", [2.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+    warming = row("warming", [1.0], [1.0])
+    warming.runs[-1].values = [2.0, 2.0, 1.0, 1.0]
+    notes = {cells[0]: cells[-1] for cells in report.row_lines([noisy, warming])}
+    assert notes["noisy"] == "noisy; fastest processes: 2.000"
+    assert notes["warming"] == "still warming up: +100%"
+
+
+def test_layouts() -> None:
+    lines = [["work", "s", ""], ["a|b", "10", "ok"]]
+    assert report.align(lines) == "work   s\n------------\na|b   10  ok"
+    assert report.markdown(lines) == "| work | s |  |\n|---|---|---|\n| a\\|b | 10 | ok |"
+
+
+def test_the_page_has_all_parts() -> None:
+    text = report.page([row("a", [2.0], [1.0])], "make bench", {"cores": "2"}, False, {"x": "no wheel"})
+    for part in ("make bench\n", "| cores | 2 |", "| a | 2 s | 1 s | 2.000 |", "x (no wheel)"):
+        assert part in text
+
+
+def test_json_has_every_run() -> None:
+    data = json.loads(json.dumps(report.as_json([row("fib", [2.0], [1.0])], {}, False)))
+    assert data["targets"] == [
+        {"title": "recursive function calls", "value": 2.0, "limit": 3.0, "met": False}
+    ]
+    assert [run["side"] for run in data["benchmarks"][0]["runs"]] == ["plain", "whipsnake"]
+
+
+def test_what_whipsnake_did_is_told_by_the_second() -> None:
+    jit = {"stats": {"functions_compiled": 7, "slow_ops": 8000, "exits": {"a": 3, "b": 5}}}
+    run = Run(Side.WHIPSNAKE, [0.1, 0.1], elapsed=4.0, jit=jit)
+    assert report.activity(Row(Part(Item("x", "micro", Path()), "x", None), [run])) == ("7", "2k", "2")
+    assert report.activity(row("x", [1.0], [1.0])) == ("-", "-", "-")
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (12345, "12.3k"), (2.5e6, "2.5M")])
+def test_counts_are_short(number: float, text: str) -> None:
+    assert figures.human_count(number) == text
+
+
+# ---- what is read
+
+
+MANIFEST = """[benchmarks]
+
+name	metafile
+chaos	<local>
+tree_io	<local:tree>
+# FIXME: not this one
+#hg	<local>
+
+[group default]
+"""
+
+
+def test_the_manifest_of_pyperformance(tmp_path: Path) -> None:
+    (tmp_path / "MANIFEST").write_text(MANIFEST)
+    for folder in ("bm_chaos", "bm_tree"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "bm_chaos" / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    (tmp_path / "bm_tree" / "bm_tree_io.toml").write_text('[tool.pyperformance]\nextra_opts = ["io"]\n')
+    chaos, tree = catalogue.pyperf_items(tmp_path)
+    assert (chaos.name, chaos.path, chaos.argv) == ("chaos", tmp_path / "bm_chaos" / "run_benchmark.py", ())
+    assert (tree.name, tree.folder, tree.argv) == ("tree_io", "bm_tree", ("io",))
+
+
+def test_pins_that_disagree_are_none() -> None:
+    texts = ["six==1.16.0\n# nothing\ndask[distributed]==2.0\n", "Six==1.16.0\nx==1\nunpinned\n", "x==2\n"]
+    assert common_pins(texts) == ["dask==2.0", "six==1.16.0"]
+
+
+def test_every_target_of_our_own_has_a_benchmark() -> None:
+    names = {
+        item.name for item in [*catalogue.micro_items(catalogue.PURE_PYTHON), *catalogue.startup_items()]
+    }
+    for wanted in catalogue.TARGETS:
+        if wanted.items[0] not in catalogue.PURE_PYTHON:
+            assert set(wanted.items) <= names, wanted.title
+
+
+def test_choosing() -> None:
+    items = [Item("fib", "micro", Path()), Item("go", "pyperf", Path()), Item("json_dumps", "pyperf", Path())]
+    assert [item.name for item in table.choose(items, [], everything=False)] == ["fib", "go"]
+    assert [item.name for item in table.choose(items, [], everything=True)] == ["fib", "go", "json_dumps"]
+    assert [item.name for item in table.choose(items, ["pyperf"], everything=False)] == ["go", "json_dumps"]
+    with pytest.raises(SetupError, match="nonesuch"):
+        table.choose(items, ["nonesuch"], everything=False)
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with lock(tmp_path), pytest.raises(SetupError, match="another"):
+        lock(tmp_path)
+    lock(tmp_path).close()
+
+
+def test_the_digest_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    before = tree_digest(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("x")
+    assert tree_digest(tmp_path) == before
+    (tmp_path / "a.py").write_text("2")
+    assert tree_digest(tmp_path) != before
+
+
+# ---- the worker and the micro-benchmarks
+
+
+@pytest.mark.parametrize("name", MICRO_NAMES)
+def test_a_micro_benchmark_gives_the_same_every_time(name: str) -> None:
+    module = importlib.import_module(f"bench.micro.{name}")
+    first = module.run(2)
+    assert module.run(2) == first
+    assert module.__doc__
+
+
+def test_the_worker_measures(tmp_path: Path) -> None:
+    spec = {
+        "kind": "micro",
+        "path": str(catalogue.MICRO / "fib.py"),
+        "task": None,
+        "out": str(tmp_path / "out"),
+    }
+    (tmp_path / "spec").write_text(json.dumps(spec | {"loops": 2, "warmups": 1, "values": 3}))
+    subprocess.run(
+        [sys.executable, "-S", str(measure.WORKER), str(tmp_path / "spec")], check=True, timeout=60
+    )
+    result = json.loads((tmp_path / "out").read_text())
+    [found] = result["benchmarks"]
+    assert found["name"] == "fib"
+    assert (len(found["warmups"]), len(found["values"])) == (1, 3)
+    assert all(0 < value < 1 for value in found["values"])
+    assert found["digest"]
+    assert result["peak_kb"] > 1000
+    assert result["whipsnake"] is None
+
+
+# ---- processes that go wrong
+
+
+def test_a_process_that_hangs_is_ended(setup: measure.Setup) -> None:
+    spec = {"task": None, "loops": 10**9, "warmups": 1, "values": 1}
+    with pytest.raises(measure.ProcessFailedError, match=r"ended after 0\.3 s, the time limit"):
+        measure.run_worker(micro("fib"), Side.PLAIN, spec, dataclasses.replace(setup, timeout=0.3))
+
+
+def test_a_process_that_fails_says_why(setup: measure.Setup, tmp_path: Path) -> None:
+    store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
+    [found] = measure.find_parts(micro("nonesuch"), setup, store)
+    assert found.plain_failed
+    assert found.failure == "status 1: ModuleNotFoundError: No module named 'bench.micro.nonesuch'"
+
+
+def test_a_run_without_whipsnake_is_noticed(setup: measure.Setup, tmp_path: Path) -> None:
+    store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
+    wanted = Row(Part(micro("fib"), "fib", None, loops=1, warmups=1, values=1))
+    measure.measure(wanted, 1, setup, store)
+    assert wanted.failure == "the whipsnake side: Whipsnake was not at work"
+    both = Row(Part(micro("fib"), "fib", None, loops=1, warmups=1, values=1))
+    store = measure.Store(tmp_path / "noise.jsonl", {}, resume=False)
+    measure.measure(both, 1, dataclasses.replace(setup, noise=True), store)
+    assert both.failure is None
+    assert both.ratio() is not None
+
+
+def test_failures_decide_about_the_exit_code() -> None:
+    args = table.parse([], "bench.table")
+    assert table.verdict([row("fib", [1.0], [1.0])], args, pgo=False) == []
+    assert table.verdict([failed("2to3", "status 1")], args, pgo=False) == ["2to3: status 1"]
+    unavailable = failed("2to3", "status 1")
+    unavailable.plain_failed = True
+    assert table.verdict([unavailable], args, pgo=False) == []
+    needed = failed("chaos", "status 1")
+    needed.plain_failed = True
+    assert table.verdict([needed], args, pgo=False) == ["chaos: status 1"]
+    strict = table.parse(["--strict"], "bench.table")
+    assert table.verdict([row("fib", [1.0], [1.0])], strict, pgo=False) == [
+        "recursive function calls: 1.000 misses 3"
+    ]
