@@ -148,7 +148,8 @@ class ProcessFailedError(Exception):
 
 
 class Store:
-    """The file of results. Only what was measured under the same conditions (*identity*) is taken from it."""
+    """The file of results. Only what was measured under the same conditions (*identity*) is taken from it,
+    and no failures: those are tried again."""
 
     def __init__(self, path: Path, identity: dict[str, Any], resume: bool) -> None:
         self._path = path
@@ -159,7 +160,7 @@ class Store:
             if lines and _loads(lines[0]) == records[0]:
                 records += filter(None, map(_loads, lines[1:]))
         for record in records[1:]:
-            self._known.update(record)
+            self._known |= {key: value for key, value in record.items() if not failed(value)}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
@@ -170,6 +171,11 @@ class Store:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({key: self._known[key]}) + "\n")
         return self._known[key]
+
+
+def failed(value: Any) -> bool:
+    """Whether this is kept of a process that failed."""
+    return isinstance(value, dict) and "failure" in value
 
 
 def _loads(line: str) -> Any:
@@ -193,7 +199,7 @@ def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
         return [Row(Part(item, item.name, None))]
     effort = effort_for(item, setup)
     found = store.get(f"parts {item.name}", lambda: _calibrate(item, setup, effort))
-    if "failure" in found:
+    if failed(found):
         return [Row(Part(item, item.name, None), failure=found["failure"], plain_failed=True)]
     parts = found["parts"]
     return [
@@ -246,7 +252,7 @@ def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
             break
         key = f"{row.part.name} {number} {side.value}"
         found = store.get(key, functools.partial(_run, row.part, side, setup))
-        if "failure" in found:
+        if failed(found):
             row.failure = f"the {side.value} side: {found['failure']}"
             row.plain_failed = side is Side.PLAIN
             return

@@ -136,7 +136,7 @@ def collect_facts(args: argparse.Namespace, setup: Setup, core: int) -> dict[str
         "python": f"{found.version}, {found.compiler}, {kind} profile-guided optimization",
         "libpython": library,
         "whipsnake": f"engine {setup.engine}, files {setup.environment.core_digest[:12]}",
-        "source tree": git("describe", "--always", "--dirty"),
+        "source tree at that date": git("describe", "--always", "--dirty"),
         "rounds": f"{args.rounds}" + (", quick" if args.quick else ""),
         "pinned to core": str(core),
         "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
@@ -251,7 +251,10 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         if item.name in absent
     ]
     rows += run_all([item for item in chosen if item.name not in absent], args.rounds, setup, store)
-    facts["took"] = f"{(time.monotonic() - started) / 60:.0f} minutes"
+    took = f"{(time.monotonic() - started) / 60:.0f} minutes"
+    facts["took"] = (
+        f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
+    )
     print(f"\n{report.align(report.row_lines(rows))}")
     if args.noise:
         print(f"\n{report.noise_summary(rows)}")

@@ -49,10 +49,10 @@ int answer(void*) {
   return 0;
 }
 
-bool wait_for(uint32_t microseconds) {
+bool wait_for(uint32_t wanted) {
   timespec until{};
   clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += static_cast<long>(microseconds) * 1000;
+  until.tv_nsec += static_cast<long>(wanted) * 1000;  // microseconds
   until.tv_sec += until.tv_nsec / 1'000'000'000;
   until.tv_nsec %= 1'000'000'000;
   while (!stopping && pthread_cond_timedwait(&wake, &mutex, &until) == 0) {

@@ -17,7 +17,7 @@ PAGES = [ROOT / "ARCHITECTURE.md", ROOT / "README.md", *sorted(ROOT.glob("docs/*
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-FOLDERS = "jit src tests docs tools cmake demo examples".split()
+FOLDERS = "jit src tests docs tools cmake demo examples bench".split()
 # A path of ours starts with one of these, or with a folder of jit/, or is the name of a source file.
 STARTS = {*FOLDERS, *(folder.name for folder in (ROOT / "jit").iterdir())}
 FILE_NAME = re.compile(r"[\w-]+\.(?:h|cpp|py|md|toml)")

@@ -138,12 +138,15 @@ TEST(Policy, CompilesAtTheThreshold) {
   policy::thresholds = {};
 }
 
-// Samples of this code, all at the same depth, until it is to be compiled; 0: never.
-int samples_until_hot(int depth) {
+// A run of samples in which the code is found at `depth` in every `rarity`-th; how many until it is to be compiled, or 0.
+int samples_until_hot(int depth, int rarity = 1) {
   CodeRecord record;
-  for (int n = 1; n <= 10000; ++n)
-    if (policy::compile_at_sample(record, depth))
+  uint64_t elapsed = 0;
+  for (int n = 1; n <= 10000; ++n) {
+    elapsed += policy::sampling_interval_us(elapsed);
+    if (n % rarity == 0 && policy::compile_at_sample(record, depth, elapsed))
       return n;
+  }
   return 0;
 }
 
@@ -153,21 +156,26 @@ TEST(Policy, CodeOnTopOfSamplesIsHotSoonerThanItsCallers) {
   for (int depth = 1; depth < policy::kSampledFrames; ++depth)
     EXPECT_GT(samples_until_hot(depth), on_top) << depth;
   CodeRecord top, caller;
-  policy::compile_at_sample(top, 0);
-  policy::compile_at_sample(caller, 1);
+  policy::compile_at_sample(top, 0, 0);
+  policy::compile_at_sample(caller, 1, 0);
   EXPECT_GT(top.heat, caller.heat);
   EXPECT_GT(caller.heat, 0u);
 }
 
+TEST(Policy, CodeThatTakesLittleOfTheTimeStaysCold) {
+  EXPECT_GT(samples_until_hot(0, 10), 0);
+  EXPECT_EQ(samples_until_hot(0, 1000), 0);
+}
+
 TEST(Policy, CodeThatIsHotIsAskedForUntilItIsSettled) {
   CodeRecord record;
-  while (!policy::compile_at_sample(record, 0)) {
+  while (!policy::compile_at_sample(record, 0, 0)) {
   }
-  EXPECT_TRUE(policy::compile_at_sample(record, policy::kSampledFrames - 1));
+  EXPECT_TRUE(policy::compile_at_sample(record, policy::kSampledFrames - 1, 0));
   const uint32_t heat = record.heat;
   for (const TierState state : {TierState::kCompiled, TierState::kDeclined, TierState::kDisabled}) {
     record.state = state;
-    EXPECT_FALSE(policy::compile_at_sample(record, 0));
+    EXPECT_FALSE(policy::compile_at_sample(record, 0, 0));
   }
   EXPECT_EQ(record.heat, heat);
 }
@@ -175,14 +183,19 @@ TEST(Policy, CodeThatIsHotIsAskedForUntilItIsSettled) {
 TEST(Policy, SamplesGetRarerButDoNotEnd) {
   uint32_t last = policy::sampling_interval_us(0);
   EXPECT_GE(last, 100u);
-  for (uint64_t samples = 1; samples < 100'000; ++samples) {
-    const uint32_t interval = policy::sampling_interval_us(samples);
-    ASSERT_GE(interval, last) << samples;
+  for (uint64_t elapsed = 0; elapsed < 10'000'000; elapsed += 1000) {
+    const uint32_t interval = policy::sampling_interval_us(elapsed);
+    ASSERT_GE(interval, last) << elapsed;
     last = interval;
   }
   EXPECT_GT(last, policy::sampling_interval_us(0));
   EXPECT_LE(last, 100'000u);
   EXPECT_EQ(policy::sampling_interval_us(~uint64_t{0}), last);
+}
+
+TEST(Policy, CallsInAShortTimeAreMany) {
+  EXPECT_TRUE(policy::called_often(0));
+  EXPECT_FALSE(policy::called_often(1'000'000'000));
 }
 
 TEST(Policy, ShortLoopEntriesEnd) {

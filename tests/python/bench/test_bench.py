@@ -169,6 +169,13 @@ def test_an_interrupted_run_is_resumed(tmp_path: Path) -> None:
     assert third.get("b", lambda: make(5)) == 4
 
 
+def test_failures_are_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    measure.Store(path, {}, resume=False).get("a", lambda: {"failure": "status 1"})
+    assert measure.Store(path, {}, resume=True).get("a", lambda: {"values": [1.0]}) == {"values": [1.0]}
+    assert measure.Store(path, {}, resume=True).get("a", lambda: {"values": [2.0]}) == {"values": [1.0]}
+
+
 @pytest.mark.parametrize(("identity", "resume"), [({"whipsnake": "2"}, True), ({"whipsnake": "1"}, False)])
 def test_results_of_something_else_are_not_used(
     tmp_path: Path, identity: dict[str, str], resume: bool
