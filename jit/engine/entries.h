@@ -16,8 +16,8 @@ void stop_vectorcall();
 // or one of ours.
 void adopt(PyFunctionObject* func);
 
-// --- samples: in vectorcall mode, instead of counting, what the interpreter executes is looked at now and then; functions
-// have CPython's own vectorcall until they are compiled. False: there will be none.
+// --- samples: in vectorcall mode, what the interpreter executes is looked at now and then; functions count only their
+// first calls and have CPython's own vectorcall after them until they are compiled. False: there will be no samples.
 bool start_samples();
 void stop_samples();
 

@@ -2,10 +2,9 @@
 // event callback runs compiled code in place, on the interpreter's own frame. Compiled code leaves the frame wherever
 // it stops, the interpreter reloads position and stack after the callback (3.13 Python/ceval_macros.h,
 // INSTRUMENTED_JUMP), and goes on there: behind the loop, at a return, or at an exit in the middle of it. [osr]
-#include <ctime>
-
 #include "jit/cpython/loops.h"
 #include "jit/cpython/port.h"
+#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
@@ -19,12 +18,6 @@ namespace {
 
 bool started = false;
 PyObject* callback = nullptr;  // made once, kept
-
-uint64_t now() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
-}
 
 void stop_watching(CodeRecord* record) {
   if (!record->loop_events_on)

@@ -4,9 +4,8 @@
 // For calls to arrive at a vectorcall pointer the function must have no version (see function_versions.h), so both the
 // function and its code object lose theirs. They get one back when the code is declined: then the interpreter inlines
 // and specialises its calls as if we did not exist.
-#include <ctime>
-
 #include "jit/cpython/port.h"
+#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
@@ -36,12 +35,6 @@ bool is_top_level(const PyCodeObject* code) {
 // Whether calls of this cold code are counted; where samples find what is hot, not for long.
 bool counts(const CodeRecord* record) {
   return !policy::thresholds.sampled || record == nullptr || record->marked_jit || !record->counted_out;
-}
-
-uint64_t now() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
 // It has had its calls. True when it is to be compiled.

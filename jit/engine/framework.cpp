@@ -1,10 +1,10 @@
 #include "jit/engine/framework.h"
 
 #include <algorithm>
-#include <ctime>
 #include <exception>
 
 #include "jit/cpython/port_check.h"
+#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/policy.h"
 #include "jit/runtime/calls.h"
@@ -36,12 +36,6 @@ struct State {
 State& state() {
   static State* instance = new State;
   return *instance;
-}
-
-uint64_t now() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
 bool in_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }

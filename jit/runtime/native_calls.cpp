@@ -185,13 +185,13 @@ PyObject* op_init_failed(PyObject* returned, PyObject* self) {
     context.leave_result = self;  // it has returned None, but machine code must not go on
     return nullptr;
   }
+  if (returned == nullptr && context.leave) {
+    context.leave = false;
+    std::swap(returned, context.leave_result);
+  }
   if (returned != nullptr) {
     PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(returned)->tp_name);
     Py_DECREF(returned);
-  } else if (context.leave) {
-    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(context.leave_result)->tp_name);
-    context.leave = false;
-    Py_CLEAR(context.leave_result);
   }
   Py_DECREF(self);
   return nullptr;
