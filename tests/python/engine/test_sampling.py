@@ -220,7 +220,7 @@ def test_what_is_called_now_and_then_is_left_alone(sampled: Script) -> None:
         for f in (early, late):
             for i in range(110):
                 assert f(i) == i
-                time.sleep(0.001)
+                if i in (20, 40, 60): time.sleep(0.015)  # few: what runs next may be charged with a sample for each
             assert whipsnake.tier(f) == "interpreter" and vectorcall(f) == PLAIN and version(f) != 0
         whipsnake.disable()
         assert vectorcall(early) == vectorcall(late) == PLAIN
