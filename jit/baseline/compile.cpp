@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jit/baseline/cold_code.h"
 #include "jit/baseline/emitter.h"
 #include "jit/cpython/opcodes.h"
 
@@ -21,6 +22,7 @@ struct Scratch {
   std::vector<int> handler_of;
   std::vector<int> depths;
   std::vector<uint8_t> block_start;
+  std::vector<uint8_t> cold;
 };
 
 Scratch& scratch() {
@@ -51,7 +53,7 @@ class Walk {
  public:
   Walk(Emitter& emitter, const TemplateTable& table) : emitter_(emitter), table_(table) {}
 
-  bool analyze(PyCodeObject* code, std::string* reason) {
+  bool analyze(PyCodeObject* code, const CompileOptions& options, std::string* reason) {
     Scratch& s = scratch();
     s.instructions.clear();
     s.handlers.clear();
@@ -83,6 +85,10 @@ class Walk {
       if (instruction.opcode == YIELD_VALUE || instruction.opcode == RETURN_GENERATOR)
         s.block_start[instruction.next] = 1;
     }
+    if (options.leave_out_cold)
+      find_cold_code(s.instructions, s.handlers, options.record->warm, s.cold);
+    else
+      s.cold.assign(s.instructions.size(), 0);
     emitter_.handler_of_ = &s.handler_of;
     emitter_.handlers_ = &s.handlers;
     return true;
@@ -93,7 +99,8 @@ class Walk {
     for (size_t i = 0; i < s.instructions.size() && !emitter_.failed_; ++i) {
       const Instruction& instruction = s.instructions[i];
       const int depth = s.depths[i];
-      if (depth < 0) {  // unreachable; a jump may still name it
+      if (depth < 0 || s.cold[i] != 0) {  // a jump may still name it
+        if (s.cold[i] != 0 && emitter_.reachable_) emitter_.masm_.jump(emitter_.label_of(static_cast<int>(instruction.start)));
         emitter_.reachable_ = false;
         continue;
       }
@@ -112,6 +119,7 @@ class Walk {
       if (emitter_.skip_) ++i;
     }
     emitter_.emit_cold();
+    emit_left_out();
     return !emitter_.failed_ && !emitter_.masm_.failed();
   }
 
@@ -128,9 +136,10 @@ class Walk {
     compiled->globals = emitter_.globals_;
     compiled->builtins = emitter_.builtins_;
     compiled->engine = "baseline";
-    for (const Instruction& instruction : s.instructions) {
+    for (size_t i = 0; i < s.instructions.size(); ++i) {
+      const Instruction& instruction = s.instructions[i];
       const Label label = emitter_.labels_[instruction.start];
-      if (label.valid() && masm.is_bound(label))
+      if (s.cold[i] == 0 && label.valid() && masm.is_bound(label))
         compiled->entries.emplace_back(instruction.start, masm.offset_of(label));
     }
     compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
@@ -141,6 +150,26 @@ class Walk {
   }
 
  private:
+  // Jumps to cold code end up here.
+  void emit_left_out() {
+    Scratch& s = scratch();
+    for (size_t i = 0; i < s.instructions.size(); ++i) {
+      const Instruction& instruction = s.instructions[i];
+      if (s.cold[i] == 0 || s.depths[i] < 0 || !emitter_.labels_[instruction.start].valid()) continue;
+      emitter_.current_ = &instruction;
+      emitter_.stack_.reset(s.depths[i]);
+      emitter_.emit_left_out(emitter_.labels_[instruction.start], in_loop(instruction));
+    }
+  }
+
+  static bool in_loop(const Instruction& instruction) {
+    const std::vector<Instruction>& all = scratch().instructions;
+    return std::any_of(all.begin(), all.end(), [&](const Instruction& jump) {
+      return jump.opcode == JUMP_BACKWARD && jump.start >= instruction.start &&
+             static_cast<uint32_t>(jump.target) <= instruction.start;
+    });
+  }
+
   void resolve(const uint8_t* code) {
     Masm& masm = emitter_.masm_;
     Resources& resources = *emitter_.resources_;
@@ -170,7 +199,7 @@ std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyO
   }
   Emitter emitter(*masm, heap, code, globals, builtins, options.record);
   Walk walk(emitter, table);
-  if (!walk.analyze(code, reason)) return nullptr;
+  if (!walk.analyze(code, options, reason)) return nullptr;
   std::unique_ptr<CompiledCode> compiled;
   if (!walk.emit()) {
     *reason = masm->failed() ? "machine code could not be assembled" : "data memory refused or exhausted";

@@ -324,12 +324,14 @@ Label Emitter::reraise_exit() {
   return label;
 }
 
-Label Emitter::deopt_exit(ExitReason reason) {
-  const Label label = masm_.new_label();
+void Emitter::emit_left_out(Label label, bool in_loop) {
+  constexpr uint8_t kInLoop = 32;
   Site* site = make_site(SiteKind::kDeopt, stack_.depth());
-  site->reason = reason;
-  emit_site_jump(label, site);
-  return label;
+  site->reason = ExitReason::kColdCode;
+  if (in_loop) site->weight = kInLoop;
+  masm_.bind(label);
+  masm_.mov_ptr(Reg::kT0, site);
+  masm_.jump_mem(near_constant(thunks.exit));
 }
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {

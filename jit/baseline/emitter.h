@@ -110,7 +110,6 @@ class Emitter {
   // --- exits ---
   Label error_exit(int results = 1);               // jump here with an exception set (or ThreadContext::leave)
   Label reraise_exit();
-  Label deopt_exit(ExitReason reason);             // go on in the interpreter at this instruction
   // The helper carries out the whole current opcode on `pops` operands; jump to `label` in the state as it is at
   // slow_path(). finish_slow() emits the cold code: `settle` (may be empty) finds the helper's result in kRet and puts
   // it where the fast path has it; then it goes on at `resume`, which the template binds.
@@ -142,6 +141,8 @@ class Emitter {
   void describe_stack(Site* site);
   void emit_site_jump(Label label, Site* site);
   void emit_cold();
+  // Control comes to `label`, before the current instruction, and goes on in the interpreter.
+  void emit_left_out(Label label, bool in_loop);
 
   Masm& masm_;
   CodeHeap& heap_;

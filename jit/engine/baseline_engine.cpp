@@ -1,4 +1,5 @@
 #include "jit/baseline/compile.h"
+#include "jit/engine/policy.h"
 #include "jit/engine/registry.h"
 #include "jit/opcodes/table.h"
 
@@ -13,6 +14,7 @@ class BaselineEngine final : public NativeEngine {
   std::unique_ptr<CompiledCode> compile(const NativeRequest& request, std::string* reason) override {
     baseline::CompileOptions options;
     options.record = request.record;
+    options.leave_out_cold = request.record != nullptr && policy::knows_cold_code(*request.record);
     auto compiled = baseline::compile(request.code, request.globals, request.builtins, *request.heap,
                                       opcodes::templates(), options, reason);
     if (compiled)

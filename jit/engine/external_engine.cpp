@@ -35,7 +35,7 @@ PyObject* runtime_finish_frame(PyThreadState* ts, Frame* frame, PyObject* result
 PyObject* runtime_interpret(PyThreadState* ts, Frame* frame, int instruction, int depth) {
   ++counters.deopts;
   if (CodeRecord* record = find_record(port::code_of(frame)))
-    count_exit(record);
+    count_exits(record, 1);
   ++exit_counts[static_cast<int>(ExitReason::kGuard)];
   port::set_instruction(frame, instruction);
   frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth;

@@ -127,7 +127,14 @@ void review(CodeRecord* record) {
   switch (policy::review_exits(*record)) {
     case policy::Verdict::kKeep:
       return;
-    case policy::Verdict::kCompileAgain:
+    case policy::Verdict::kCompileNow: {
+      PyObject* globals = record->compiled->globals;
+      PyObject* builtins = record->compiled->builtins;
+      retire(record);
+      compile(record, globals, builtins);
+      return;
+    }
+    case policy::Verdict::kCompileLater:
       // The interpreter gets a while to adapt to what it sees.
       retire(record);
       record->calls = record->back_edges = record->heat = 0;
@@ -255,7 +262,7 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   }
   ++counters.compiled;
   ++record->compilations;
-  record->exits = 0;
+  record->exits = record->cold_exits = 0;
   record->state = TierState::kCompiled;
   record->compiled = std::move(compiled);
   if (on_compile != nullptr)

@@ -43,15 +43,27 @@ bool loop_entry_pays(LoopAccount& account, uint64_t nanoseconds_inside) {
   return account.credit > 0;
 }
 
+namespace {
+constexpr uint32_t kAttempts = 4;  // to compile a function, if its machine code is left too often
+}
+
+bool knows_cold_code(const CodeRecord& record) {
+  constexpr uint32_t kExperience = 16;
+  const bool experienced = record.counted_out || record.heat != 0 || record.compilations != 0 ||
+                           record.calls >= kExperience || record.back_edges >= kExperience;
+  return experienced && record.compilations + 1 < kAttempts;
+}
+
 Verdict review_exits(const CodeRecord& record) {
   // Machine code follows what the interpreter had specialised when it was compiled. When that turns out wrong, the
-  // interpreter adapts while it runs what we left, so compiling again sees better facts. Each further attempt waits
-  // twice as long; code that still leaves that often is not worth having.
-  constexpr uint32_t kAttempts = 4;
+  // interpreter adapts while it runs what we left, so compiling again sees better facts; of code that was left out all is
+  // known at once. Each further attempt waits twice as long; code that still leaves that often is not worth having.
   constexpr uint32_t kManyExits = 512;
   if (record.exits < kManyExits << record.compilations)
     return Verdict::kKeep;
-  return record.compilations < kAttempts ? Verdict::kCompileAgain : Verdict::kGiveBack;
+  if (record.compilations >= kAttempts)
+    return Verdict::kGiveBack;
+  return record.cold_exits > record.exits / 2 ? Verdict::kCompileNow : Verdict::kCompileLater;
 }
 
 }  // namespace whipsnake::policy

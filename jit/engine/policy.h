@@ -37,6 +37,10 @@ bool compile_at_call(const CodeRecord& record);
 // Asked at each counted back edge.
 bool compile_at_back_edge(const CodeRecord& record);
 
+// Whether the interpreter has run the code long enough for its never having been somewhere to mean that it will not. From
+// the last attempt on everything is compiled.
+bool knows_cold_code(const CodeRecord& record);
+
 // Whether back edges of this code are worth counting: it has loops, and compiling it has not been settled.
 bool count_back_edges(const CodeRecord& record);
 
@@ -48,7 +52,7 @@ struct LoopAccount {
 bool loop_entry_pays(LoopAccount& account, uint64_t nanoseconds_inside);
 
 // Asked now and then about machine code that is left for the interpreter again and again (record.exits times).
-enum class Verdict { kKeep, kCompileAgain, kGiveBack };
+enum class Verdict { kKeep, kCompileNow, kCompileLater, kGiveBack };
 Verdict review_exits(const CodeRecord& record);
 
 }  // namespace whipsnake::policy

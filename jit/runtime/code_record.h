@@ -101,8 +101,10 @@ struct CodeRecord {
   bool counted_out = false;                  // its calls are no longer counted, only sampled
   uint32_t heat = 0;                         // from samples, microseconds
   int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()
-  uint32_t exits = 0;                        // deopts out of the current machine code
+  uint32_t exits = 0;                        // deopts out of the current machine code, weighted
+  uint32_t cold_exits = 0;                   // of these to code that was left out
   uint32_t compilations = 0;
+  std::vector<uint32_t> warm;                // where control came although machine code had left it out; sorted
   std::string reason;                        // why compiling was declined
   std::unique_ptr<CompiledCode> compiled;
   std::vector<std::unique_ptr<CompiledCode>> retired;  // replaced machine code that frames may still be running

@@ -13,7 +13,7 @@ const char* name(ExitReason reason) {
     case ExitReason::kGuard: return "guard";
     case ExitReason::kBreaker: return "request";
     case ExitReason::kTracing: return "tracing";
-    case ExitReason::kUnsupported: return "unsupported";
+    case ExitReason::kColdCode: return "cold-code";
     case ExitReason::kLocalsChanged: return "locals-changed";
     case ExitReason::kCount: break;
   }
@@ -96,8 +96,10 @@ const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site,
                               uint32_t instruction, ExitReason reason) {
   ++exit_counts[static_cast<int>(reason)];
   ++counters.deopts;
-  if (site->record != nullptr && reason != ExitReason::kTracing && reason != ExitReason::kBreaker)
-    count_exit(site->record);
+  if (site->record != nullptr) {
+    if (reason == ExitReason::kColdCode) count_cold_exit(site->record, instruction, site->weight);
+    if (reason == ExitReason::kLocalsChanged) count_exits(site->record, 1);
+  }
   set_depth(frame, depth);
   port::set_instruction(frame, static_cast<int>(instruction));
   const bool told = reason != ExitReason::kTracing || tell_of_line(ts, frame, site, instruction);
@@ -159,7 +161,10 @@ const void* unwind(PyThreadState* ts, Frame* frame, const Site* site, ThreadCont
     base[depth++] = lasti;
   }
   base[depth++] = PyErr_GetRaisedException();
-  if (monitoring_quiet(ts)) [[likely]] return site->handler;
+  if (monitoring_quiet(ts)) [[likely]] {
+    if (site->handler != nullptr) [[likely]] return site->handler;
+    return go_on_interpreted(ts, frame, site, context, depth, site->handler_instruction, ExitReason::kColdCode);
+  }
   // Somebody listens: the handler runs in the interpreter, which tells them everything that follows.
   port::fire_exception_handled(ts, frame, static_cast<int>(site->handler_instruction), base[depth - 1]);
   return go_on_interpreted(ts, frame, site, context, depth, site->handler_instruction, ExitReason::kTracing);

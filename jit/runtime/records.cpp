@@ -146,6 +146,14 @@ void retire(CodeRecord* record) {
   record->state = TierState::kCold;
 }
 
+void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight) {
+  auto& warm = record->warm;
+  const auto place = std::lower_bound(warm.begin(), warm.end(), instruction);
+  if (place == warm.end() || *place != instruction) warm.insert(place, instruction);
+  record->cold_exits += weight;
+  count_exits(record, weight);
+}
+
 void visit_records(void (*visit)(CodeRecord* record, void* context), void* context) {
   RecordNode& head = ring();
   for (RecordNode* node = head.next; node != &head;) {

@@ -26,10 +26,16 @@ void retire(CodeRecord* record);
 // asked whether it is worth keeping.
 inline constexpr uint32_t kExitsPerReview = 256;
 extern void (*review_exits)(CodeRecord* record);  // may be null
-inline void count_exit(CodeRecord* record) {
-  if (++record->exits % kExitsPerReview == 0 && review_exits != nullptr) [[unlikely]]
+inline void count_exits(CodeRecord* record, uint32_t weight) {
+  const uint32_t reviews = record->exits / kExitsPerReview;
+  record->exits += weight;
+  if (record->exits / kExitsPerReview != reviews && review_exits != nullptr) [[unlikely]]
     review_exits(record);
 }
+
+// The same for an exit to code that was left out as never executed, `instruction` being its first: the next compilation
+// has it. One from within a loop weighs more, for it is the rest of the loop that machine code loses.
+void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight);
 
 // Calls visit(record) for every record there is. `visit` must not create or destroy records, so it must not run
 // Python code.

@@ -28,7 +28,7 @@ struct StackEntry {
 
 enum class SiteKind : uint8_t {
   kError,    // jumped to: an exception is set, or ThreadContext::leave; operands are consumed
-  kDeopt,    // jumped to: go on in the interpreter at `start`, before which nothing of that instruction has happened
+  kDeopt,    // jumped to: go on in the interpreter at `start`; what has been left out begins there
   kSlow,     // called: carry out `helper`, return its result to the code behind the call
   kBreaker,  // jumped to: the eval breaker is not quiet; `resume` is where to go on; the stack is in memory
   kLeave,    // jumped to: the instruction is complete, its results are described; go on in the interpreter at `next`
@@ -36,7 +36,7 @@ enum class SiteKind : uint8_t {
 };
 
 // Why compiled code was left for good; statistics count these.
-enum class ExitReason : uint8_t { kGuard, kBreaker, kTracing, kUnsupported, kLocalsChanged, kCount };
+enum class ExitReason : uint8_t { kGuard, kBreaker, kTracing, kColdCode, kLocalsChanged, kCount };
 const char* name(ExitReason reason);
 
 struct Site {
@@ -44,6 +44,7 @@ struct Site {
   ExitReason reason = ExitReason::kGuard;
   bool handles_requests = true;        // kBreaker: signals, GIL and the like are served here
   bool lasti = false;                  // the handler wants the instruction offset below the exception
+  uint8_t weight = 1;                  // of an exit to code that was left out
   uint16_t depth = 0;                  // stack entries described (kSlow: operands included; kError: excluded)
   uint16_t pops = 0;                   // kSlow: operands that the helper consumes
   uint16_t results = 1;                // values that the instruction pushes when it completes

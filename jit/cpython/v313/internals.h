@@ -154,6 +154,9 @@ void fire_unwind(PyThreadState* ts, Frame* frame);
 bool fire_line(PyThreadState* ts, Frame* frame, int previous);
 void fire_reraise(PyThreadState* ts, Frame* frame);
 
+// What specialising instructions count down from, before their first execution.
+inline uint16_t untouched_counter() { return adaptive_counter_warmup().as_counter; }
+
 // Queues `call` for whichever thread of the main interpreter holds the GIL next. Needs no GIL. False: the queue is full.
 // 3.13 Python/ceval_gil.c, _PyEval_AddPendingCall: Py_AddPendingCall() would wait for the main thread.
 inline bool add_pending_call(int (*call)(void*)) {

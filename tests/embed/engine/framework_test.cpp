@@ -217,7 +217,7 @@ TEST(Policy, CodeThatIsLeftTooOftenIsGivenBackInTheEnd) {
   int again = 0;
   for (;; ++again) {
     record.exits = 1u << 20;
-    if (policy::review_exits(record) != policy::Verdict::kCompileAgain)
+    if (policy::review_exits(record) != policy::Verdict::kCompileLater)
       break;
     ++record.compilations;
     record.exits = 0;

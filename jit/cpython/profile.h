@@ -1,0 +1,18 @@
+// What the interpreter's own counters tell about an instruction. They are there for specialisation and cost us nothing;
+// they say nothing about what machine code does later.
+#pragma once
+
+#include "jit/cpython/decode.h"
+
+namespace whipsnake {
+
+// Whether the interpreter has executed the instruction. Only instructions that it specialises and conditional jumps
+// can tell.
+enum class Ran : uint8_t { kUnknown, kNever, kYes };
+Ran has_run(const Instruction& instruction);
+
+// What a conditional jump did, each of the last 16 times or so that the interpreter executed it.
+enum class Jumped : uint8_t { kEither, kNever, kAlways };
+Jumped has_jumped(const Instruction& instruction);
+
+}  // namespace whipsnake
