@@ -213,6 +213,9 @@ bool CodeHeap::contains_code(const void* address) const {
   return ok() && byte >= impl_->code_base() && byte < impl_->code_base() + impl_->half;
 }
 
+const uint8_t* CodeHeap::code_begin() const { return impl_->code_base(); }
+size_t CodeHeap::code_capacity() const { return impl_->half; }
+
 const CodeHeapStats& CodeHeap::stats() const { return impl_->stats; }
 CodeHeapOptions& CodeHeap::options() { return impl_->options; }
 

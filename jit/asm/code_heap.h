@@ -57,6 +57,8 @@ class CodeHeap {
   void release_data(void* data);
 
   bool contains_code(const void* address) const;
+  const uint8_t* code_begin() const;  // of the code half
+  size_t code_capacity() const;       // its bytes
   const CodeHeapStats& stats() const;
   CodeHeapOptions& options();  // fail_after and budget may be changed at run time; the budget
                                // cannot grow beyond what was reserved

@@ -43,6 +43,8 @@ const char* name(Reg reg) {
       return "s2";
     case Reg::kNativeStack:
       return "sp";
+    case Reg::kArg4:
+      return "arg4";
     case Reg::kNone:
       return "none";
   }

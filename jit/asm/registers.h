@@ -9,6 +9,7 @@
 //  kContext  r13      x21      the thread's ThreadContext (jit/runtime/context.h)
 //  kS0..kS2  r14 r15 rbp       x22..x24 survive calls
 //  kNativeStack  rsp  sp
+//  kArg4     r8       x4       fifth call argument; on x86-64 another name of kT0
 //
 // r11 and x15..x17 belong to the macro-assembler (scratch); xmm15 and d31 likewise. On AArch64 kRet and kArg0 are the
 // same register: code for both CPUs must not keep one in use while it sets the other.
@@ -34,6 +35,7 @@ enum class Reg : uint8_t {
   kS1,
   kS2,
   kNativeStack,
+  kArg4,
   kNone,
 };
 

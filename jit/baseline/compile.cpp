@@ -4,7 +4,11 @@
 
 #include "jit/baseline/cold_code.h"
 #include "jit/baseline/emitter.h"
+#include "jit/baseline/frames.h"
 #include "jit/cpython/opcodes.h"
+#include "jit/runtime/frames.h"
+#include "jit/runtime/shapes.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake::baseline {
 
@@ -96,6 +100,9 @@ class Walk {
 
   bool emit() {
     Scratch& s = scratch();
+    door_ = static_cast<CodeEntry*>(emitter_.allocate_data(sizeof(CodeEntry)));
+    if (door_ == nullptr) return false;
+    emit_entrances(emitter_, door_);
     for (size_t i = 0; i < s.instructions.size() && !emitter_.failed_; ++i) {
       const Instruction& instruction = s.instructions[i];
       const int depth = s.depths[i];
@@ -143,7 +150,10 @@ class Walk {
         compiled->entries.emplace_back(instruction.start, masm.offset_of(label));
     }
     compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
-    compiled->takes_direct_calls = true;
+    *door_ = describe_entry(emitter_.code_, emitter_.globals_, emitter_.builtins_, compiled->start());
+    door_->take_arguments = entry_of_shape(*door_);
+    if (door_->take_arguments == nullptr) door_->take_arguments = thunks.call_generic;
+    compiled->door = door_;
     resolve(code);
     compiled->resources = std::move(emitter_.resources_);
     return compiled;
@@ -184,6 +194,7 @@ class Walk {
 
   Emitter& emitter_;
   const TemplateTable& table_;
+  CodeEntry* door_ = nullptr;
 };
 
 std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyObject* builtins, CodeHeap& heap,

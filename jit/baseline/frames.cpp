@@ -1,5 +1,6 @@
 #include "jit/baseline/frames.h"
 
+#include "jit/runtime/calls.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/shapes.h"
 #include "jit/runtime/thunks.h"
@@ -21,6 +22,17 @@ void leave_by(Emitter& e, Finish* finish, const uint8_t* thunk) {
 }
 
 }  // namespace
+
+void emit_entrances(Emitter& e, const CodeEntry* door) {
+  Masm& masm = e.masm();
+  masm.mov_ptr(Reg::kArg4, door);
+  masm.jump_mem(near_constant(address_of(&enter_compiled)));
+  masm.align(kDirectEntrance);
+  if (masm.size() != kDirectEntrance) e.fail();
+  masm.mov_ptr(Reg::kT0, door);
+  masm.jump_mem(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take_arguments))));
+  masm.align(16);
+}
 
 void emit_return(Emitter& e) {
   constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;

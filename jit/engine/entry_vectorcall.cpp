@@ -25,7 +25,9 @@ PyCodeObject* code_of(PyFunctionObject* func) { return reinterpret_cast<PyCodeOb
 
 PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
-bool ours(vectorcallfunc entry) { return entry == counting_vectorcall || entry == compiled_vectorcall; }
+bool ours(const PyFunctionObject* func) {
+  return func->vectorcall == counting_vectorcall || enters_machine_code(func);
+}
 
 // Code that runs once, in a namespace: modules, class bodies, exec().
 bool is_top_level(const PyCodeObject* code) {
@@ -98,7 +100,7 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
     adopt(func);
     return func->vectorcall(callable, args, nargsf, kwnames);
   }
-  if (func->vectorcall == compiled_vectorcall)
+  if (enters_machine_code(func))
     adopt(func);  // its machine code is gone
   if (record->calls++ == 0) {
     if (policy::thresholds.sampled)
@@ -132,8 +134,8 @@ void on_create(PyFunctionObject* func) {
   if (record == nullptr || record->state == TierState::kCold) {
     if (counts(record))
       count_calls(func);
-  } else if (callable_code(func) != nullptr) {
-    func->vectorcall = compiled_vectorcall;
+  } else if (const CompiledCode* compiled = callable_code(func)) {
+    func->vectorcall = compiled->vectorcall();
   } else if (record->state == TierState::kCompiled) {
     func->vectorcall = counting_vectorcall;  // other globals; its first call gives it a version of its own
   }
@@ -153,7 +155,7 @@ int on_function_event(PyFunction_WatchEvent event, PyFunctionObject* func, PyObj
     if (func == awaited_function)
       cancel_enter_once();
   } else if (event == PyFunction_EVENT_MODIFY_CODE && framework::enabled() && !suspended &&
-             (func->vectorcall == port::function_vectorcall || ours(func->vectorcall))) {
+             (func->vectorcall == port::function_vectorcall || ours(func))) {
     // Comes before the change; the trampoline looks at the code that it then finds.
     func->vectorcall = counting_vectorcall;
   }
@@ -182,7 +184,7 @@ int restore_existing(PyObject* object, void*) {
     return 1;
   auto* func = reinterpret_cast<PyFunctionObject*>(object);
   give_versions(code_of(func));
-  if (ours(func->vectorcall))
+  if (ours(func))
     leave_alone(func);
   return 1;
 }
@@ -194,18 +196,18 @@ void restore_record(CodeRecord* record, void*) { port::give_version(record->code
 void adopt(PyFunctionObject* func) {
   if (suspended)
     return;
-  if (func->vectorcall != port::function_vectorcall && !ours(func->vectorcall))
+  if (func->vectorcall != port::function_vectorcall && !ours(func))
     return;
   const CodeRecord* record = find_record(code_of(func));
   if (record == nullptr || record->state == TierState::kCold) {
     if (counts(record)) {
       count_calls(func);
-    } else if (ours(func->vectorcall)) {
+    } else if (ours(func)) {
       port::give_version(code_of(func));
       leave_alone(func);
     }
-  } else if (callable_code(func) != nullptr) {
-    func->vectorcall = compiled_vectorcall;
+  } else if (const CompiledCode* compiled = callable_code(func)) {
+    func->vectorcall = compiled->vectorcall();
     port::take_version(func);
   } else {
     if (record->state != TierState::kCompiled)

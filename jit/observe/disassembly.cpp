@@ -52,11 +52,11 @@ const Named kNamed[] = {
     NAMED(op_check_exc_match), NAMED(op_check_eg_match), NAMED(op_raise_varargs), NAMED(op_convert_value),
     NAMED(op_format_simple), NAMED(op_format_with_spec), NAMED(op_make_function), NAMED(op_set_function_attribute),
     NAMED(op_call_intrinsic_1), NAMED(op_call_intrinsic_2), NAMED(op_call), NAMED(op_call_kw),
-    NAMED(op_call_function_ex), NAMED(op_call_cached), NAMED(op_call_native), NAMED(op_call_len),
+    NAMED(op_call_function_ex), NAMED(op_call_native), NAMED(op_call_len),
     NAMED(op_call_isinstance), NAMED(op_call_type), NAMED(op_call_str), NAMED(op_call_list_append),
     NAMED(op_begin_class), NAMED(op_init_failed), NAMED(op_load_global_cached), NAMED(op_load_attr_cached), NAMED(op_load_method_cached),
     NAMED(op_store_attr_cached), NAMED(op_for_iter_next), NAMED(op_send),
-    NAMED(compiled_vectorcall), NAMED(finish_frame), NAMED(finish_with_error),
+    NAMED(enter_compiled), NAMED(finish_frame), NAMED(finish_with_error),
     NAMED(yield_value), NAMED(return_generator), NAMED(dealloc), NAMED(int_from_signed), NAMED(float_from_double),
     NAMED(int_add), NAMED(int_subtract), NAMED(int_multiply),
 

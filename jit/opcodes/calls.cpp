@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/calls.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake::opcodes {
 
@@ -24,9 +27,7 @@ OpHelper helper_for(uint8_t specialized) {
     case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS: return &op_call_native;
     case CALL_TUPLE_1:
     case CALL_BUILTIN_CLASS:
-    case CALL_NON_PY_GENERAL:
-    case CALL_PY_GENERAL:
-    case CALL_BOUND_METHOD_GENERAL: return &op_call;
+    case CALL_NON_PY_GENERAL: return &op_call;
     default: return nullptr;
   }
 }
@@ -39,11 +40,12 @@ void prepare_operands(Emitter& e, int operands) {
   e.store_position();
 }
 
-// Calls through the cache what lies at `callable`; the result is in kRet.
-void call_cached(Emitter& e, CallCache* cache, Mem callable) {
-  e.masm().mov_ptr(Reg::kT0, cache);
+// Calls what lies at `callable` with so many arguments behind it and its self; the result is in kRet.
+void call_python(Emitter& e, int arguments, Mem callable) {
+  const int kind = std::min(arguments, Thunks::kCalls);
+  if (kind == Thunks::kCalls) e.masm().mov_imm(Reg::kT1, arguments);
   e.masm().lea(Reg::kArg2, callable);
-  e.masm().call_mem(Mem::absolute(&cache->direct));
+  e.call_address(thunks.call[kind]);
 }
 
 // Machine code calls __init__ in between making the instance and taking it as the result.
@@ -67,7 +69,7 @@ void call_class(Emitter& e, const Instruction& i) {
   const Reg result = e.allocate();
   masm.cmp(Reg::kRet, 1);
   masm.jump_if(Cond::kNotEqual, over);
-  call_cached(e, &cache->call, callable);
+  call_python(e, i.oparg, callable);
   masm.load(result, self);
   masm.cmp(Reg::kRet, near_constant(Py_None));
   masm.jump_if(Cond::kNotEqual, failed);
@@ -93,11 +95,9 @@ void call_class(Emitter& e, const Instruction& i) {
 void call(Emitter& e, const Instruction& i) {
   if (OpHelper helper = helper_for(i.specialized)) return e.operation(helper, i.oparg + 2, 1, i.oparg);
   if (i.specialized == CALL_ALLOC_AND_ENTER_INIT) return call_class(e, i);
-  CallCache* cache = new_call_cache(e, i.oparg);
-  if (cache == nullptr) return;
   const int operands = i.oparg + 2;
   prepare_operands(e, operands);
-  call_cached(e, cache, e.home(e.stack().depth() - operands));
+  call_python(e, i.oparg, e.home(e.stack().depth() - operands));
   e.stack().drop(operands);
   e.masm().test(Reg::kRet, Reg::kRet);
   e.masm().jump_if(Cond::kEqual, e.error_exit());

@@ -1,7 +1,6 @@
 #include "jit/opcodes/cells.h"
 
 #include "jit/runtime/invariants.h"
-#include "jit/runtime/thunks.h"
 
 namespace whipsnake::opcodes {
 
@@ -45,24 +44,13 @@ GetItemCache* new_getitem_cache(baseline::Emitter& e) {
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg) {
   auto* cache = static_cast<ClassCache*>(e.allocate_data(sizeof(ClassCache)));
   if (cache == nullptr) return nullptr;
-  cache->call.oparg = oparg;
-  cache->call.direct = thunks.call_unlinked;
-  e.resources().on_release([cache] { cache->call.link.unlink(); });
+  cache->oparg = oparg;
   return cache;
 }
 
 ResumeCache* new_resume_cache(baseline::Emitter& e) {
   auto* cache = static_cast<ResumeCache*>(e.allocate_data(sizeof(ResumeCache)));
   if (cache == nullptr) return nullptr;
-  e.resources().on_release([cache] { cache->link.unlink(); });
-  return cache;
-}
-
-CallCache* new_call_cache(baseline::Emitter& e, int oparg) {
-  auto* cache = static_cast<CallCache*>(e.allocate_data(sizeof(CallCache)));
-  if (cache == nullptr) return nullptr;
-  cache->oparg = oparg;
-  cache->direct = thunks.call_unlinked;
   e.resources().on_release([cache] { cache->link.unlink(); });
   return cache;
 }

@@ -14,7 +14,6 @@ AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_
 SuperCache* new_super_cache(baseline::Emitter& e, int oparg);
 GetItemCache* new_getitem_cache(baseline::Emitter& e);
 ResumeCache* new_resume_cache(baseline::Emitter& e);
-CallCache* new_call_cache(baseline::Emitter& e, int oparg);
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg);
 
 }  // namespace whipsnake::opcodes

@@ -1,8 +1,6 @@
 #include "jit/runtime/calls.h"
 
 #include "jit/runtime/frames.h"
-#include "jit/runtime/shapes.h"
-#include "jit/runtime/thunks.h"
 
 namespace whipsnake {
 
@@ -28,36 +26,6 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
 }
 
 }  // namespace
-
-namespace {
-
-// A site that has called this many different functions stays with the helper.
-constexpr uint32_t kMaxTargets = 16;
-
-void remember_target(CallCache* cache, PyObject* callable, Py_ssize_t nargs) {
-  if (cache->misses >= kMaxTargets || !Py_IS_TYPE(callable, &PyFunction_Type)) return;
-  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  if (func->vectorcall != compiled_vectorcall) return;
-  CompiledCode* compiled = callable_code(func);
-  if (compiled == nullptr || !compiled->takes_direct_calls) return;
-  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
-  const uint8_t* entry = entry_of_shape(code, static_cast<int>(nargs), nargs != cache->oparg);
-  if (entry == nullptr) return;
-  ++cache->misses;
-  cache->link.link(func->func_code, compiled);
-  cache->direct = entry;
-  cache->start = compiled->start();
-  cache->frame_bytes = code->co_framesize * static_cast<int32_t>(sizeof(PyObject*));
-}
-
-}  // namespace
-
-PyObject* op_call_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
-  auto* cache = reinterpret_cast<CallCache*>(arg);
-  const Callee callee = unpack_callee(top - cache->oparg - 2, cache->oparg);
-  remember_target(cache, callee.callable, callee.nargs);
-  return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
-}
 
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
@@ -85,7 +53,7 @@ constexpr Py_ssize_t kSmallCall = 16;
 PyObject* call_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callargs, PyObject* kwargs, bool* taken) {
   *taken = false;
   if (!Py_IS_TYPE(callable, &PyFunction_Type)) return nullptr;
-  if (reinterpret_cast<PyFunctionObject*>(callable)->vectorcall != compiled_vectorcall) return nullptr;
+  if (!enters_machine_code(reinterpret_cast<PyFunctionObject*>(callable))) return nullptr;
   const Py_ssize_t nargs = PyTuple_GET_SIZE(callargs);
   const Py_ssize_t nkwargs = kwargs == nullptr ? 0 : PyDict_GET_SIZE(kwargs);
   if (nargs + nkwargs >= kSmallCall) return nullptr;

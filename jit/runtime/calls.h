@@ -1,6 +1,7 @@
 // Call opcodes: helpers with the contract of op_helper.h.
 #pragma once
 
+#include "jit/asm/masm.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/op_helper.h"
 
@@ -10,24 +11,20 @@ PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg);     // cal
 PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg);  // ..., kwnames
 PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg);
 
-// A call site that enters compiled code of one callee. The operands of CALL are on the stack, and the machine code calls
-// `direct` with kT0 = the cache and kArg2 = the address of the callable. What it calls checks that the callable is a
-// function with `code` and our vectorcall (or a bound method of one), moves the arguments into a new frame and jumps to
-// `start`; else it passes the call on to op_call_cached(). Either consumes the operands. Result in kRet, null with an
-// exception; kS0 to kS2 are lost.
+// Calls between compiled functions.                                                                    [direct-call]
 //
-// Sites are linked to their target, which unlinks them when it is retired.                             [direct-call]
-struct CallCache {
-  const uint8_t* direct;  // entry_of_shape() of the last target, or thunks.call_unlinked
-  CodeLink link;
-  const uint8_t* start;
-  int32_t frame_bytes;
-  int32_t oparg;
-  uint32_t misses;
-};
-
-// CALL through a cache [arg: CallCache*].
-PyObject* op_call_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
+// The machine code of a function begins with two entrances; its callers find them by the function's vectorcall, which
+// points to the first. Both load the address of the CodeEntry.
+//   - The vectorcall itself, for C code: on to enter_compiled() with the entry as fifth argument.
+//   - kDirectEntrance bytes behind it, for machine code: on to CodeEntry::take_arguments.
+//
+// A CALL has its operands on the value stack in memory, and calls thunks.call[] with kArg2 = the address of the
+// callable. That finds out whether the callable is a function with machine code (or a bound method of one) and goes to its
+// second entrance with kT1 = the number of arguments, self included, kArg3 = the address of the first one, kArg1 = the
+// function, kArg2 unchanged. take_arguments checks what depends on the callee, moves the arguments into a new frame and
+// jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same state, which
+// is op_call(). Either consumes the operands. Result in kRet, null with an exception; kS0 to kS2 are lost.
+inline constexpr int kDirectEntrance = kHostCpu == Cpu::kX64 ? 16 : 32;
 
 // CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.
 PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg);      // C functions and method descriptors
@@ -43,11 +40,11 @@ struct ClassCache {
   uint32_t version;
   uint32_t misses;
   PyObject* init;       // borrowed from the type
-  CallCache call;       // of __init__, with one argument more
+  int32_t oparg;
 };
 
 // Makes the instance. kDone: the class and the slot above have become __init__ and the new instance, of which there is
-// one reference too many; machine code calls through the cache and takes that one as its result, or lets
+// one reference too many; machine code calls __init__ and takes that one as its result, or lets
 // op_init_failed() do so. Else the whole call is over, with this result or null. [arg: ClassCache*]
 PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg);
 // __init__ returned something else than None (or null); `self` is stolen. The instance after all, or null.

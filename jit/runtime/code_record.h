@@ -28,6 +28,19 @@ class CodeResources {
   }
 };
 
+// How others enter the machine code of one code object: all that a call needs to know about its callee, in one place. In
+// the code heap's data half, owned by the machine code's resources. See runtime/calls.h.                 [direct-call]
+struct CodeEntry {
+  PyObject* globals;               // borrowed, as all here; null from the moment that nobody may enter any more
+  PyObject* builtins;
+  PyCodeObject* code;
+  const uint8_t* start;            // the machine code of instruction 0
+  const uint8_t* take_arguments;   // makes the frame for a call from machine code, and goes to `start`
+  int32_t frame_bytes;             // co_framesize in bytes
+  int32_t locals;                  // co_nlocalsplus
+  int32_t arguments;               // co_argcount; -1 where the arguments are not simply the first so many variables
+};
+
 // Machine code for one code object with one globals/builtins pair.
 //
 // Convention of `entry(instruction)`: see thunks.h; the frame is linked as ts->current_frame, its stack is in memory
@@ -43,10 +56,12 @@ struct CompiledCode {
   std::unique_ptr<CodeResources> resources;
   const char* engine = "";                   // name of the engine that made it
   uint32_t start_entry = 0;                  // offset of the entry for instruction 0
-  bool takes_direct_calls = false;           // follows the convention of thunks.h, so that CallCaches may enter it
+  // What the entrances in front of `code` lead to (see runtime/calls.h), for machine code that has them and follows the
+  // convention of runtime/thunks.h; else null, and the code is entered from C++ only.
+  CodeEntry* door = nullptr;
   int last_instruction = -1;
   const uint8_t* last_entry = nullptr;
-  CodeLink* callers = nullptr;               // caches of call sites and resumptions that jump to it
+  CodeLink* callers = nullptr;               // caches that resume generators in it
 
   // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
   // machine code resumes anywhere.
@@ -63,13 +78,19 @@ struct CompiledCode {
   const uint8_t* find_entry(int instruction) const;
   const uint8_t* start() const { return code + start_entry; }
 
+  // What functions with this code have as their vectorcall.
+  vectorcallfunc vectorcall() const;
+  void close();                              // nobody enters any more
+
   std::vector<uint32_t> offsets_;            // see entry_offsets()
 
   CompiledCode() = default;
   CompiledCode(const CompiledCode&) = delete;
   CompiledCode& operator=(const CompiledCode&) = delete;
   ~CompiledCode() { unlink_callers(); }
-  void unlink_callers();                     // no call site jumps here any more
+
+ private:
+  void unlink_callers();
 };
 
 // What a cache that jumps to machine code has in front: whose code that is, to compare with, until it is retired. All

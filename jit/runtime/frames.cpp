@@ -15,11 +15,6 @@ constexpr int kEvalStackUnits = 2;
 // interpreter, which inlines their recursion without native stack.
 constexpr int kMinCRecursion = Py_C_RECURSION_LIMIT / 2;
 
-bool simple_call(const PyCodeObject* code, Py_ssize_t nargs) {
-  constexpr int kShape = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
-  return code->co_argcount == nargs && code->co_kwonlyargcount == 0 && (code->co_flags & kShape) == CO_OPTIMIZED;
-}
-
 void link(PyThreadState* ts, Frame* frame) {
   frame->previous = ts->current_frame;
   ts->current_frame = frame;
@@ -28,23 +23,34 @@ void link(PyThreadState* ts, Frame* frame) {
 }
 
 // Pushes a frame with the arguments moved into it; null when the data stack chunk is full. Steals func and args.
-Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, PyCodeObject* code, PyObject** args, Py_ssize_t nargs) {
-  if (!_PyThreadState_HasStackSpace(ts, code->co_framesize)) return nullptr;
+Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
+                   Py_ssize_t nargs) {
+  auto* top = reinterpret_cast<char*>(ts->datastack_top) + entry.frame_bytes;
+  if (ts->datastack_top == nullptr || top >= reinterpret_cast<char*>(ts->datastack_limit)) return nullptr;
   auto* frame = reinterpret_cast<Frame*>(ts->datastack_top);
-  ts->datastack_top += code->co_framesize;
-  _PyFrame_Initialize(frame, func, nullptr, code, static_cast<int>(nargs));
+  ts->datastack_top = reinterpret_cast<PyObject**>(top);
+  // 3.13 Include/internal/pycore_frame.h, _PyFrame_Initialize
+  frame->f_funcobj = reinterpret_cast<PyObject*>(func);
+  frame->f_executable = Py_NewRef(entry.code);
+  frame->f_builtins = entry.builtins;
+  frame->f_globals = entry.globals;
+  frame->f_locals = nullptr;
+  frame->frame_obj = nullptr;
+  frame->instr_ptr = port::instructions(entry.code);
+  frame->return_offset = 0;
+  frame->owner = FRAME_OWNED_BY_THREAD;
   for (Py_ssize_t i = 0; i < nargs; ++i) frame->localsplus[i] = args[i];
+  for (Py_ssize_t i = nargs; i < entry.locals; ++i) frame->localsplus[i] = nullptr;
   return frame;
 }
 
 // Positional arguments with the missing ones taken from the defaults; null when that does not fit. Steals func and args.
-Frame* push_with_defaults(PyThreadState* ts, PyFunctionObject* func, PyCodeObject* code, PyObject** args,
+Frame* push_with_defaults(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
                           Py_ssize_t nargs) {
   PyObject* defaults = func->func_defaults;
-  const Py_ssize_t missing = code->co_argcount - nargs;
+  const Py_ssize_t missing = entry.arguments - nargs;
   if (defaults == nullptr || missing <= 0 || missing > PyTuple_GET_SIZE(defaults)) return nullptr;
-  if (!simple_call(code, code->co_argcount)) return nullptr;
-  Frame* frame = push_simple(ts, func, code, args, nargs);
+  Frame* frame = push_simple(ts, func, entry, args, nargs);
   if (frame == nullptr) return nullptr;
   const Py_ssize_t first = PyTuple_GET_SIZE(defaults) - missing;
   for (Py_ssize_t i = 0; i < missing; ++i)
@@ -77,6 +83,19 @@ PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args
 }
 
 }  // namespace
+
+CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builtins, const uint8_t* start) {
+  constexpr int kShape = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
+  const bool simple = code->co_kwonlyargcount == 0 && (code->co_flags & kShape) == CO_OPTIMIZED;
+  return {.globals = globals,
+          .builtins = builtins,
+          .code = code,
+          .start = start,
+          .take_arguments = nullptr,
+          .frame_bytes = code->co_framesize * static_cast<int32_t>(sizeof(PyObject*)),
+          .locals = code->co_nlocalsplus,
+          .arguments = simple ? code->co_argcount : -1};
+}
 
 vectorcallfunc uncompiled_vectorcall = nullptr;
 void (*called_from_machine_code)(PyFunctionObject* func) = nullptr;
@@ -150,65 +169,76 @@ PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObjec
   return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0) : _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+namespace {
+
+// Gives up what the caller let the callee have.
+void release_stolen(PyObject* callable, PyObject* const* args, Py_ssize_t total) {
+  Py_DECREF(callable);
+  for (Py_ssize_t i = 0; i < total; ++i) Py_DECREF(args[i]);
+}
+
+}  // namespace
+
+PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
+                         const CodeEntry* entry) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   PyThreadState* ts = PyThreadState_GetUnchecked();
-  CompiledCode* compiled = callable_code(func);
-  if (compiled == nullptr) [[unlikely]]
-    return (uncompiled_vectorcall != nullptr ? uncompiled_vectorcall : port::function_vectorcall)(callable, args, nargsf,
-                                                                                                 kwnames);
-  if (!compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0) [[unlikely]]
-    return port::function_vectorcall(callable, args, nargsf, kwnames);
-  if (native_stack_low(ts)) [[unlikely]] return call_uncompiled_inlining(func, args, nargsf, kwnames);
+  const bool stolen = (nargsf & kStolen) != 0;
+  nargsf &= ~kStolen;
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
-  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
-  const bool take = may_take_arguments(ts, callable, args, total, kwnames);
-  if (!take)
-    for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
-  else if (calls_machine_code != nullptr)
-    calls_machine_code(ts->current_frame);
-  Py_INCREF(func);
-  Frame* frame = nullptr;
-  if (kwnames == nullptr && simple_call(code, nargs))
-    frame = push_simple(ts, func, code, const_cast<PyObject**>(args), nargs);
-  if (frame == nullptr) {
-    frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+  const bool current = entry->globals == func->func_globals && entry->builtins == func->func_builtins;
+  if (!current || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0 ||
+      native_stack_low(ts)) [[unlikely]] {
+    PyObject* result = nullptr;
+    if (!current && uncompiled_vectorcall != nullptr)
+      result = uncompiled_vectorcall(callable, args, nargsf, kwnames);
+    else if (current && native_stack_low(ts))
+      result = call_uncompiled_inlining(func, args, nargsf, kwnames);
+    else
+      result = port::function_vectorcall(callable, args, nargsf, kwnames);
+    if (stolen) release_stolen(callable, args, total);
+    return result;
   }
+  const bool take = !stolen && may_take_arguments(ts, callable, args, total, kwnames);
+  if (take) {
+    if (calls_machine_code != nullptr) calls_machine_code(ts->current_frame);
+  } else if (!stolen) {
+    for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
+  }
+  if (!stolen) Py_INCREF(func);
+  Frame* frame = nullptr;
+  if (kwnames == nullptr && entry->arguments >= 0)
+    frame = entry->arguments == nargs ? push_simple(ts, func, *entry, args, nargs)
+                                      : push_with_defaults(ts, func, *entry, args, nargs);
+  if (frame == nullptr) frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
   if (take) give_back_none(args, total);
   if (frame == nullptr) return nullptr;
   link(ts, frame);
-  return run_compiled(ts, frame, compiled->start());
+  return run_compiled(ts, frame, entry->start);
 }
 
-PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  const CompiledCode* compiled = callable_code(func);
+  CodeEntry entry{};
+  if (compiled != nullptr)
+    entry = describe_entry(reinterpret_cast<PyCodeObject*>(func->func_code), compiled->globals, compiled->builtins,
+                           compiled->start());
+  return enter_compiled(callable, args, nargsf, kwnames, &entry);
+}
+
+PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
   if (Py_IS_TYPE(callable, &PyFunction_Type)) {
     auto* func = reinterpret_cast<PyFunctionObject*>(callable);
     if (called_from_machine_code != nullptr && func->vectorcall == port::function_vectorcall)
       called_from_machine_code(func);
-    if (func->vectorcall == compiled_vectorcall) {
-      CompiledCode* compiled = callable_code(func);
-      if (compiled != nullptr && compiled_code_allowed() && may_enter(ts) && ts->py_recursion_remaining > 0 &&
-          !native_stack_low(ts)) [[likely]] {
-        auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
-        Frame* frame = nullptr;
-        if (kwnames == nullptr)
-          frame = simple_call(code, nargs) ? push_simple(ts, func, code, args, nargs)
-                                           : push_with_defaults(ts, func, code, args, nargs);
-        if (frame == nullptr) {
-          frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
-          if (frame == nullptr) return nullptr;
-        }
-        link(ts, frame);
-        return run_compiled(ts, frame, compiled->start());
-      }
-    }
+    if (enters_machine_code(func)) return func->vectorcall(callable, args, static_cast<size_t>(nargs) | kStolen, kwnames);
   }
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
   PyObject* result = PyObject_Vectorcall(callable, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                          kwnames);
-  Py_DECREF(callable);
-  for (Py_ssize_t i = 0; i < total; ++i) Py_DECREF(args[i]);
+  release_stolen(callable, args, total);
   return result;
 }
 

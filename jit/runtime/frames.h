@@ -3,6 +3,7 @@
 
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/context.h"
+#include "jit/runtime/near_table.h"
 
 namespace whipsnake {
 
@@ -10,11 +11,26 @@ namespace whipsnake {
 // through here. `target` is an address inside `compiled`.
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target);
 
-// The vectorcall entry of compiled functions: installed as PyFunctionObject.vectorcall. Takes the interpreter's way
-// whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's eval_frame).
+// Without take_arguments.
+CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builtins, const uint8_t* start);
+
+// The vectorcall of compiled functions, behind the entrance of their machine code (see calls.h). Takes the interpreter's
+// way whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's eval_frame).
+// `nargsf` may have kStolen: the callable and all arguments then become the callee's, in any case.
+PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
+                         const CodeEntry* entry);
+inline constexpr size_t kStolen = PY_VECTORCALL_ARGUMENTS_OFFSET >> 1;
+
+// The same for machine code that has no such entrance: a vectorcall that looks its entry up.
 PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
-// What compiled_vectorcall calls for functions whose code has no machine code (any more) that they may run; the engine
+// Whether calls of `func` arrive at one of the two.
+inline bool enters_machine_code(const PyFunctionObject* func) {
+  return func->vectorcall == compiled_vectorcall ||
+         is_machine_code(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(func->vectorcall)));
+}
+
+// What they call for functions whose code has no machine code (any more) that they may run; the engine
 // framework puts its counting trampoline here. CPython's own while there is no framework.
 extern vectorcallfunc uncompiled_vectorcall;
 

@@ -28,7 +28,7 @@ const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
 void remember_code(ResumeCache* cache, Frame* frame) {
   PyCodeObject* code = port::code_of(frame);
   CompiledCode* compiled = find_record(code)->compiled.get();
-  if (cache->link.target == compiled || !compiled->takes_direct_calls) return;
+  if (cache->link.target == compiled || compiled->door == nullptr) return;
   cache->link.link(reinterpret_cast<PyObject*>(code), compiled);
   cache->instructions = port::instructions(code);
   cache->offsets = compiled->entry_offsets(port::instruction_count(code));

@@ -152,7 +152,7 @@ bool describe_class(PyTypeObject* type, ClassCache* cache) {
 // 3.13 Python/bytecodes.c, CALL_ALLOC_AND_ENTER_INIT and EXIT_INIT_CHECK; Objects/typeobject.c, type_call.
 PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<ClassCache*>(arg);
-  const intptr_t oparg = cache->call.oparg;
+  const intptr_t oparg = cache->oparg;
   PyObject** base = top - oparg - 2;
   auto* type = reinterpret_cast<PyTypeObject*>(base[0]);
   if (base[1] != nullptr || !PyType_Check(base[0])) return op_call(ts, top, oparg);
@@ -171,7 +171,7 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   }
   Py_DECREF(type);
   base[1] = Py_NewRef(self);
-  if (reinterpret_cast<PyFunctionObject*>(cache->init)->vectorcall == compiled_vectorcall) {
+  if (enters_machine_code(reinterpret_cast<PyFunctionObject*>(cache->init))) {
     base[0] = Py_NewRef(cache->init);
     return kDone;
   }

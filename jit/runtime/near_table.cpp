@@ -4,7 +4,14 @@ namespace whipsnake {
 
 NearTable* near_table = nullptr;
 
-NearTable* NearTable::create(CodeHeap& heap) { return static_cast<NearTable*>(heap.allocate_data(sizeof(NearTable))); }
+NearTable* NearTable::create(CodeHeap& heap) {
+  auto* table = static_cast<NearTable*>(heap.allocate_data(sizeof(NearTable)));
+  if (table != nullptr) {
+    table->code_begin = heap.code_begin();
+    table->code_bytes = heap.code_capacity();
+  }
+  return table;
+}
 
 const void* NearTable::cell(const void* address) {
   const auto bits = reinterpret_cast<uintptr_t>(address);

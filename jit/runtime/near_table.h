@@ -22,6 +22,8 @@ class NearTable {
 
   uintptr_t ok_breaker;            // see context.h
   _PyFrameEvalFunction ok_evaluator;  // PyInterpreterState.eval_frame while frames are ours to enter
+  const uint8_t* code_begin;       // the heap's code half
+  size_t code_bytes;
 
  private:
   static constexpr size_t kSlots = 1024;  // power of two, open addressing
@@ -30,6 +32,12 @@ class NearTable {
 };
 
 extern NearTable* near_table;      // of the current heap; null while there is none
+
+// Whether `address` lies in the heap's code half.
+inline bool is_machine_code(const void* address) {
+  return near_table != nullptr &&
+         static_cast<size_t>(static_cast<const uint8_t*>(address) - near_table->code_begin) < near_table->code_bytes;
+}
 
 template <typename Function>
 const void* address_of(Function* function) {

@@ -5,6 +5,7 @@
 
 #include "jit/asm/code_heap.h"
 #include "jit/runtime/context.h"
+#include "jit/runtime/frames.h"
 
 namespace whipsnake {
 
@@ -90,6 +91,16 @@ void CodeLink::unlink() {
   code = nullptr;
 }
 
+vectorcallfunc CompiledCode::vectorcall() const {
+  return door != nullptr ? reinterpret_cast<vectorcallfunc>(reinterpret_cast<uintptr_t>(code)) : compiled_vectorcall;
+}
+
+void CompiledCode::close() {
+  if (door != nullptr)
+    door->globals = nullptr;
+  unlink_callers();
+}
+
 void CompiledCode::unlink_callers() {
   while (callers != nullptr)
     callers->unlink();
@@ -122,7 +133,7 @@ CodeRecord* get_record(PyCodeObject* code) {
 void release_compiled(std::unique_ptr<CompiledCode> compiled) {
   if (on_release != nullptr)
     on_release(*compiled);
-  compiled->unlink_callers();
+  compiled->close();
   // What the code relies on goes at once: nobody reads its cells any more, and watchers must forget them.
   std::unique_ptr<CodeResources> resources = std::move(compiled->resources);
   released().push_back(std::move(compiled));
@@ -141,7 +152,7 @@ void retire(CodeRecord* record) {
   if (!record->compiled)
     return;
   ++counters.retired;
-  record->compiled->unlink_callers();
+  record->compiled->close();
   record->retired.push_back(std::move(record->compiled));
   record->state = TierState::kCold;
 }

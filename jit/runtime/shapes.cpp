@@ -43,85 +43,42 @@ const uint8_t* make_once(uint32_t key, Emit emit) {
   return code;
 }
 
-// Steps of the entry. kT0 is the CallCache, kArg2 the address of the callable on the caller's stack, kArg1 the callable.
+// Steps of taking the arguments; see calls.h for the registers. `generic` is where they are as at the beginning.
 struct Entry {
   Masm& masm;
-  int arguments, locals, given;
-  bool with_self;
+  int arguments, locals;
   Label generic = masm.new_label();
 
-  Mem cache(size_t field) const { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); }
-  Mem link(size_t field) const { return cache(offsetof(CallCache, link) + field); }
+  static Mem entry(size_t field) { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); }
 
-  // A bound method's function and self take the two slots, and the call starts over. In C++ if the method dies by it.
-  void unpack_method(Label again) {
-    masm.load(Reg::kT1, Mem::at(Reg::kArg1, offset::kType));
-    masm.cmp(Reg::kT1, near_constant(&PyMethod_Type));
-    masm.jump_if(Cond::kNotEqual, generic);
-    masm.cmp(Mem::at(Reg::kArg2, kWord), 0);
-    masm.jump_if(Cond::kNotEqual, generic);
-    masm.cmp32(Mem::at(Reg::kArg1, offset::kRefcount), 1);
-    masm.jump_if(Cond::kLessEqual, generic);
-    masm.add_mem(Mem::at(Reg::kArg1, offset::kRefcount), -1);
-    masm.load(Reg::kT1, Mem::at(Reg::kArg1, offset::kMethodSelf));
-    sequences::incref(masm, Reg::kT1, Reg::kT2);
-    masm.store(Mem::at(Reg::kArg2, kWord), Reg::kT1);
-    masm.load(Reg::kArg1, Mem::at(Reg::kArg1, offset::kMethodFunction));
-    sequences::incref(masm, Reg::kArg1, Reg::kT2);
-    masm.store(Mem::at(Reg::kArg2, 0), Reg::kArg1);
-    masm.jump(again);
-  }
-
-  void check_callable() {
-    const Label function = masm.new_label();
-    const Label other = masm.new_label();
-    masm.load(Reg::kArg1, Mem::at(Reg::kArg2, 0));
-    masm.bind(function);
-    sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT1, with_self ? other : generic);
-    masm.load(Reg::kT1, Mem::at(Reg::kArg1, offset::kFunctionCode));
-    masm.cmp(Reg::kT1, link(offsetof(CodeLink, code)));
-    masm.jump_if(Cond::kNotEqual, generic);
-    masm.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kFunctionVectorcall));
-    masm.cmp(Reg::kT2, near_constant(address_of(&compiled_vectorcall)));
-    masm.jump_if(Cond::kNotEqual, generic);
-    masm.cmp(Mem::at(Reg::kArg2, kWord), 0);
-    masm.jump_if(with_self ? Cond::kEqual : Cond::kNotEqual, generic);
-    if (!with_self) return;
-    const Label checked = masm.new_label();
-    masm.jump(checked);
-    masm.bind(other);
-    unpack_method(function);
-    masm.bind(checked);
-  }
-
-  // Whether frames may be entered here at all, and with what globals this one would be.
+  // Whether frames may be entered here at all, and with what globals this one would be: in kS1 and kS2.
   void check_state() {
     check_may_enter(masm, generic);
-    masm.load(Reg::kS1, link(offsetof(CodeLink, globals)));
+    masm.load(Reg::kS1, entry(offsetof(CodeEntry, globals)));
     masm.cmp(Reg::kS1, Mem::at(Reg::kArg1, offset::kFunctionGlobals));
     masm.jump_if(Cond::kNotEqual, generic);
-    masm.load(Reg::kS2, link(offsetof(CodeLink, builtins)));
+    masm.load(Reg::kS2, entry(offsetof(CodeEntry, builtins)));
     masm.cmp(Reg::kS2, Mem::at(Reg::kArg1, offset::kFunctionBuiltins));
     masm.jump_if(Cond::kNotEqual, generic);
   }
 
-  // kArg3 = address behind the last default, when the function has as many as are missing.
+  // kRet = address behind the last default, when the function has as many as are missing.
   void check_defaults() {
-    if (given == arguments) return;
-    masm.load(Reg::kArg3, Mem::at(Reg::kArg1, offset::kFunctionDefaults));
-    masm.test(Reg::kArg3, Reg::kArg3);
+    masm.load(Reg::kRet, Mem::at(Reg::kArg1, offset::kFunctionDefaults));
+    masm.test(Reg::kRet, Reg::kRet);
     masm.jump_if(Cond::kEqual, generic);
-    masm.load(Reg::kT2, Mem::at(Reg::kArg3, offset::kVarSize));
-    masm.cmp(Reg::kT2, arguments - given);
+    masm.load(Reg::kT2, Mem::at(Reg::kRet, offset::kVarSize));
+    masm.lea(Reg::kS0, Mem::indexed(Reg::kT1, Reg::kT2, 1));
+    masm.cmp(Reg::kS0, arguments);
     masm.jump_if(Cond::kLess, generic);
-    masm.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kT2, 8, offset::kTupleItems));
+    masm.lea(Reg::kRet, Mem::indexed(Reg::kRet, Reg::kT2, 8, offset::kTupleItems));
   }
 
   // 3.13 Include/internal/pycore_frame.h, _PyFrame_PushUnchecked and _PyFrame_Initialize; Python/bytecodes.c,
-  // _CHECK_STACK_SPACE and _PUSH_FRAME. kT1 is the code object.
+  // _CHECK_STACK_SPACE and _PUSH_FRAME. Keeps kRet, kT1 and the arguments' registers.
   void push() {
     masm.load(Reg::kT2, thread(offset::kThreadDataStackTop));
-    masm.load32(Reg::kS0, cache(offsetof(CallCache, frame_bytes)));
+    masm.load32(Reg::kS0, entry(offsetof(CodeEntry, frame_bytes)));
     masm.add(Reg::kS0, Reg::kT2);
     masm.cmp(Reg::kS0, thread(offset::kThreadDataStackLimit));
     masm.jump_if(Cond::kAboveEqual, generic);
@@ -132,10 +89,11 @@ struct Entry {
     masm.store(frame(offset::kFrameGlobals), Reg::kS1);
     masm.store(frame(offset::kFrameBuiltins), Reg::kS2);
     masm.store(frame(offset::kFrameFunction), Reg::kArg1);
-    masm.store(frame(offset::kFrameExecutable), Reg::kT1);
-    sequences::incref(masm, Reg::kT1, Reg::kT2);
-    masm.add(Reg::kT1, static_cast<int32_t>(offsetof(PyCodeObject, co_code_adaptive)));
-    masm.store(frame(offset::kFrameInstrPtr), Reg::kT1);
+    masm.load(Reg::kS0, entry(offsetof(CodeEntry, code)));
+    masm.store(frame(offset::kFrameExecutable), Reg::kS0);
+    sequences::incref(masm, Reg::kS0, Reg::kT2);
+    masm.add(Reg::kS0, static_cast<int32_t>(offsetof(PyCodeObject, co_code_adaptive)));
+    masm.store(frame(offset::kFrameInstrPtr), Reg::kS0);
     masm.store_imm(frame(offset::kFrameLocals), 0);
     masm.store_imm(frame(offset::kFrameObject), 0);
     static_assert(FRAME_OWNED_BY_THREAD == 0);
@@ -143,30 +101,59 @@ struct Entry {
     masm.add_mem32(thread(offset::kThreadRecursionRemaining), -1);
   }
 
-  void fill_locals() {
-    for (int i = 0; i < given; ++i) {
-      masm.load(Reg::kT2, Mem::at(Reg::kArg2, (i + (with_self ? 1 : 2)) * kWord));
+  void move_arguments() {
+    for (int i = 0; i < arguments; ++i) {
+      masm.load(Reg::kT2, Mem::at(Reg::kArg3, i * kWord));
       masm.store(local(i), Reg::kT2);
     }
-    for (int i = given; i < arguments; ++i) {
-      masm.load(Reg::kT2, Mem::at(Reg::kArg3, (i - arguments) * kWord));
-      sequences::incref(masm, Reg::kT2, Reg::kT1);
-      masm.store(local(i), Reg::kT2);
-    }
-    for (int i = arguments; i < locals; ++i) masm.store_imm(local(i), 0);
+  }
+
+  // Fewer than there are variables for them, at least one less: the last of them come from the defaults.
+  void move_arguments_and_defaults() {
+    const Label next = masm.new_label();
+    const Label next_default = masm.new_label();
+    masm.mov_imm(Reg::kS0, 0);
+    masm.test(Reg::kT1, Reg::kT1);
+    masm.jump_if(Cond::kEqual, next_default);
+    masm.bind(next);
+    masm.load(Reg::kT2, Mem::indexed(Reg::kArg3, Reg::kS0, 8));
+    masm.store(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), Reg::kT2);
+    masm.add(Reg::kS0, 1);
+    masm.cmp(Reg::kS0, Reg::kT1);
+    masm.jump_if(Cond::kLess, next);
+    masm.bind(next_default);
+    masm.load(Reg::kT2, Mem::indexed(Reg::kRet, Reg::kS0, 8, -arguments * kWord));
+    sequences::incref(masm, Reg::kT2, Reg::kS1);
+    masm.store(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), Reg::kT2);
+    masm.add(Reg::kS0, 1);
+    masm.cmp(Reg::kS0, arguments);
+    masm.jump_if(Cond::kLess, next_default);
   }
 
   void emit() {
-    check_callable();
+    const Label other = masm.new_label();
+    const Label moved = masm.new_label();
+    masm.cmp(Reg::kT1, arguments);
+    masm.jump_if(Cond::kNotEqual, other);
     check_state();
-    check_defaults();
     push();
-    fill_locals();
-    masm.load(Reg::kT1, cache(offsetof(CallCache, start)));
+    move_arguments();
+    masm.bind(moved);
+    for (int i = arguments; i < locals; ++i) masm.store_imm(local(i), 0);
+    masm.load(Reg::kT1, entry(offsetof(CodeEntry, start)));
     masm.enter_thunk();
     masm.jump_reg(Reg::kT1);
+    masm.bind(other);
+    if (arguments > 0) {
+      masm.jump_if(Cond::kGreater, generic);
+      check_defaults();
+      check_state();
+      push();
+      move_arguments_and_defaults();
+      masm.jump(moved);
+    }
     masm.bind(generic);
-    masm.jump_mem(near_constant(thunks.call_unlinked));
+    masm.jump_mem(near_constant(thunks.call_generic));
   }
 };
 
@@ -228,15 +215,11 @@ struct Return {
 
 }  // namespace
 
-const uint8_t* entry_of_shape(const PyCodeObject* code, int given, bool with_self) {
-  constexpr int kShape = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
-  if (code->co_kwonlyargcount != 0 || (code->co_flags & kShape) != CO_OPTIMIZED) return nullptr;
-  if (code->co_nlocalsplus > kMaxLocals || given > code->co_argcount || given < (with_self ? 1 : 0)) return nullptr;
-  const uint32_t key = 1u | (with_self ? 2u : 0u) | static_cast<uint32_t>(given) << 2 |
-                       static_cast<uint32_t>(code->co_argcount) << 10 | static_cast<uint32_t>(code->co_nlocalsplus) << 20;
-  return make_once(key, [&](Masm& masm) {
-    Entry{masm, code->co_argcount, code->co_nlocalsplus, given, with_self}.emit();
-  });
+const uint8_t* entry_of_shape(const CodeEntry& entry) {
+  if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.call_generic;
+  const uint32_t key =
+      1u | static_cast<uint32_t>(entry.arguments) << 10 | static_cast<uint32_t>(entry.locals) << 20;
+  return make_once(key, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
 }
 
 const uint8_t* return_of_shape(const PyCodeObject* code) {

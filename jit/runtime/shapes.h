@@ -3,14 +3,13 @@
 // drives the rest out of the processor's instruction cache.                                        [direct-call]
 #pragma once
 
-#include "jit/cpython/port.h"
+#include "jit/runtime/code_record.h"
 
 namespace whipsnake {
 
-// The entry for calls from machine code to functions with this code object, by CallCache (see calls.h for the
-// convention). `given` arguments are passed, self included; the function's defaults supply the rest. Null when such
-// calls need the general way, or there is no memory for the code.
-const uint8_t* entry_of_shape(const PyCodeObject* code, int given, bool with_self);
+// CodeEntry::take_arguments for such an entry: thunks.call_generic where calls need the general way; null when there is no
+// memory for the code.
+const uint8_t* entry_of_shape(const CodeEntry& entry);
 
 // Where machine code of this code object jumps to return the owned reference in kArg2: the value stack is empty, the
 // position is stored. Null: through thunks.finish and finish_frame().

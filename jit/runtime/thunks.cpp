@@ -7,6 +7,7 @@
 #include "jit/runtime/frames.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/sequences.h"
 
 namespace whipsnake {
 
@@ -214,13 +215,64 @@ void emit_slow(Masm& masm) {
   masm.jump_reg(Reg::kT0);
 }
 
-// kT0 = CallCache, kArg2 = address of the callable on the stack: a tail call of op_call_cached().
-void emit_call_unlinked(Masm& masm) {
-  masm.load32_signed(Reg::kT1, Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CallCache, oparg))));
-  masm.lea(Reg::kArg1, Mem::indexed(Reg::kArg2, Reg::kT1, 8, 2 * static_cast<int32_t>(sizeof(PyObject*))));
-  masm.mov(Reg::kArg2, Reg::kT0);
+// A bound method's function and self take the two slots at kArg2. Not if the method dies by it, or where there is
+// something in the second slot.
+void emit_unpack_method(Masm& masm, Label generic) {
+  namespace offset = port::offset;
+  constexpr int32_t kWord = sizeof(PyObject*);
+  sequences::guard_type(masm, Reg::kArg1, &PyMethod_Type, Reg::kT2, generic);
+  masm.cmp(Mem::at(Reg::kArg2, kWord), 0);
+  masm.jump_if(Cond::kNotEqual, generic);
+  masm.cmp32(Mem::at(Reg::kArg1, offset::kRefcount), 1);
+  masm.jump_if(Cond::kLessEqual, generic);
+  masm.add_mem(Mem::at(Reg::kArg1, offset::kRefcount), -1);
+  masm.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kMethodSelf));
+  sequences::incref(masm, Reg::kT2, Reg::kT0);
+  masm.store(Mem::at(Reg::kArg2, kWord), Reg::kT2);
+  masm.load(Reg::kArg1, Mem::at(Reg::kArg1, offset::kMethodFunction));
+  sequences::incref(masm, Reg::kArg1, Reg::kT0);
+  masm.store(Mem::at(Reg::kArg2, 0), Reg::kArg1);
+}
+
+void emit_call(Masm& masm, int arguments) {
+  const Label function = masm.new_label();
+  const Label other = masm.new_label();
+  const Label generic = masm.new_label();
+  const Label without_self = masm.new_label();
+  constexpr int32_t kWord = sizeof(PyObject*);
+  if (arguments < Thunks::kCalls) masm.mov_imm(Reg::kT1, arguments);
+  masm.load(Reg::kArg1, Mem::at(Reg::kArg2, 0));
+  masm.lea(Reg::kArg3, Mem::at(Reg::kArg2, 2 * kWord));
+  masm.bind(function);
+  sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT2, other);
+  masm.load(Reg::kT2, Mem::at(Reg::kArg1, port::offset::kFunctionVectorcall));
+  masm.mov(Reg::kT0, Reg::kT2);
+  masm.sub(Reg::kT0, Mem::absolute(&near_table->code_begin));
+  masm.cmp(Reg::kT0, Mem::absolute(&near_table->code_bytes));
+  masm.jump_if(Cond::kAboveEqual, generic);
+  masm.cmp(Mem::at(Reg::kArg2, kWord), 0);
+  masm.jump_if(Cond::kEqual, without_self);
+  masm.add(Reg::kArg3, -kWord);
+  masm.add(Reg::kT1, 1);
+  masm.bind(without_self);
+  masm.add(Reg::kT2, kDirectEntrance);
+  masm.jump_reg(Reg::kT2);
+  masm.bind(other);
+  emit_unpack_method(masm, generic);
+  masm.jump(function);
+  masm.bind(generic);
+  masm.jump_mem(near_constant(thunks.call_generic));
+}
+
+// A tail call of op_call() with the operands from kArg2 up to the end of the kT1 arguments at kArg3.
+void emit_call_generic(Masm& masm) {
+  masm.lea(Reg::kArg1, Mem::indexed(Reg::kArg3, Reg::kT1, 8));
+  masm.mov(Reg::kT2, Reg::kArg1);
+  masm.sub(Reg::kT2, Reg::kArg2);
+  masm.shr(Reg::kT2, 3);
+  masm.lea(Reg::kArg2, Mem::at(Reg::kT2, -2));
   masm.mov(Reg::kArg0, Reg::kThread);
-  masm.jump_mem(near_constant(address_of(&op_call_cached)));
+  masm.jump_mem(near_constant(address_of(&op_call)));
 }
 
 }  // namespace
@@ -238,14 +290,18 @@ bool make_thunks(CodeHeap& heap) {
   made.finish = make(emit_finish);
   made.exit = make(emit_exit);
   made.slow = make(emit_slow);
-  made.call_unlinked = make(emit_call_unlinked);
+  made.call_generic = thunks.call_generic = make(emit_call_generic);
+  for (int arguments = 0; arguments <= Thunks::kCalls; ++arguments) {
+    emit_call(*masm, arguments);
+    made.call[arguments] = install(*masm, heap);
+  }
   made.leave_generator = make(emit_leave_generator);
   made.finish_generator = make(emit_finish_generator);
   made.yield[0] = make(emit_yield<0>);
   made.yield[1] = make(emit_yield<1>);
   made.resume = make(emit_resume);
-  for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.call_unlinked, made.resume,
-                               made.leave_generator, made.finish_generator, made.yield[0], made.yield[1]})
+  for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.resume, made.call_generic, made.call[0], made.call[1],
+                               made.call[2], made.call[3], made.call[4], made.call[5], made.leave_generator, made.finish_generator, made.yield[0], made.yield[1]})
     if (thunk == nullptr) return false;
   made.run = reinterpret_cast<decltype(made.run)>(reinterpret_cast<uintptr_t>(run));
   thunks = made;

@@ -22,7 +22,10 @@ struct Thunks {
   const uint8_t* yield[2] = {};     // jumped to by YIELD_VALUE (oparg 0 and 1) with the owned value in kArg2, position,
                                     // stack and stacktop stored
   const uint8_t* resume = nullptr;  // called to resume a generator; see ResumeCache
-  const uint8_t* call_unlinked = nullptr;  // what a CallCache calls that has no target; see calls.h
+  // Calls of Python functions; see calls.h. By the operand of CALL; the last takes it in kT1.
+  static constexpr int kCalls = 5;
+  const uint8_t* call[kCalls + 1] = {};
+  const uint8_t* call_generic = nullptr;
 };
 extern Thunks thunks;
 

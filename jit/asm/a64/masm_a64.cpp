@@ -19,6 +19,7 @@ constexpr size_t kMaxOpBytes = 256;  // no Masm method emits more
 constexpr uint8_t kXOf[] = {
     0,  0,  1,  2,  3,  9,  10, 11,  // kRet, kArg0..3, kT0..2
     19, 20, 21, 22, 23, 24,          // kFrame, kThread, kContext, kS0..2
+    31, 4,                           // kNativeStack (see x()), kArg4
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ inline constexpr int kFScratch = 15;  // xmm15
 inline constexpr Gpr kGprOf[] = {
     kRax, kRdi, kRsi, kRdx, kRcx, kR8,  kR9, kR10,  // kRet, kArg0..3, kT0..2
     kRbx, kR12, kR13, kR14, kR15, kRbp,             // kFrame, kThread, kContext, kS0..2
-    kRsp, kR11,                                     // kNativeStack; kNone is never an operand
+    kRsp, kR8,  kR11,                               // kNativeStack, kArg4; kNone is never an operand
 };
 inline Gpr gpr(Reg reg) { return kGprOf[static_cast<uint8_t>(reg)]; }
 inline int xmm(FReg reg) { return static_cast<int>(reg); }
