@@ -196,10 +196,14 @@ class Masm {
   // --- control flow ---
   virtual void jump(Label label) = 0;
   virtual void jump_if(Cond cond, Label label) = 0;
+  // The same, shorter, to a label that is bound at most 100 bytes further on (else the code fails). Integer conditions.
+  virtual void skip_if(Cond cond, Label label) = 0;
   virtual void jump_reg(Reg target) = 0;
   virtual void jump_mem(Mem target) = 0;
   virtual void call(Reg target) = 0;
   virtual void call_mem(Mem target) = 0;  // x86-64: call [cell]; the runtime's helper table uses this
+  virtual void call_code(const void* target) = 0;  // machine code in the range that make_masm() was given
+  virtual void jump_code(const void* target) = 0;
   virtual void ret() = 0;
   virtual void trap() = 0;  // unreachable; dies
 

@@ -306,7 +306,7 @@ void Emitter::emit_site_jump(Label label, Site* site) {
   cold([this, label, site] {
     masm_.bind(label);
     masm_.mov_ptr(Reg::kT0, site);
-    masm_.jump_mem(near_constant(thunks.exit));
+    masm_.jump_code(thunks.exit);
   });
 }
 
@@ -331,23 +331,27 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
   if (in_loop) site->weight = kInLoop;
   masm_.bind(label);
   masm_.mov_ptr(Reg::kT0, site);
-  masm_.jump_mem(near_constant(thunks.exit));
+  masm_.jump_code(thunks.exit);
 }
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
+  return {masm_.new_label(), masm_.new_label(), slow_site(helper, pops, results, arg)};
+}
+
+Site* Emitter::slow_site(OpHelper helper, int pops, int results, intptr_t arg) {
   Site* site = make_site(SiteKind::kSlow, stack_.depth());
   site->pops = static_cast<uint16_t>(pops);
   site->results = static_cast<uint16_t>(results);
   site->helper = helper;
   site->arg = arg;
-  return {masm_.new_label(), masm_.new_label(), site};
+  return site;
 }
 
 void Emitter::finish_slow(const Slow& slow, std::function<void()> settle) {
   cold([this, slow, settle = std::move(settle)] {
     masm_.bind(slow.label);
     masm_.mov_ptr(Reg::kT0, slow.site);
-    masm_.call_mem(near_constant(thunks.slow));
+    masm_.call_code(thunks.slow);
     if (settle) settle();
     masm_.jump(slow.resume);
   });

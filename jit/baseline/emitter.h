@@ -119,6 +119,8 @@ class Emitter {
     Site* site;
   };
   Slow slow_path(OpHelper helper, int pops, int results, intptr_t arg);
+  // Only the description, for machine code elsewhere that goes to thunks.slow by itself.
+  Site* slow_site(OpHelper helper, int pops, int results, intptr_t arg);
   void finish_slow(const Slow& slow, std::function<void()> settle);
   void finish_slow(const Slow& slow, Reg result);  // the common case: the result moves to a register
   void cold(std::function<void()> emit) { cold_.push_back({current_, std::move(emit)}); }  // as of this instruction

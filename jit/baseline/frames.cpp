@@ -12,7 +12,7 @@ namespace {
 using Finish = PyObject*(PyThreadState* ts, Frame* frame, PyObject* value, ThreadContext* context);
 
 void leave_by(Emitter& e, const uint8_t* thunk) {
-  e.masm().jump_mem(near_constant(thunk));
+  e.masm().jump_code(thunk);
   e.end_block();
 }
 

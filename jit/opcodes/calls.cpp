@@ -45,7 +45,7 @@ void call_python(Emitter& e, int arguments, Mem callable) {
   const int kind = std::min(arguments, Thunks::kCalls);
   if (kind == Thunks::kCalls) e.masm().mov_imm(Reg::kT1, arguments);
   e.masm().lea(Reg::kArg2, callable);
-  e.call_address(thunks.call[kind]);
+  e.masm().call_code(thunks.call[kind]);
 }
 
 // Machine code calls __init__ in between making the instance and taking it as the result.

@@ -20,6 +20,7 @@ AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_
   cache->entry.version = kNoVersion;
   cache->name = name;
   cache->id = attribute_id(name, store);
+  cache->id_hash = id_hash(cache->id);
   cache->inline_kind = inline_kind;
   cache->inline_shadow = inline_shadow;
   return cache;

@@ -31,7 +31,7 @@ void store_local(Emitter& e, int index) {
   masm.load(Reg::kArg0, e.local(index));
   masm.store(e.local(index), reg);
   masm.test(Reg::kArg0, Reg::kArg0);
-  masm.jump_if(Cond::kEqual, unbound);
+  masm.skip_if(Cond::kEqual, unbound);
   e.decref(Reg::kArg0);
   masm.bind(unbound);
 }
@@ -112,7 +112,7 @@ void store_deref(Emitter& e, const Instruction& i) {
   masm.load(Reg::kArg0, Mem::at(Reg::kT0, port::offset::kCellValue));
   masm.store(Mem::at(Reg::kT0, port::offset::kCellValue), Reg::kT1);
   masm.test(Reg::kArg0, Reg::kArg0);
-  masm.jump_if(Cond::kEqual, unbound);
+  masm.skip_if(Cond::kEqual, unbound);
   e.decref(Reg::kArg0);
   masm.bind(unbound);
 }

@@ -11,6 +11,8 @@
 
 namespace whipsnake {
 
+struct Site;
+
 struct GlobalCache {
   PyObject* value;  // borrowed; null: ask the helper
   PyObject* name;
@@ -78,8 +80,10 @@ struct AttrCache {
   AttrEntry entry;
   PyObject* name;
   uint32_t id;  // attribute_id() of the name; 0: it has none
+  uint32_t id_hash;  // id_hash(id)
+  const Site* site;  // of the slow path, for the machine code in front
   uint32_t misses;
-  AttrKind inline_kind;  // what the machine code in front handles; kNone: everything goes through the helper
+  AttrKind inline_kind;  // what that handles; kNone: everything goes through the helper
   Shadow inline_shadow;  // for kTypeValue and kMethod
 };
 

@@ -14,7 +14,7 @@ inline void incref(Masm& masm, Reg object, Reg temp) {
   const Label immortal = masm.new_label();
   masm.load32(temp, Mem::at(object, port::offset::kRefcount));
   masm.add32(temp, 1);
-  masm.jump_if(Cond::kEqual, immortal);
+  masm.skip_if(Cond::kEqual, immortal);
   masm.store32(Mem::at(object, port::offset::kRefcount), temp);
   masm.bind(immortal);
 }
@@ -23,7 +23,7 @@ inline void incref(Masm& masm, Reg object, Reg temp) {
 inline void decref(Masm& masm, Reg object, Label dead) {
   const Label immortal = masm.new_label();
   masm.cmp32(Mem::at(object, port::offset::kRefcount), 0);
-  masm.jump_if(Cond::kLess, immortal);
+  masm.skip_if(Cond::kLess, immortal);
   masm.add_mem(Mem::at(object, port::offset::kRefcount), -1);
   masm.jump_if(Cond::kEqual, dead);
   masm.bind(immortal);

@@ -1,13 +1,11 @@
 #include "jit/runtime/shapes.h"
 
-#include <unordered_map>
-
 #include "jit/asm/masm.h"
 #include "jit/runtime/calls.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/numbers.h"
-#include "jit/runtime/records.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/shared_code.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake {
@@ -23,25 +21,6 @@ constexpr int32_t kWord = sizeof(PyObject*);
 Mem thread(int32_t field) { return Mem::at(Reg::kThread, field); }
 Mem frame(int32_t field) { return Mem::at(Reg::kFrame, field); }
 Mem local(int index) { return frame(offset::slot(index)); }
-
-// Never destroyed: machine code outlives static objects.
-std::unordered_map<uint32_t, const uint8_t*>& made() {
-  static auto* map = new std::unordered_map<uint32_t, const uint8_t*>;
-  return *map;
-}
-
-template <typename Emit>
-const uint8_t* make_once(uint32_t key, Emit emit) {
-  const auto found = made().find(key);
-  if (found != made().end()) return found->second;
-  const std::unique_ptr<Masm> masm = make_masm(kHostCpu, code_heap->near_range());
-  if (!masm) return nullptr;
-  emit(*masm);
-  const CodeBuffer buffer = masm->finish();
-  const uint8_t* code = masm->failed() ? nullptr : code_heap->install(buffer);
-  if (code != nullptr) made().emplace(key, code);
-  return code;
-}
 
 // Steps of taking the arguments; see calls.h for the registers. `generic` is where they are as at the beginning.
 struct Entry {
@@ -153,7 +132,7 @@ struct Entry {
       masm.jump(moved);
     }
     masm.bind(generic);
-    masm.jump_mem(near_constant(thunks.call_generic));
+    masm.jump_code(thunks.call_generic);
   }
 };
 
@@ -209,7 +188,7 @@ struct Return {
     }
     masm.bind(general);
     masm.load(Reg::kT0, near_constant(address_of(&finish_frame)));
-    masm.jump_mem(near_constant(thunks.finish));
+    masm.jump_code(thunks.finish);
   }
 };
 
@@ -217,17 +196,17 @@ struct Return {
 
 const uint8_t* entry_of_shape(const CodeEntry& entry) {
   if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.call_generic;
-  const uint32_t key =
-      1u | static_cast<uint32_t>(entry.arguments) << 10 | static_cast<uint32_t>(entry.locals) << 20;
-  return make_once(key, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
+  const uint32_t variant = static_cast<uint32_t>(entry.arguments) << 10 | static_cast<uint32_t>(entry.locals);
+  return shared_code(SharedCode::kTakeArguments, variant,
+                     [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
 }
 
 const uint8_t* return_of_shape(const PyCodeObject* code) {
   constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
   if ((code->co_flags & kGenerators) != 0 || (code->co_flags & CO_OPTIMIZED) == 0) return nullptr;
   if (code->co_nlocalsplus > kMaxReturnedLocals) return nullptr;
-  const uint32_t key = static_cast<uint32_t>(code->co_nlocalsplus) << 20;
-  return make_once(key, [&](Masm& masm) { Return{masm, code->co_nlocalsplus}.emit(); });
+  return shared_code(SharedCode::kReturn, static_cast<uint32_t>(code->co_nlocalsplus),
+                     [&](Masm& masm) { Return{masm, code->co_nlocalsplus}.emit(); });
 }
 
 }  // namespace whipsnake

@@ -261,7 +261,7 @@ void emit_call(Masm& masm, int arguments) {
   emit_unpack_method(masm, generic);
   masm.jump(function);
   masm.bind(generic);
-  masm.jump_mem(near_constant(thunks.call_generic));
+  masm.jump_code(thunks.call_generic);
 }
 
 // A tail call of op_call() with the operands from kArg2 up to the end of the kT1 arguments at kArg3.

@@ -297,6 +297,8 @@ void MasmA64::jump_if(Cond cond, Label label) {
   as_->b(distance_to(label) / 4, condition(cond));
 }
 
+void MasmA64::skip_if(Cond cond, Label label) { jump_if(cond, label); }
+
 void MasmA64::jump_reg(Reg target) {
   ensure();
   as_->br(x(target));
@@ -317,6 +319,19 @@ void MasmA64::call_mem(Mem target) {
   ensure();
   as_->ldr(x16, address(target, 3));
   as_->blr(x16);
+}
+
+// Branches reach 128 MiB, which code and its callers need not be within.
+void MasmA64::call_code(const void* target) {
+  ensure();
+  constant(x16, static_cast<int64_t>(reinterpret_cast<uintptr_t>(target)));
+  as_->blr(x16);
+}
+
+void MasmA64::jump_code(const void* target) {
+  ensure();
+  constant(x16, static_cast<int64_t>(reinterpret_cast<uintptr_t>(target)));
+  as_->br(x16);
 }
 
 void MasmA64::ret() {

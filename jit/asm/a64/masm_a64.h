@@ -102,10 +102,13 @@ class MasmA64 final : public Masm {
 
   void jump(Label label) override;
   void jump_if(Cond cond, Label label) override;
+  void skip_if(Cond cond, Label label) override;
   void jump_reg(Reg target) override;
   void jump_mem(Mem target) override;
   void call(Reg target) override;
   void call_mem(Mem target) override;
+  void call_code(const void* target) override;
+  void jump_code(const void* target) override;
   void ret() override;
   void trap() override;
   void enter(int locals) override;

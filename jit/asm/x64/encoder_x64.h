@@ -73,6 +73,9 @@ class Encoder : public Xbyak::CodeGenerator {
       grow(bytes);
   }
 
+  // The 32-bit field at `offset` is to hold the distance to `target`; `addend` as in Relocation.
+  void relocate(uint32_t offset, uint8_t addend, const void* target);
+
   // Overwrites the 32-bit field at `offset`.
   void patch32(uint32_t offset, int32_t value) { std::memcpy(top_ + offset, &value, sizeof value); }
 
@@ -107,7 +110,6 @@ class Encoder : public Xbyak::CodeGenerator {
  private:
   static const uint8_t* target_of(const Mem& mem) { return static_cast<const uint8_t*>(mem.cell) + mem.disp; }
   void grow(size_t bytes);
-  void relocate(uint32_t offset, uint8_t addend, const void* target);
   void prefixes(Opcode op, unsigned reg, unsigned index, unsigned base);
 
   NearRange near_;

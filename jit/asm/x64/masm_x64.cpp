@@ -28,7 +28,15 @@ CodeBuffer MasmX64::finish() {
         enc_.fail();
         break;
       }
-      enc_.patch32(fixup.offset, target - static_cast<int32_t>(fixup.offset) - 4);
+      const int32_t distance = target - static_cast<int32_t>(fixup.offset + fixup.bytes);
+      if (fixup.bytes == 4) {
+        enc_.patch32(fixup.offset, distance);
+      } else if (fits_int8(distance)) {
+        enc_.patch8(fixup.offset, static_cast<uint8_t>(distance));
+      } else {
+        enc_.fail();
+        break;
+      }
     }
   }
   if (failed())
@@ -129,8 +137,12 @@ void MasmX64::label_field(Label label) {
     return;
   }
   enc_.emit32(0);
+  add_fixup({at, label.id, 4});
+}
+
+void MasmX64::add_fixup(Fixup fixup) {
   try {
-    fixups_.push_back({at, label.id});
+    fixups_.push_back(fixup);
   } catch (const std::bad_alloc&) {
     enc_.fail();
   }
@@ -170,6 +182,28 @@ void MasmX64::jump_if(Cond cond, Label label) {
   enc_.ensure();
   jump_cc(cc(cond), label);
 }
+
+void MasmX64::skip_if(Cond cond, Label label) {
+  if (!owns(label) || is_bound(label) || cond >= Cond::kFEqual)
+    return enc_.fail();
+  enc_.ensure();
+  enc_.emit8(static_cast<uint8_t>(0x70 + cc(cond)));
+  add_fixup({static_cast<uint32_t>(enc_.size()), label.id, 1});
+  enc_.emit8(0);
+}
+
+// call and jmp with a 32-bit distance.
+void MasmX64::branch_to_code(uint8_t code, const void* target) {
+  if (!near_.contains(target))
+    return enc_.fail();
+  enc_.ensure();
+  enc_.emit8(code);
+  enc_.relocate(static_cast<uint32_t>(enc_.size()), 4, target);
+  enc_.emit32(0);
+}
+
+void MasmX64::call_code(const void* target) { branch_to_code(0xE8, target); }
+void MasmX64::jump_code(const void* target) { branch_to_code(0xE9, target); }
 
 void MasmX64::jump_reg(Reg target) {
   enc_.ensure();

@@ -98,10 +98,13 @@ class MasmX64 final : public Masm {
 
   void jump(Label label) override;
   void jump_if(Cond cond, Label label) override;
+  void skip_if(Cond cond, Label label) override;
   void jump_reg(Reg target) override;
   void jump_mem(Mem target) override;
   void call(Reg target) override;
   void call_mem(Mem target) override;
+  void call_code(const void* target) override;
+  void jump_code(const void* target) override;
   void ret() override;
   void trap() override;
   void enter(int locals) override;
@@ -130,10 +133,11 @@ class MasmX64 final : public Masm {
   void fset_if(Cond cond, Reg dst) override;
 
  private:
-  // A 32-bit field to be set to (label - (offset + 4)) by finish().
+  // A field of 1 or 4 bytes to be set to (label - its end) by finish().
   struct Fixup {
     uint32_t offset;
     int32_t label;
+    uint32_t bytes;
   };
 
   // Condition codes as they appear in the low four bits of jcc, setcc and cmovcc.
@@ -143,6 +147,8 @@ class MasmX64 final : public Masm {
   bool owns(Label label) const {
     return static_cast<size_t>(label.id) < label_offsets_.size();  // an invalid id is huge as size_t
   }
+  void branch_to_code(uint8_t code, const void* target);
+  void add_fixup(Fixup fixup);
   void label_field(Label label);  // emits the 32-bit distance to `label`, or zeros and a fixup
   void jump_cc(Cc code, Label label);
   void set_byte(Cc code, Gpr dst);  // dst's low byte = 0 or 1
