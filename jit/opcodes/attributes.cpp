@@ -12,72 +12,43 @@ using baseline::Value;
 
 namespace {
 
-struct InlineShape {
-  AttrKind kind = AttrKind::kNone;
-  Shadow shadow = Shadow::kNever;
-};
-
-InlineShape load_shape(uint8_t specialized) {
-  switch (specialized) {
-    case LOAD_ATTR_INSTANCE_VALUE:
-      return {AttrKind::kInlineValue};
-    case LOAD_ATTR_WITH_HINT:
-      return {AttrKind::kHintedDict};
-    case LOAD_ATTR_SLOT:
-      return {AttrKind::kSlot};
-    case LOAD_ATTR_MODULE:
-      return {AttrKind::kModule};
-    case LOAD_ATTR_CLASS:
-      return {AttrKind::kOfType};
-    case LOAD_ATTR_METHOD_WITH_VALUES:
-      return {AttrKind::kMethod, Shadow::kSharedKeys};
-    case LOAD_ATTR_METHOD_NO_DICT:
-      return {AttrKind::kMethod, Shadow::kNever};
-    case LOAD_ATTR_METHOD_LAZY_DICT:
-      return {AttrKind::kMethod, Shadow::kNoDict};
-    case LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES:
-      return {AttrKind::kTypeValue, Shadow::kSharedKeys};
-    case LOAD_ATTR_NONDESCRIPTOR_NO_DICT:
-      return {AttrKind::kTypeValue, Shadow::kNever};
-    default:
-      return {};
-  }
+// Whether shared machine code may serve the site. Not if the interpreter has found out that the attribute is made by
+// somebody's function; a site that it has not specialised may become anything.
+bool is_shared(uint8_t specialized) {
+  return specialized != LOAD_ATTR_PROPERTY && specialized != LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN &&
+         specialized != STORE_ATTR_WITH_HINT;
 }
 
-// Calls the shared code with the owner, which is `from_top`, and the cache; the operands are on the value stack as `site`
+// Calls shared code with the owner, which is `from_top`, and the cache; the operands are on the value stack as `site`
 // describes them.
-void call_shared(Emitter& e, const uint8_t* code, AttrCache* cache, const Site* site, int from_top) {
-  if (code == nullptr) return e.fail();
+void call_shared(Emitter& e, const AttrCode* codes, AttrCache* cache, const Site* site, int from_top) {
+  if (codes == nullptr) return e.fail();
+  cache->codes = codes;
+  cache->code = codes->any;
   cache->site = site;
   const Reg owner = e.use(from_top, Reg::kArg1);
   e.masm().mov(Reg::kArg1, owner);
   e.masm().mov_ptr(Reg::kT2, cache);
-  e.masm().call_code(code);
+  e.masm().call_mem(Mem::at(Reg::kT2, static_cast<int32_t>(offsetof(AttrCache, code))));
 }
 
-void load_plain(Emitter& e, PyObject* name, InlineShape shape) {
-  AttrCache* cache = new_attr_cache(e, name, shape.kind, shape.shadow, false);
-  if (cache == nullptr)
-    return;
+void load_plain(Emitter& e, AttrCache* cache, bool shared) {
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (shape.kind == AttrKind::kNone)
+  if (!shared)
     return e.operation(&op_load_attr_cached, 1, 1, arg);
-  call_shared(e, load_attr_code(shape.kind, shape.shadow, e.stack().peek(1).owned()), cache,
+  call_shared(e, attr_code(AttrAccess::kLoad, e.stack().peek(1).owned()), cache,
               e.slow_site(&op_load_attr_cached, 1, 1, arg), 1);
   e.stack().drop(1);
   e.push_owned(Reg::kRet);
 }
 
 // Two results, both in memory, where the call that follows wants them.
-void load_for_call(Emitter& e, PyObject* name, InlineShape shape) {
-  AttrCache* cache = new_attr_cache(e, name, shape.kind, shape.shadow, false);
-  if (cache == nullptr)
-    return;
+void load_for_call(Emitter& e, AttrCache* cache, bool shared) {
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (shape.kind == AttrKind::kNone)
+  if (!shared)
     return e.operation_storing(&op_load_method_cached, 1, 2, arg);
   e.masm().lea(Reg::kArg2, e.home(e.stack().depth() - 1));
-  call_shared(e, load_method_code(shape.kind, shape.shadow, e.stack().peek(1).owned()), cache,
+  call_shared(e, attr_code(AttrAccess::kMethod, e.stack().peek(1).owned()), cache,
               e.slow_site(&op_load_method_cached, 1, 2, arg), 1);
   e.stack().drop(1);
   e.stack().push(Value::memory());
@@ -87,12 +58,12 @@ void load_for_call(Emitter& e, PyObject* name, InlineShape shape) {
 }  // namespace
 
 void load_attr(Emitter& e, const Instruction& i) {
-  PyObject* name = e.name(i.oparg >> 1);
-  const InlineShape shape = load_shape(i.specialized);
+  AttrCache* cache = new_attr_cache(e, e.name(i.oparg >> 1), false);
+  if (cache == nullptr) return;
   if ((i.oparg & 1) != 0)
-    load_for_call(e, name, shape);
+    load_for_call(e, cache, is_shared(i.specialized));
   else
-    load_plain(e, name, shape.kind == AttrKind::kMethod ? InlineShape{} : shape);
+    load_plain(e, cache, is_shared(i.specialized));
 }
 
 void load_super_attr(Emitter& e, const Instruction& i) {
@@ -103,20 +74,13 @@ void load_super_attr(Emitter& e, const Instruction& i) {
 }
 
 void store_attr(Emitter& e, const Instruction& i) {
-  AttrKind kind = AttrKind::kNone;
-  if (i.specialized == STORE_ATTR_INSTANCE_VALUE)
-    kind = AttrKind::kInlineValue;
-  if (i.specialized == STORE_ATTR_SLOT)
-    kind = AttrKind::kSlot;
-  AttrCache* cache = new_attr_cache(e, e.name(i.oparg), kind, Shadow::kNever, true);
-  if (cache == nullptr)
-    return;
+  AttrCache* cache = new_attr_cache(e, e.name(i.oparg), true);
+  if (cache == nullptr) return;
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (kind == AttrKind::kNone)
-    return e.operation(&op_store_attr_cached, 2, 0, arg);
+  if (!is_shared(i.specialized)) return e.operation(&op_store_attr_cached, 2, 0, arg);
   const Reg value = e.use(2, Reg::kArg2);
   e.masm().mov(Reg::kArg2, value);
-  call_shared(e, store_attr_code(kind, e.stack().peek(1).owned(), e.stack().peek(2).owned()), cache,
+  call_shared(e, attr_code(AttrAccess::kStore, e.stack().peek(1).owned(), e.stack().peek(2).owned()), cache,
               e.slow_site(&op_store_attr_cached, 2, 0, arg), 1);
   e.stack().drop(2);
 }

@@ -14,15 +14,13 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
   return cache;
 }
 
-AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, Shadow inline_shadow, bool store) {
+AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, bool store) {
   auto* cache = static_cast<AttrCache*>(e.allocate_data(sizeof(AttrCache)));
   if (cache == nullptr) return nullptr;
   cache->entry.version = kNoVersion;
   cache->name = name;
   cache->id = attribute_id(name, store);
   cache->id_hash = id_hash(cache->id);
-  cache->inline_kind = inline_kind;
-  cache->inline_shadow = inline_shadow;
   return cache;
 }
 

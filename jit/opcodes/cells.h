@@ -10,7 +10,7 @@ namespace whipsnake::opcodes {
 
 // Null after Emitter::fail() when the data half is exhausted.
 GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name);
-AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, AttrKind inline_kind, Shadow inline_shadow, bool store);
+AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, bool store);
 SuperCache* new_super_cache(baseline::Emitter& e, int oparg);
 GetItemCache* new_getitem_cache(baseline::Emitter& e);
 ResumeCache* new_resume_cache(baseline::Emitter& e);

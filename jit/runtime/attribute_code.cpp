@@ -1,8 +1,13 @@
 #include "jit/runtime/attribute_code.h"
 
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "jit/asm/code_heap.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/records.h"
 #include "jit/runtime/sequences.h"
-#include "jit/runtime/shared_code.h"
 #include "jit/runtime/site.h"
 #include "jit/runtime/thunks.h"
 
@@ -46,21 +51,122 @@ PyObject* die_and_release(PyThreadState*, Frame* frame, const AttrCache* at, PyO
   return nullptr;
 }
 
-// What the pieces are made of. kT0, kT1, kArg3 and kRet are free.
-class Access {
- public:
-  Access(Masm& masm, AttrKind kind, Shadow shadow, bool owns_owner)
-      : masm_(masm), kind_(kind), shadow_(shadow), owns_owner_(owns_owner) {}
+struct Piece {
+  AttrKind kind;
+  Shadow shadow = Shadow::kNever;
+  // Whether it serves entries of its kind with this shadow: only what is found on a type can be shadowed.
+  bool serves(int other) const {
+    return (kind != AttrKind::kTypeValue && kind != AttrKind::kMethod) || other == static_cast<int>(shadow);
+  }
+};
+constexpr Piece kLoads[] = {
+    {AttrKind::kInlineValue},
+    {AttrKind::kSlot},
+    {AttrKind::kHintedDict},
+    {AttrKind::kModule},
+    {AttrKind::kOfType},
+    {AttrKind::kTypeValue, Shadow::kNever},
+    {AttrKind::kTypeValue, Shadow::kSharedKeys},
+    {AttrKind::kTypeValue, Shadow::kNoDict},
+    {AttrKind::kMethod, Shadow::kNever},  // these three for kMethod only
+    {AttrKind::kMethod, Shadow::kSharedKeys},
+    {AttrKind::kMethod, Shadow::kNoDict},
+};
+constexpr Piece kStores[] = {{AttrKind::kInlineValue}, {AttrKind::kSlot}};
 
-  void emit_load() {
-    find([this](const EntryRef& entry) { value(entry); });
-    sequences::incref(masm_, Reg::kRet, Reg::kT0);
-    release_owner_and_return();
+// The pieces for one kind of access, in one buffer. kT0, kT1, kArg3 and kRet are free in them.
+class Maker {
+ public:
+  Maker(Masm& masm, AttrAccess access, bool owns_owner, bool owns_value)
+      : masm_(masm), access_(access), owns_owner_(owns_owner), owns_value_(owns_value) {}
+
+  bool make(AttrCode* made) {
+    for (Ways& ways : shared_) {
+      ways.code = static_cast<const uint8_t**>(code_heap->allocate_data(sizeof(const uint8_t*) * kWays));
+      if (ways.code == nullptr) return false;
+    }
+    if (access_ == AttrAccess::kStore) {
+      for (const Piece& piece : kStores) emit_piece(piece);
+    } else {
+      for (const Piece& piece : kLoads)
+        if (piece.kind != AttrKind::kMethod || access_ == AttrAccess::kMethod) emit_piece(piece);
+    }
+    emit_any();
     emit_slow();
+    return install(made);
   }
 
-  void emit_load_method() {
-    find([this](const EntryRef& entry) { value(entry); });
+ private:
+  static constexpr int kWays = AttrCode::kKinds * AttrCode::kShadows;
+
+  // Where to go with a shared entry in kArg3, by its kind and shadow: a table that machine code reads.
+  struct Ways {
+    const uint8_t** code = nullptr;
+    std::vector<std::pair<Piece, Label>> labels;
+  };
+
+  bool install(AttrCode* made) {
+    const CodeBuffer buffer = masm_.finish();
+    const uint8_t* code = masm_.failed() ? nullptr : code_heap->install(buffer);
+    if (code == nullptr) return false;
+    const auto at = [&](Label label) { return code + masm_.offset_of(label); };
+    made->any = at(any_);
+    for (const auto& [piece, label] : own_)
+      for (int shadow = 0; shadow < AttrCode::kShadows; ++shadow)
+        if (piece.serves(shadow)) made->by[static_cast<int>(piece.kind)][shadow] = at(label);
+    for (const Ways& ways : shared_) {
+      std::fill_n(ways.code, kWays, at(slow_));
+      for (const auto& [piece, label] : ways.labels)
+        for (int shadow = 0; shadow < AttrCode::kShadows; ++shadow)
+          if (piece.serves(shadow)) ways.code[static_cast<int>(piece.kind) * AttrCode::kShadows + shadow] = at(label);
+    }
+    return true;
+  }
+
+  // Two entrances: for the site's own entry, and for a shared one, in kArg3, that is known to serve.
+  void emit_piece(const Piece& piece) {
+    kind_ = piece.kind;
+    shadow_ = piece.shadow;
+    const Label found = masm_.new_label();
+    masm_.align(16);
+    own_.emplace_back(piece, masm_.new_label());
+    masm_.bind(own_.back().second);
+    load_version();
+    masm_.cmp32(Reg::kT1, kOwn.at(offsetof(AttrEntry, version)));
+    masm_.jump_if(Cond::kNotEqual, any_);
+    look(kOwn);
+    masm_.bind(found);
+    finish();
+    if (kind_ == AttrKind::kModule) return;  // of one module: not among the shared ones
+    Ways& ways = shared_[owner_is_type(kind_) ? 1 : 0];
+    ways.labels.emplace_back(piece, masm_.new_label());
+    masm_.bind(ways.labels.back().second);
+    look(kShared);
+    masm_.jump(found);
+  }
+
+  // What the kind needs of the entry. kT0 is the owner's type.
+  void look(const EntryRef& entry) {
+    if (access_ == AttrAccess::kStore)
+      masm_.load32_signed(Reg::kT0, entry.at(offsetof(AttrEntry, offset)));
+    else
+      value(entry);
+  }
+
+  void finish() {
+    switch (access_) {
+      case AttrAccess::kLoad: return finish_load();
+      case AttrAccess::kMethod: return finish_method();
+      case AttrAccess::kStore: return finish_store();
+    }
+  }
+
+  void finish_load() {
+    sequences::incref(masm_, Reg::kRet, Reg::kT0);
+    release_owner_and_return();
+  }
+
+  void finish_method() {
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     masm_.store(Mem::at(kHome), Reg::kRet);
     if (kind_ == AttrKind::kMethod) {
@@ -71,20 +177,19 @@ class Access {
       masm_.store_imm(Mem::at(kHome, kWord), 0);
       release_owner_and_return();
     }
-    emit_slow();
   }
 
-  void emit_store(bool owns_value) {
+  // kT0 = the attribute's offset in the owner.
+  void finish_store() {
     const Label stored = masm_.new_label();
     const Label added = masm_.new_label();
     const Label old_dies = masm_.new_label();
-    find([this](const EntryRef& entry) { masm_.load32_signed(Reg::kT0, entry.at(offsetof(AttrEntry, offset))); });
     if (kind_ == AttrKind::kInlineValue) {
       guard_inline_values();
       masm_.cmp(Mem::at(kOwner, offset::kManagedDict), 0);
       masm_.jump_if(Cond::kNotEqual, slow_);
     }
-    if (!owns_value) sequences::incref(masm_, kValue, Reg::kT1);
+    if (!owns_value_) sequences::incref(masm_, kValue, Reg::kT1);
     masm_.add(Reg::kT0, kOwner);
     masm_.load(Reg::kT1, Mem::at(Reg::kT0));
     masm_.store(Mem::at(Reg::kT0), kValue);
@@ -92,49 +197,22 @@ class Access {
     masm_.jump_if(Cond::kEqual, kind_ == AttrKind::kInlineValue ? added : stored);
     sequences::decref(masm_, Reg::kT1, old_dies);
     masm_.bind(stored);
-    masm_.mov_imm(Reg::kRet, 1);
     release_owner_and_return();
     masm_.bind(old_dies);
-    if (owns_owner_)
-      go_to_die(&die_and_release, Reg::kT1, kOwner);
-    else
-      go_to_die(&die_and_return, Reg::kT1, Reg::kRet);
-    if (kind_ == AttrKind::kInlineValue) {
-      // 3.13 Include/internal/pycore_dict.h, _PyDictValues_AddToInsertionOrder: the order is kept behind the values.
-      masm_.bind(added);
-      masm_.sub(Reg::kT0, kOwner);
-      masm_.sub(Reg::kT0, offset::kInlineValuesItems);
-      masm_.shr(Reg::kT0, 3);  // the attribute's index
-      masm_.load8(Reg::kT1, Mem::at(kOwner, offset::kInlineValuesCapacity));
-      masm_.load8(Reg::kRet, Mem::at(kOwner, offset::kInlineValuesSize));
-      masm_.lea(Reg::kT1, Mem::indexed(kOwner, Reg::kT1, 8, offset::kInlineValuesItems));
-      masm_.store8(Mem::indexed(Reg::kT1, Reg::kRet, 1), Reg::kT0);
-      masm_.add(Reg::kRet, 1);
-      masm_.store8(Mem::at(kOwner, offset::kInlineValuesSize), Reg::kRet);
-      masm_.jump(stored);
-    }
-    emit_slow();
-  }
-
- private:
-  // Runs `by_entry` with the description of the owner's type, and kT0 = the type (kOfType: the metatype).
-  template <typename ByEntry>
-  void find(ByEntry by_entry) {
-    const bool shares = kind_ != AttrKind::kModule;
-    const Label others = shares ? masm_.new_label() : slow_;
-    const Label found = masm_.new_label();
-    load_version();
-    masm_.cmp32(Reg::kT1, kOwn.at(offsetof(AttrEntry, version)));
-    masm_.jump_if(Cond::kNotEqual, others);
-    by_entry(kOwn);
-    masm_.bind(found);
-    if (shares)
-      others_ = [this, by_entry, others, found] {
-        masm_.bind(others);
-        find_shared();
-        by_entry(kShared);
-        masm_.jump(found);
-      };
+    go_to_die(owns_owner_ ? &die_and_release : &die_and_return, Reg::kT1, kOwner);
+    if (kind_ != AttrKind::kInlineValue) return;
+    // 3.13 Include/internal/pycore_dict.h, _PyDictValues_AddToInsertionOrder: the order is kept behind the values.
+    masm_.bind(added);
+    masm_.sub(Reg::kT0, kOwner);
+    masm_.sub(Reg::kT0, offset::kInlineValuesItems);
+    masm_.shr(Reg::kT0, 3);  // the attribute's index
+    masm_.load8(Reg::kT1, Mem::at(kOwner, offset::kInlineValuesCapacity));
+    masm_.load8(Reg::kRet, Mem::at(kOwner, offset::kInlineValuesSize));
+    masm_.lea(Reg::kT1, Mem::indexed(kOwner, Reg::kT1, 8, offset::kInlineValuesItems));
+    masm_.store8(Mem::indexed(Reg::kT1, Reg::kRet, 1), Reg::kT0);
+    masm_.add(Reg::kRet, 1);
+    masm_.store8(Mem::at(kOwner, offset::kInlineValuesSize), Reg::kRet);
+    masm_.jump(stored);
   }
 
   // kT1 = the version that descriptions of the owner are known by; kT0 = its type, or for kOfType its metatype.
@@ -144,14 +222,31 @@ class Access {
       masm_.load32(Reg::kT1, Mem::at(Reg::kT0, offset::kTypeVersion));
       return;
     }
-    masm_.load32(Reg::kT1, Mem::at(Reg::kT0, offset::kTypeFlags));
-    masm_.test(Reg::kT1, static_cast<int32_t>(Py_TPFLAGS_TYPE_SUBCLASS));
-    masm_.jump_if(Cond::kEqual, slow_);
+    masm_.test32(Mem::at(Reg::kT0, offset::kTypeFlags), static_cast<int32_t>(Py_TPFLAGS_TYPE_SUBCLASS));
+    masm_.jump_if(Cond::kEqual, any_);
     masm_.load32(Reg::kT1, Mem::at(kOwner, offset::kTypeVersion));
   }
 
-  // kArg3 = the shared entry for the version in kT1, of the kind that the site serves.
-  void find_shared() {
+  // By a shared entry. The first misses of a site are for the helper, which lets it have an entry of its own.
+  void emit_any() {
+    const Label type = masm_.new_label();
+    masm_.align(16);
+    masm_.bind(any_);
+    masm_.cmp32(cache(offsetof(AttrCache, misses)), static_cast<int32_t>(kMaxAttrMisses));
+    masm_.jump_if(Cond::kBelow, slow_);
+    masm_.load(Reg::kT0, Mem::at(kOwner, offset::kType));
+    masm_.test32(Mem::at(Reg::kT0, offset::kTypeFlags), static_cast<int32_t>(Py_TPFLAGS_TYPE_SUBCLASS));
+    masm_.jump_if(Cond::kNotEqual, type);
+    masm_.load32(Reg::kT1, Mem::at(Reg::kT0, offset::kTypeVersion));
+    find_shared(shared_[0]);
+    masm_.bind(type);
+    masm_.load32(Reg::kT1, Mem::at(kOwner, offset::kTypeVersion));
+    find_shared(shared_[1]);
+  }
+
+  // kArg3 = the shared entry for the version in kT1; on where its kind is at home. A type without a version finds
+  // entries that nobody has filled, whose kind is none.
+  void find_shared(const Ways& ways) {
     masm_.load32(Reg::kArg3, cache(offsetof(AttrCache, id_hash)));
     masm_.add32(Reg::kArg3, Reg::kT1);
     masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 1));
@@ -164,14 +259,22 @@ class Access {
     masm_.load32(Reg::kT1, cache(offsetof(AttrCache, id)));
     masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, id)));
     masm_.jump_if(Cond::kNotEqual, slow_);
-    masm_.cmp8(kShared.at(offsetof(AttrEntry, kind)), static_cast<int8_t>(kind_));
-    masm_.jump_if(Cond::kNotEqual, slow_);
-    if (kind_ == AttrKind::kMethod || kind_ == AttrKind::kTypeValue) {
-      masm_.cmp8(kShared.at(offsetof(AttrEntry, shadow)), static_cast<int8_t>(shadow_));
-      masm_.jump_if(Cond::kNotEqual, slow_);
-    }
     masm_.cmp32(kShared.at(offsetof(AttrEntry, value_version)), 0);
     masm_.jump_if(Cond::kNotEqual, slow_);
+    masm_.load8(Reg::kRet, kShared.at(offsetof(AttrEntry, kind)));
+    masm_.load8(Reg::kT1, kShared.at(offsetof(AttrEntry, shadow)));
+    static_assert(AttrCode::kShadows == 4);
+    masm_.lea(Reg::kT1, Mem::indexed(Reg::kT1, Reg::kRet, 4));
+    masm_.mov_ptr(Reg::kRet, ways.code);
+    masm_.jump_mem(Mem::indexed(Reg::kRet, Reg::kT1, 8));
+  }
+
+  // The site's slow path does it all, and returns to the site or goes to the handler.
+  void emit_slow() {
+    masm_.align(16);
+    masm_.bind(slow_);
+    masm_.load(Reg::kT0, cache(offsetof(AttrCache, site)));
+    masm_.jump_code(thunks.slow);
   }
 
   // kRet = the attribute, borrowed.
@@ -277,41 +380,29 @@ class Access {
     masm_.jump_mem(near_constant(address_of(function)));
   }
 
-  // The site's slow path does it all, and returns to the site or goes to the handler.
-  void emit_slow() {
-    if (others_) others_();
-    masm_.bind(slow_);
-    masm_.load(Reg::kT0, cache(offsetof(AttrCache, site)));
-    masm_.jump_code(thunks.slow);
-  }
-
   Masm& masm_;
-  AttrKind kind_;
-  Shadow shadow_;
-  bool owns_owner_;
+  const AttrAccess access_;
+  const bool owns_owner_;
+  const bool owns_value_;
+  AttrKind kind_ = AttrKind::kNone;  // of the piece that is being made
+  Shadow shadow_ = Shadow::kNever;
+  Label any_ = masm_.new_label();
   Label slow_ = masm_.new_label();
-  std::function<void()> others_;
+  std::vector<std::pair<Piece, Label>> own_;
+  Ways shared_[2];  // for instances; for types
 };
-
-uint32_t variant_of(AttrKind kind, Shadow shadow, bool first, bool second) {
-  return static_cast<uint32_t>(kind) << 8 | static_cast<uint32_t>(shadow) << 2 | (first ? 2u : 0u) | (second ? 1u : 0u);
-}
 
 }  // namespace
 
-const uint8_t* load_attr_code(AttrKind kind, Shadow shadow, bool owns_owner) {
-  return shared_code(SharedCode::kLoadAttr, variant_of(kind, shadow, owns_owner, false),
-                     [&](Masm& masm) { Access(masm, kind, shadow, owns_owner).emit_load(); });
-}
-
-const uint8_t* load_method_code(AttrKind kind, Shadow shadow, bool owns_owner) {
-  return shared_code(SharedCode::kLoadAttr, variant_of(kind, shadow, owns_owner, true),
-                     [&](Masm& masm) { Access(masm, kind, shadow, owns_owner).emit_load_method(); });
-}
-
-const uint8_t* store_attr_code(AttrKind kind, bool owns_owner, bool owns_value) {
-  return shared_code(SharedCode::kStoreAttr, variant_of(kind, Shadow::kNever, owns_owner, owns_value),
-                     [&](Masm& masm) { Access(masm, kind, Shadow::kNever, owns_owner).emit_store(owns_value); });
+const AttrCode* attr_code(AttrAccess access, bool owns_owner, bool owns_value) {
+  // Never destroyed: machine code outlives static objects.
+  static const AttrCode* made[3][2][2];
+  const AttrCode*& code = made[static_cast<int>(access)][owns_owner ? 1 : 0][owns_value ? 1 : 0];
+  if (code != nullptr) return code;
+  const std::unique_ptr<Masm> masm = make_masm(kHostCpu, code_heap->near_range());
+  auto fresh = std::make_unique<AttrCode>();
+  if (masm && Maker(*masm, access, owns_owner, owns_value).make(fresh.get())) code = fresh.release();
+  return code;
 }
 
 }  // namespace whipsnake

@@ -75,16 +75,30 @@ struct AttrEntry {
   PyObject* value;         // borrowed
 };
 
-// One site: an entry of its own, which machine code sees first; its kind is fixed when the site is compiled.
+// The shared machine code for one kind of access; see attribute_code.h.
+struct AttrCode {
+  static constexpr int kKinds = static_cast<int>(AttrKind::kOfMeta) + 1;
+  static constexpr int kShadows = 4;
+  const uint8_t* any;                      // looks only at shared_entries
+  const uint8_t* by[kKinds][kShadows];     // looks at the site's own entry, of this kind, first; null: there is none
+  const uint8_t* for_entry(const AttrEntry& entry) const {
+    const uint8_t* code = by[static_cast<int>(entry.kind)][static_cast<int>(entry.shadow)];
+    return code != nullptr && entry.value_version == 0 ? code : any;
+  }
+};
+
+// One site: an entry of its own, and what serves others. A site takes over every entry that it sees, until it has missed
+// kMaxAttrMisses times.
+inline constexpr uint32_t kMaxAttrMisses = 32;
 struct AttrCache {
   AttrEntry entry;
   PyObject* name;
-  uint32_t id;  // attribute_id() of the name; 0: it has none
-  uint32_t id_hash;  // id_hash(id)
-  const Site* site;  // of the slow path, for the machine code in front
+  uint32_t id;           // attribute_id() of the name; 0: it has none
+  uint32_t id_hash;      // id_hash(id)
   uint32_t misses;
-  AttrKind inline_kind;  // what that handles; kNone: everything goes through the helper
-  Shadow inline_shadow;  // for kTypeValue and kMethod
+  const uint8_t* code;   // what the site's machine code calls; fits `entry`
+  const AttrCode* codes; // all of that kind of access; null: the site's machine code calls the helper
+  const Site* site;      // of the slow path
 };
 
 // What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()

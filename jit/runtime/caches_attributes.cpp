@@ -38,9 +38,6 @@ namespace {
 
 // --- descriptions
 
-// A site that missed more often leaves its own entry as it is.
-constexpr uint32_t kMaxMisses = 64;
-
 bool guard_holds(const AttrEntry& entry, PyObject* owner) {
   const uint32_t version = Py_TYPE(owner)->tp_version_tag;
   if (owner_is_type(entry.kind)) {
@@ -53,20 +50,15 @@ bool guard_holds(const AttrEntry& entry, PyObject* owner) {
   return entry.value_version == 0 || Py_TYPE(entry.value)->tp_version_tag == entry.value_version;
 }
 
-bool served_inline(const AttrCache& cache, const AttrEntry& entry) {
-  if (entry.kind != cache.inline_kind || entry.value_version != 0)
+// The site's own entry becomes this one, unless there have been many.
+bool take_over(AttrCache* cache, const AttrEntry& entry) {
+  if (cache->misses >= kMaxAttrMisses)
     return false;
-  if (entry.kind != AttrKind::kTypeValue && entry.kind != AttrKind::kMethod)
-    return true;
-  return entry.shadow == cache.inline_shadow;
-}
-
-// The site's own entry becomes this one, if it is of use there.
-void offer(AttrCache* cache, const AttrEntry& entry) {
-  if (cache->misses >= kMaxMisses || (cache->inline_kind != AttrKind::kNone && !served_inline(*cache, entry)))
-    return;
   ++cache->misses;
   cache->entry = entry;
+  if (cache->codes != nullptr)
+    cache->code = cache->codes->for_entry(entry);
+  return true;
 }
 
 bool known_to_be_useless(const AttrEntry& entry, PyObject* owner) {
@@ -86,7 +78,7 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
       return nullptr;
     if (shared.kind != AttrKind::kNone && guard_holds(shared, owner)) {
       ++counters.cache_hits;
-      offer(cache, shared);
+      take_over(cache, shared);
       return &shared;
     }
   }
@@ -95,20 +87,15 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
   const Described described = kDescribe(owner, cache->name, &entry);
   if (described == Described::kNotThis)
     return nullptr;
-  if (entry.kind == AttrKind::kModule) {  // of this module only
-    if (cache->misses >= kMaxMisses)
-      return nullptr;
-    ++cache->misses;
-    cache->entry = entry;
-    return &cache->entry;
-  }
+  if (entry.kind == AttrKind::kModule)  // of this module only
+    return take_over(cache, entry) ? &cache->entry : nullptr;
   entry.id = cache->id;
   if (described == Described::kNever)
     entry.kind = AttrKind::kNone;
   shared = entry;
   if (described == Described::kNever)
     return nullptr;
-  offer(cache, entry);
+  take_over(cache, entry);
   return &shared;
 }
 
@@ -116,6 +103,7 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
 AttrEntry* lookup(AttrCache* cache, PyObject* owner) {
   if (cache->entry.version != kNoVersion && guard_holds(cache->entry, owner)) {
     ++counters.cache_hits;
+    if (cache->misses < kMaxAttrMisses) ++cache->misses;  // machine code has no use for it, or not for this object
     return &cache->entry;
   }
   return lookup_shared<kDescribe>(cache, owner);

@@ -9,7 +9,7 @@
 namespace whipsnake {
 
 // What a piece is for; together with `variant` it is the piece's name.
-enum class SharedCode : uint8_t { kTakeArguments, kReturn, kLoadAttr, kStoreAttr };
+enum class SharedCode : uint8_t { kTakeArguments, kReturn };
 
 // The address of the piece, made by `emit` at the first call; null when there is no memory for it. For the life of the
 // code heap.
