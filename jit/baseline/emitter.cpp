@@ -1,5 +1,8 @@
 #include "jit/baseline/emitter.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "jit/runtime/frames.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/sequences.h"
@@ -69,6 +72,19 @@ void* Resources::allocate_data(CodeHeap& heap, size_t bytes) {
   return data;
 }
 
+void* Resources::allocate_aligned(CodeHeap& heap, size_t bytes) {
+  constexpr size_t kAlignment = 32;
+  constexpr size_t kBlockBytes = 384;
+  if (static_cast<size_t>(aligned_end_ - aligned_) < bytes) {
+    const size_t block = std::max(kBlockBytes, bytes) + kAlignment;
+    auto* memory = static_cast<char*>(allocate_data(heap, block));
+    if (memory == nullptr) return nullptr;
+    aligned_ = memory + (kAlignment - reinterpret_cast<uintptr_t>(memory) % kAlignment) % kAlignment;
+    aligned_end_ = memory + block;
+  }
+  return std::exchange(aligned_, aligned_ + bytes);
+}
+
 // --- Emitter ---
 
 Emitter::Emitter(Masm& masm, CodeHeap& heap, PyCodeObject* code, PyObject* globals, PyObject* builtins,
@@ -94,6 +110,12 @@ Mem Emitter::home(int slot) const {
 
 void* Emitter::allocate_data(size_t bytes) {
   void* data = resources_->allocate_data(heap_, bytes);
+  if (data == nullptr) fail();
+  return data;
+}
+
+void* Emitter::allocate_aligned(size_t bytes) {
+  void* data = resources_->allocate_aligned(heap_, bytes);
   if (data == nullptr) fail();
   return data;
 }

@@ -28,6 +28,8 @@ class Resources : public CodeResources {
   StackEntry* new_entries(int count);
   // Zeroed memory in the heap's data half, released with this object; null when refused.
   void* allocate_data(CodeHeap& heap, size_t bytes);
+  // The same, aligned to 32 bytes, of which `bytes` is a multiple.
+  void* allocate_aligned(CodeHeap& heap, size_t bytes);
   // Runs when the code is released (cells deregister themselves).
   void on_release(std::function<void()> action) { actions_.push_back(std::move(action)); }
 
@@ -42,6 +44,8 @@ class Resources : public CodeResources {
   size_t entries_used_ = kEntryBlock;
   CodeHeap* heap_ = nullptr;
   std::vector<void*> data_;
+  char* aligned_ = nullptr;    // what is left of the last block
+  char* aligned_end_ = nullptr;
   std::vector<std::function<void()>> actions_;
 };
 
@@ -133,6 +137,7 @@ class Emitter {
   void jump_if_heard(Label exit);
 
   void* allocate_data(size_t bytes);               // zeroed; null after fail()
+  void* allocate_aligned(size_t bytes);            // the same, aligned to 32 bytes; for multiples of that
   Resources& resources() { return *resources_; }
   int line_depth() const { return stack_.depth(); }
   const Instruction& instruction() const { return *current_; }

@@ -9,7 +9,7 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/frames.h"
-#include "jit/runtime/thunks.h"
+#include "jit/runtime/shared_code.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
@@ -74,10 +74,8 @@ std::map<const void*, const char*> known_addresses() {
   known.emplace(Py_None, "None");
   known.emplace(Py_True, "True");
   known.emplace(Py_False, "False");
-  known.emplace(thunks.exit, "thunk.exit");
-  known.emplace(thunks.slow, "thunk.slow");
-  known.emplace(thunks.leave, "thunk.leave");
-  known.emplace(thunks.finish, "thunk.finish");
+  for (const SharedCode& piece : all_shared_code())
+    known.emplace(piece.code, piece.name.c_str());
   return known;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "jit/engine/framework.h"
+#include "jit/runtime/shared_code.h"
 
 namespace whipsnake::observe {
 
@@ -43,12 +44,26 @@ void write_entry(const CodeRecord& record, const CompiledCode& compiled) {
   std::fflush(file);
 }
 
+void write_shared(const SharedCode& piece) {
+  if (!open_for_this_process())
+    return;
+  std::fprintf(file, "%" PRIxPTR " %zx whipsnake:%s\n", reinterpret_cast<uintptr_t>(piece.code), piece.size,
+               piece.name.c_str());
+  std::fflush(file);
+}
+
 }  // namespace
 
-void start_perf_map() { framework::on_compile = write_entry; }
+void start_perf_map() {
+  framework::on_compile = write_entry;
+  on_shared_code = write_shared;
+  for (const SharedCode& piece : all_shared_code())
+    write_shared(piece);
+}
 
 void stop_perf_map() {
   framework::on_compile = nullptr;
+  on_shared_code = nullptr;
   if (file != nullptr)
     std::fclose(file);
   file = nullptr;

@@ -15,7 +15,7 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
 }
 
 AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, bool store) {
-  auto* cache = static_cast<AttrCache*>(e.allocate_data(sizeof(AttrCache)));
+  auto* cache = static_cast<AttrCache*>(e.allocate_aligned(sizeof(AttrCache)));
   if (cache == nullptr) return nullptr;
   cache->entry.version = kNoVersion;
   cache->name = name;

@@ -8,6 +8,7 @@
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/records.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/shared_code.h"
 #include "jit/runtime/site.h"
 #include "jit/runtime/thunks.h"
 
@@ -59,6 +60,19 @@ struct Piece {
     return (kind != AttrKind::kTypeValue && kind != AttrKind::kMethod) || other == static_cast<int>(shadow);
   }
 };
+const char* kind_name(AttrKind kind) {
+  switch (kind) {
+    case AttrKind::kInlineValue: return "inline_value";
+    case AttrKind::kSlot: return "slot";
+    case AttrKind::kHintedDict: return "dict";
+    case AttrKind::kModule: return "module";
+    case AttrKind::kOfType: return "of_type";
+    case AttrKind::kTypeValue: return "type_value";
+    case AttrKind::kMethod: return "method";
+    default: return "?";
+  }
+}
+
 constexpr Piece kLoads[] = {
     {AttrKind::kInlineValue},
     {AttrKind::kSlot},
@@ -110,6 +124,12 @@ class Maker {
     const uint8_t* code = masm_.failed() ? nullptr : code_heap->install(buffer);
     if (code == nullptr) return false;
     const auto at = [&](Label label) { return code + masm_.offset_of(label); };
+    constexpr const char* kNames[] = {"load_attr", "load_method", "store_attr"};
+    const std::string name = std::string(kNames[static_cast<int>(access_)]) + (owns_owner_ ? ".owned" : "");
+    const uint8_t* end = at(any_);
+    add_shared_code(name + ".any", end, static_cast<size_t>(code + buffer.size - end));
+    for (auto one = own_.rbegin(); one != own_.rend(); end = at(one->second), ++one)
+      add_shared_code(name + "." + kind_name(one->first.kind), at(one->second), static_cast<size_t>(end - at(one->second)));
     made->any = at(any_);
     for (const auto& [piece, label] : own_)
       for (int shadow = 0; shadow < AttrCode::kShadows; ++shadow)

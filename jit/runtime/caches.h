@@ -60,19 +60,20 @@ inline constexpr uint32_t kNoVersion = ~uint32_t{0};
 struct AttrEntry {
   static constexpr uint16_t kNoIndex = 0xffff;
 
-  uint32_t version;  // of the owner's type; of the owner where that is a type. kNoVersion: empty
-  uint32_t id;       // in shared_entries: attribute_id() of the name
-  uint32_t keys;     // number of shared keys; kModule: keys version; owner is a type: version of its metatype
-  int32_t offset;    // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
+  // What most lookups need comes first; see AttrCache.
+  uint32_t version;     // of the owner's type; of the owner where that is a type. kNoVersion: empty
+  int32_t offset;       // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
+  uint32_t keys;        // number of shared keys; kModule: keys version; owner is a type: version of its metatype
+  int32_t dict_offset;  // of the instance's dictionary pointer, from the object; 0: there is none
+  PyObject* value;      // borrowed
+  uint32_t id;          // in shared_entries: attribute_id() of the name
+  uint32_t value_version;  // of the type of `value` if that can change, else 0
   AttrKind kind;
   AttrKind type_kind;  // kTypeValue, kMethod or kBinding: what `value` is behind the instance; kNone: no such value
   Shadow shadow;
   bool inline_values;  // instances have them
   uint16_t index;      // among the shared keys, or kNoIndex
   uint16_t hint;
-  int32_t dict_offset;     // of the instance's dictionary pointer, from the object; 0: there is none
-  uint32_t value_version;  // of the type of `value` if that can change, else 0
-  PyObject* value;         // borrowed
 };
 
 // The shared machine code for one kind of access; see attribute_code.h.
@@ -90,13 +91,13 @@ struct AttrCode {
 // One site: an entry of its own, and what serves others. A site takes over every entry that it sees, until it has missed
 // kMaxAttrMisses times.
 inline constexpr uint32_t kMaxAttrMisses = 32;
-struct AttrCache {
+struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry` share a line of the processor's cache
+  const uint8_t* code;   // what the site's machine code calls; fits `entry`
   AttrEntry entry;
   PyObject* name;
   uint32_t id;           // attribute_id() of the name; 0: it has none
   uint32_t id_hash;      // id_hash(id)
   uint32_t misses;
-  const uint8_t* code;   // what the site's machine code calls; fits `entry`
   const AttrCode* codes; // all of that kind of access; null: the site's machine code calls the helper
   const Site* site;      // of the slow path
 };

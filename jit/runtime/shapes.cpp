@@ -196,17 +196,15 @@ struct Return {
 
 const uint8_t* entry_of_shape(const CodeEntry& entry) {
   if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.call_generic;
-  const uint32_t variant = static_cast<uint32_t>(entry.arguments) << 10 | static_cast<uint32_t>(entry.locals);
-  return shared_code(SharedCode::kTakeArguments, variant,
-                     [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
+  const std::string name = "take." + std::to_string(entry.arguments) + "." + std::to_string(entry.locals);
+  return shared_code(name, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
 }
 
 const uint8_t* return_of_shape(const PyCodeObject* code) {
   constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
   if ((code->co_flags & kGenerators) != 0 || (code->co_flags & CO_OPTIMIZED) == 0) return nullptr;
   if (code->co_nlocalsplus > kMaxReturnedLocals) return nullptr;
-  return shared_code(SharedCode::kReturn, static_cast<uint32_t>(code->co_nlocalsplus),
-                     [&](Masm& masm) { Return{masm, code->co_nlocalsplus}.emit(); });
+  return shared_code("return." + std::to_string(code->co_nlocalsplus), [&](Masm& masm) { Return{masm, code->co_nlocalsplus}.emit(); });
 }
 
 }  // namespace whipsnake

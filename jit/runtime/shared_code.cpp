@@ -7,26 +7,40 @@
 
 namespace whipsnake {
 
+void (*on_shared_code)(const SharedCode& piece) = nullptr;
+
 namespace {
 
 // Never destroyed: machine code outlives static objects.
-std::unordered_map<uint64_t, const uint8_t*>& pieces() {
-  static auto* map = new std::unordered_map<uint64_t, const uint8_t*>;
-  return *map;
+struct Pieces {
+  std::vector<SharedCode> all;
+  std::unordered_map<std::string, const uint8_t*> by_name;
+};
+Pieces& pieces() {
+  static auto* instance = new Pieces;
+  return *instance;
 }
 
 }  // namespace
 
-const uint8_t* shared_code(SharedCode what, uint32_t variant, const std::function<void(Masm&)>& emit) {
-  const uint64_t key = static_cast<uint64_t>(what) << 32 | variant;
-  const auto found = pieces().find(key);
-  if (found != pieces().end()) return found->second;
+const std::vector<SharedCode>& all_shared_code() { return pieces().all; }
+
+void add_shared_code(std::string name, const uint8_t* code, size_t size) {
+  pieces().all.push_back({std::move(name), code, size});
+  if (on_shared_code != nullptr) on_shared_code(pieces().all.back());
+}
+
+const uint8_t* shared_code(const std::string& name, const std::function<void(Masm&)>& emit) {
+  const auto found = pieces().by_name.find(name);
+  if (found != pieces().by_name.end()) return found->second;
   const std::unique_ptr<Masm> masm = make_masm(kHostCpu, code_heap->near_range());
   if (!masm) return nullptr;
   emit(*masm);
   const CodeBuffer buffer = masm->finish();
   const uint8_t* code = masm->failed() ? nullptr : code_heap->install(buffer);
-  if (code != nullptr) pieces().emplace(key, code);
+  if (code == nullptr) return nullptr;
+  pieces().by_name.emplace(name, code);
+  add_shared_code(name, code, buffer.size);
   return code;
 }
 

@@ -8,6 +8,7 @@
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/shared_code.h"
 
 namespace whipsnake {
 
@@ -36,9 +37,10 @@ void call_dispatch(Masm& masm, const void* function) {
   masm.call(Reg::kT1);
 }
 
-const uint8_t* install(Masm& masm, CodeHeap& heap) {
+const uint8_t* install(Masm& masm, CodeHeap& heap, const std::string& name) {
   const CodeBuffer buffer = masm.finish();
   const uint8_t* code = masm.failed() ? nullptr : heap.install(buffer);
+  if (code != nullptr) add_shared_code("thunk." + name, code, buffer.size);
   masm.reset();
   return code;
 }
@@ -280,26 +282,26 @@ void emit_call_generic(Masm& masm) {
 bool make_thunks(CodeHeap& heap) {
   const std::unique_ptr<Masm> masm = make_masm(kHostCpu, heap.near_range());
   if (!masm) return false;
-  const auto make = [&](void (*emit)(Masm&)) {
+  const auto make = [&](const char* name, void (*emit)(Masm&)) {
     emit(*masm);
-    return install(*masm, heap);
+    return install(*masm, heap, name);
   };
   Thunks made;
-  const uint8_t* run = make(emit_run);
-  made.leave = make(emit_leave);
-  made.finish = make(emit_finish);
-  made.exit = make(emit_exit);
-  made.slow = make(emit_slow);
-  made.call_generic = thunks.call_generic = make(emit_call_generic);
+  const uint8_t* run = make("run", emit_run);
+  made.leave = make("leave", emit_leave);
+  made.finish = make("finish", emit_finish);
+  made.exit = make("exit", emit_exit);
+  made.slow = make("slow", emit_slow);
+  made.call_generic = thunks.call_generic = make("call_generic", emit_call_generic);
   for (int arguments = 0; arguments <= Thunks::kCalls; ++arguments) {
     emit_call(*masm, arguments);
-    made.call[arguments] = install(*masm, heap);
+    made.call[arguments] = install(*masm, heap, "call." + std::to_string(arguments));
   }
-  made.leave_generator = make(emit_leave_generator);
-  made.finish_generator = make(emit_finish_generator);
-  made.yield[0] = make(emit_yield<0>);
-  made.yield[1] = make(emit_yield<1>);
-  made.resume = make(emit_resume);
+  made.leave_generator = make("leave_generator", emit_leave_generator);
+  made.finish_generator = make("finish_generator", emit_finish_generator);
+  made.yield[0] = make("yield.0", emit_yield<0>);
+  made.yield[1] = make("yield.1", emit_yield<1>);
+  made.resume = make("resume", emit_resume);
   for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.resume, made.call_generic, made.call[0], made.call[1],
                                made.call[2], made.call[3], made.call[4], made.call[5], made.leave_generator, made.finish_generator, made.yield[0], made.yield[1]})
     if (thunk == nullptr) return false;
