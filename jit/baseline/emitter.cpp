@@ -366,6 +366,9 @@ Site* Emitter::slow_site(OpHelper helper, int pops, int results, intptr_t arg) {
   site->results = static_cast<uint16_t>(results);
   site->helper = helper;
   site->arg = arg;
+  site->borrows_below = false;
+  for (int slot = 0; slot < stack_.depth() - pops; ++slot)
+    if (stack_.slot(slot).is(Value::Kind::kLocal)) site->borrows_below = true;
   return site;
 }
 

@@ -1,5 +1,6 @@
 // What is hot is found by looking now and then at the frames on top of the running thread. Their code is compiled when it
 // turns up often enough, and callers of hot code with it, so that calls between the two need not change sides.
+#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
@@ -36,14 +37,19 @@ void take_sample(PyThreadState* ts) {
   }
 }
 
+bool crossed_often(CodeRecord* record) {
+  if (record->calls++ == 0) record->first_call = now();
+  if (record->calls <= policy::thresholds.calls) return false;
+  if (policy::crosses_often(now() - record->first_call)) return true;
+  record->calls = 0;
+  return false;
+}
+
 // A function that is not compiled calls machine code.
 void count_crossing(Frame* caller) {
   CodeRecord* record = get_record(port::code_of(caller));
   if (record == nullptr || record->state != TierState::kCold || !framework::active()) return;
-  if (!policy::compile_at_call(*record)) {
-    ++record->calls;
-    return;
-  }
+  if (!crossed_often(record)) return;
   compile_frame(record, caller);
   if (record->compiled && PyFunction_Check(caller->f_funcobj)) adopt(reinterpret_cast<PyFunctionObject*>(caller->f_funcobj));
 }
@@ -53,10 +59,7 @@ void count_call(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
   if (record == nullptr || !framework::active()) return;
   if (record->state == TierState::kCold) {
-    if (!policy::compile_at_call(*record)) {
-      ++record->calls;
-      return;
-    }
+    if (!crossed_often(record)) return;
     framework::compile(record, func->func_globals, func->func_builtins);
   }
   if (record->compiled) adopt(func);

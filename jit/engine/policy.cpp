@@ -1,6 +1,7 @@
 #include "jit/engine/policy.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace whipsnake::policy {
 
@@ -10,14 +11,17 @@ bool compile_at_call(const CodeRecord& record) {
   return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
 }
 
-bool called_often(uint64_t nanoseconds) { return nanoseconds < 20'000'000; }
+static uint64_t env(const char* n, uint64_t d) { const char* v = getenv(n); return v ? strtoull(v, nullptr, 10) : d; }
+bool called_often(uint64_t nanoseconds) { static uint64_t w = env("X_WIN", 20'000); return nanoseconds < w * 1000; }
+bool crosses_often(uint64_t nanoseconds) { static uint64_t w = env("X_CROSS", 100'000'000); return nanoseconds < w * 1000; }
+
 
 bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
   // Compiling pays for code that a good part of the time is spent in; how long it took so far is all that is known. The
   // machine code of many functions that take little time each drives the rest out of the processor's caches and makes
   // everything slower, so a share of all the time is asked for as well.
-  constexpr uint32_t kHot = 8000;
-  constexpr uint64_t kShare = 32;
+  static uint32_t kHot = static_cast<uint32_t>(env("X_HOT", 8000));
+  static uint64_t kShare = env("X_SHARE", 32);
   if (record.state != TierState::kCold) return false;
   record.heat += sampling_interval_us(sampled_us) * (depth == 0 ? 2 : 1);
   return record.heat >= kHot && record.heat * kShare >= sampled_us;

@@ -22,6 +22,7 @@ extern Thresholds thresholds;  // set by enable()
 // Where hot code is found by samples, a function's first calls are counted all the same, so that what is called all the
 // time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples.
 bool called_often(uint64_t nanoseconds);
+bool crosses_often(uint64_t nanoseconds);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;

@@ -52,6 +52,29 @@ PyObject* die_and_release(PyThreadState*, Frame* frame, const AttrCache* at, PyO
   return nullptr;
 }
 
+// The slow path of a site that borrows nothing below its operands; owner and value are the caller's to give. Null: the
+// site has failed.
+using Helper = PyObject*(PyThreadState*, Frame*, PyObject* owner, AttrCache*, PyObject* value);
+template <OpHelper kHelper, bool kOwnsOwner, bool kOwnsValue>
+PyObject* at_site(PyThreadState* ts, Frame* frame, PyObject* owner, AttrCache* at, PyObject* value) {
+  ++counters.slow_ops;
+  const Site* site = at->site;
+  ++const_cast<Site*>(site)->taken;
+  PyObject** top = port::stack_base(frame) + site->depth;
+  top[-1] = kOwnsOwner ? owner : Py_NewRef(owner);
+  if (kHelper == &op_store_attr_cached) top[-2] = kOwnsValue ? value : Py_NewRef(value);
+  port::set_instruction(frame, static_cast<int>(site->instruction));
+  PyObject* result = kHelper(ts, top, reinterpret_cast<intptr_t>(at));
+  if (result == nullptr) [[unlikely]] thread_context().failed_site = site;
+  return result;
+}
+
+template <OpHelper kHelper>
+Helper* helper_at_site(bool owns_owner, bool owns_value) {
+  if (owns_value) return owns_owner ? &at_site<kHelper, true, true> : &at_site<kHelper, false, true>;
+  return owns_owner ? &at_site<kHelper, true, false> : &at_site<kHelper, false, false>;
+}
+
 struct Piece {
   AttrKind kind;
   Shadow shadow = Shadow::kNever;
@@ -291,10 +314,37 @@ class Maker {
 
   // The site's slow path does it all, and returns to the site or goes to the handler.
   void emit_slow() {
+    const Label general = masm_.new_label();
+    const Label failed = masm_.new_label();
     masm_.align(16);
     masm_.bind(slow_);
     masm_.load(Reg::kT0, cache(offsetof(AttrCache, site)));
+    masm_.cmp8(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
+    masm_.jump_if(Cond::kNotEqual, general);
+    masm_.enter_thunk();
+    if (access_ == AttrAccess::kStore) masm_.mov(Reg::kArg4, kValue);
+    masm_.mov(Reg::kArg2, kOwner);
+    masm_.mov(Reg::kArg3, kCache);
+    masm_.mov(Reg::kArg1, Reg::kFrame);
+    masm_.mov(Reg::kArg0, Reg::kThread);
+    masm_.call_mem(near_constant(address_of(helper())));
+    masm_.leave_thunk();
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.skip_if(Cond::kEqual, failed);
+    masm_.ret();
+    masm_.bind(failed);
+    masm_.jump_code(thunks.slow_failed);
+    masm_.bind(general);
     masm_.jump_code(thunks.slow);
+  }
+
+  Helper* helper() const {
+    switch (access_) {
+      case AttrAccess::kLoad: return helper_at_site<&op_load_attr_cached>(owns_owner_, false);
+      case AttrAccess::kMethod: return helper_at_site<&op_load_method_cached>(owns_owner_, false);
+      case AttrAccess::kStore: return helper_at_site<&op_store_attr_cached>(owns_owner_, owns_value_);
+    }
+    return nullptr;
   }
 
   // kRet = the attribute, borrowed.

@@ -17,6 +17,7 @@ struct ThreadContext {
   PyObject* exit_result = nullptr;  // what the leave thunk returns to compiled code's caller
   const void* jump_target = nullptr;  // where the slow-path thunk goes when slow_dispatch() returned null; between
                                     // calls, scratch of the templates in opcodes/logic.cpp
+  const Site* failed_site = nullptr;  // for thunks.slow_failed
   Frame* osr_frame = nullptr;       // frame of the innermost loop entry on this thread, else null
   bool leave = false;               // a helper finished but compiled code must not go on (tracing was switched on):
   PyObject* leave_result = nullptr; //   its result (owned; kDone for none)

@@ -207,6 +207,22 @@ const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Thr
   Py_UNREACHABLE();
 }
 
+const void* slow_failed(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
+  const int below = site->depth - site->pops;
+  PyObject** base = port::stack_base(frame);
+  for (int i = 0; i < site->entry_count; ++i) {
+    const StackEntry& entry = site->entries[i];
+    if (entry.slot >= below) continue;
+    switch (entry.where) {
+      case StackEntry::Where::kRegister: base[entry.slot] = context->saved[entry.index]; break;
+      case StackEntry::Where::kLocal: base[entry.slot] = Py_NewRef(frame->localsplus[entry.index]); break;
+      case StackEntry::Where::kConstant: base[entry.slot] = Py_NewRef(entry.constant); break;
+      case StackEntry::Where::kNull: base[entry.slot] = nullptr; break;
+    }
+  }
+  return error_exit(ts, frame, site, context, below);
+}
+
 PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
   ++const_cast<Site*>(site)->taken;
   ++counters.slow_ops;

@@ -10,6 +10,10 @@ namespace whipsnake {
 // or thunks.leave with ThreadContext::exit_result set and the frame finished.
 const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context);
 
+// A helper has failed that was called, with the operands, for a site of kind slow whose value stack is otherwise as
+// described: the address to jump to.
+const void* slow_failed(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context);
+
 // Called by the slow-path thunk. Returns the helper's result, or null with ThreadContext::jump_target set as
 // exit_dispatch would return it.
 PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context);

@@ -217,6 +217,14 @@ void emit_slow(Masm& masm) {
   masm.jump_reg(Reg::kT0);
 }
 
+void emit_slow_failed(Masm& masm) {
+  masm.drop_return_address();
+  save_registers(masm);
+  masm.load(Reg::kT0, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, failed_site))));
+  call_dispatch(masm, reinterpret_cast<const void*>(&slow_failed));
+  masm.jump_reg(Reg::kRet);
+}
+
 // A bound method's function and self take the two slots at kArg2. Not if the method dies by it, or where there is
 // something in the second slot.
 void emit_unpack_method(Masm& masm, Label generic) {
@@ -292,6 +300,7 @@ bool make_thunks(CodeHeap& heap) {
   made.finish = make("finish", emit_finish);
   made.exit = make("exit", emit_exit);
   made.slow = make("slow", emit_slow);
+  made.slow_failed = make("slow_failed", emit_slow_failed);
   made.call_generic = thunks.call_generic = make("call_generic", emit_call_generic);
   for (int arguments = 0; arguments <= Thunks::kCalls; ++arguments) {
     emit_call(*masm, arguments);
@@ -302,7 +311,7 @@ bool make_thunks(CodeHeap& heap) {
   made.yield[0] = make("yield.0", emit_yield<0>);
   made.yield[1] = make("yield.1", emit_yield<1>);
   made.resume = make("resume", emit_resume);
-  for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.resume, made.call_generic, made.call[0], made.call[1],
+  for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.slow_failed, made.resume, made.call_generic, made.call[0], made.call[1],
                                made.call[2], made.call[3], made.call[4], made.call[5], made.leave_generator, made.finish_generator, made.yield[0], made.yield[1]})
     if (thunk == nullptr) return false;
   made.run = reinterpret_cast<decltype(made.run)>(reinterpret_cast<uintptr_t>(run));
