@@ -1,7 +1,6 @@
 #include "jit/engine/policy.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace whipsnake::policy {
 
@@ -11,17 +10,15 @@ bool compile_at_call(const CodeRecord& record) {
   return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
 }
 
-static uint64_t env(const char* n, uint64_t d) { const char* v = getenv(n); return v ? strtoull(v, nullptr, 10) : d; }
-bool called_often(uint64_t nanoseconds) { static uint64_t w = env("X_WIN", 20'000); return nanoseconds < w * 1000; }
-bool crosses_often(uint64_t nanoseconds) { static uint64_t w = env("X_CROSS", 100'000'000); return nanoseconds < w * 1000; }
+bool called_often(uint64_t nanoseconds) { return nanoseconds < 20'000'000; }
 
 
 bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
   // Compiling pays for code that a good part of the time is spent in; how long it took so far is all that is known. The
   // machine code of many functions that take little time each drives the rest out of the processor's caches and makes
   // everything slower, so a share of all the time is asked for as well.
-  static uint32_t kHot = static_cast<uint32_t>(env("X_HOT", 8000));
-  static uint64_t kShare = env("X_SHARE", 32);
+  constexpr uint32_t kHot = 8000;
+  constexpr uint64_t kShare = 32;
   if (record.state != TierState::kCold) return false;
   record.heat += sampling_interval_us(sampled_us) * (depth == 0 ? 2 : 1);
   return record.heat >= kHot && record.heat * kShare >= sampled_us;
@@ -29,9 +26,10 @@ bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
 
 uint32_t sampling_interval_us(uint64_t sampled_us) {
   constexpr uint64_t kMilliseconds = 1000;
-  if (sampled_us < 50 * kMilliseconds) return 1000;
-  if (sampled_us < 250 * kMilliseconds) return 2000;
-  return sampled_us < 1250 * kMilliseconds ? 5000 : 10000;
+  if (sampled_us < 20 * kMilliseconds) return 1000;
+  if (sampled_us < 200 * kMilliseconds) return 4000;
+  if (sampled_us < 1000 * kMilliseconds) return 10000;
+  return sampled_us < 5000 * kMilliseconds ? 20000 : 50000;
 }
 
 bool compile_at_back_edge(const CodeRecord& record) {

@@ -20,17 +20,17 @@ inline constexpr Thresholds kSampled{true, 100, 400};
 extern Thresholds thresholds;  // set by enable()
 
 // Where hot code is found by samples, a function's first calls are counted all the same, so that what is called all the
-// time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples.
+// time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples. Calls between
+// the tiers are counted as well, and for good.
 bool called_often(uint64_t nanoseconds);
-bool crosses_often(uint64_t nanoseconds);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;
 // Adds to record->heat, microseconds, for a frame found `depth` frames below the top after `sampled_us` of samples; true
 // when its code is to be compiled now.
 bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us);
-// Microseconds until the next sample, after so many. Each costs a timer and two switches of threads, some tens of
-// microseconds in a virtual machine, and what is hot in the end was hot early.
+// Microseconds until the next sample, after so many. Each costs a timer and two switches of threads, up to
+// 100 microseconds in a virtual machine, and what is hot in the end was hot early.
 uint32_t sampling_interval_us(uint64_t sampled_us);
 
 // Asked at each call that arrives at a counting trampoline or evaluator, before the call is counted.

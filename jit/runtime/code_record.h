@@ -59,23 +59,14 @@ struct CompiledCode {
   // What the entrances in front of `code` lead to (see runtime/calls.h), for machine code that has them and follows the
   // convention of runtime/thunks.h; else null, and the code is entered from C++ only.
   CodeEntry* door = nullptr;
-  int last_instruction = -1;
-  const uint8_t* last_entry = nullptr;
   CodeLink* callers = nullptr;               // caches that resume generators in it
 
   // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
   // machine code resumes anywhere.
   const uint32_t* entry_offsets(int instructions);
 
-  // Null when compiled code can't be entered there. Remembers the last answer: generators resume where they yielded.
-  const uint8_t* entry(int instruction) {
-    if (instruction != last_instruction) {
-      last_instruction = instruction;
-      last_entry = find_entry(instruction);
-    }
-    return last_entry;
-  }
-  const uint8_t* find_entry(int instruction) const;
+  // Null when compiled code can't be entered there.
+  const uint8_t* entry(int instruction) const;
   const uint8_t* start() const { return code + start_entry; }
 
   // What functions with this code have as their vectorcall.

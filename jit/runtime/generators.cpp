@@ -21,6 +21,7 @@ const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
   if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
   if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
   if (native_stack_low(ts)) return nullptr;
+  compiled.entry_offsets(port::instruction_count(port::code_of(frame)));  // it will be resumed again
   return compiled.entry(port::instruction_index(frame));
 }
 

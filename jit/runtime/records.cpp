@@ -49,7 +49,9 @@ void free_record(void* pointer) {
 
 }  // namespace
 
-const uint8_t* CompiledCode::find_entry(int instruction) const {
+const uint8_t* CompiledCode::entry(int instruction) const {
+  if (static_cast<size_t>(instruction) < offsets_.size() && offsets_[static_cast<size_t>(instruction)] != 0)
+    return code + offsets_[static_cast<size_t>(instruction)];
   const auto wanted = static_cast<uint32_t>(instruction);
   auto it = std::lower_bound(entries.begin(), entries.end(), std::pair<uint32_t, uint32_t>(wanted, 0));
   return it != entries.end() && it->first == wanted ? code + it->second : nullptr;
