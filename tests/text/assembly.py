@@ -41,8 +41,8 @@ class _Names:
 def listing(function: FunctionType) -> str:
     """The assembly of a compiled function.
 
-    Labels: ``entry_N`` where the interpreter may enter before instruction N, ``direct`` for calls from
-    compiled code, ``L1``... for other targets of jumps. Names in operands come from ``_core.machine_code()``;
+    Labels: ``entry_N`` where the interpreter may enter before instruction N, ``L1``... for other targets of
+    jumps. Names in operands come from ``_core.machine_code()``;
     ``@N`` is the address of code unit N. ``dataN`` are cells of inline caches, helpers without a name, and
     other addresses.
     """
@@ -72,6 +72,7 @@ def _labels(instructions: list[Any], found: _core.MachineCode) -> dict[int, str]
         for i in instructions
         if (i.group(x86.X86_GRP_JUMP) or i.group(x86.X86_GRP_CALL)) and i.operands[0].type == x86.X86_OP_IMM
     }
+    labels |= {a: found["symbols"][a] for a in targets if not start <= a < end}  # code that all functions share
     for target in sorted(targets - labels.keys()):
         labels[target] = f"L{sum(name.startswith('L') for name in labels.values()) + 1}"
     return labels
