@@ -10,6 +10,7 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
   cache->name = name;
   cache->globals = e.globals();
   cache->builtins = e.builtins();
+  cache->globals_version = kNoVersion;
   e.resources().on_release([cache] { forget_cells(&cache->value, &cache->value + 1); });
   return cache;
 }

@@ -125,13 +125,23 @@ void load_global(Emitter& e, const Instruction& i) {
   if (cache == nullptr) return;
   const Reg value = e.allocate();
   const int results = 1 + (i.oparg & 1);
-  const Emitter::Slow miss = e.slow_path(&op_load_global_cached, 0, results, reinterpret_cast<intptr_t>(cache));
+  const Label changed = masm.new_label();
+  const Label loaded = masm.new_label();
+  const uint8_t* by_place = load_global_code();
+  if (by_place == nullptr) return e.fail();
+  cache->site = e.slow_site(&op_load_global_cached, 0, results, reinterpret_cast<intptr_t>(cache));
   masm.load(value, Mem::absolute(&cache->value));
   masm.test(value, value);
-  masm.jump_if(Cond::kEqual, miss.label);
+  masm.jump_if(Cond::kEqual, changed);
   e.incref(value);
-  masm.bind(miss.resume);
-  e.finish_slow(miss, value);
+  masm.bind(loaded);
+  e.cold([&masm, cache, by_place, value, changed, loaded] {
+    masm.bind(changed);
+    masm.mov_ptr(Reg::kT2, cache);
+    masm.call_code(by_place);
+    masm.mov(value, Reg::kRet);
+    masm.jump(loaded);
+  });
   e.stack().push(Value::in_register(value));
   if ((i.oparg & 1) != 0) e.push_null();
 }

@@ -4,6 +4,9 @@
 #include "jit/runtime/frames.h"
 #include "jit/runtime/invariants.h"
 #include "jit/runtime/ops/ops.h"
+#include "jit/runtime/sequences.h"
+#include "jit/runtime/shared_code.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake {
 
@@ -16,16 +19,96 @@ constexpr uint32_t kMaxMisses = 64;
 
 // --- globals ---
 
+// 3.13 Objects/dictobject.c, _PyDictKeys_GetVersionForCurrentState
+uint32_t version_of_keys(PyDictKeysObject* keys) {
+  if (keys->dk_version == 0) {
+    uint32_t& next = PyInterpreterState_Get()->dict_state.next_keys_version;
+    if (next != 0)
+      keys->dk_version = next++;
+  }
+  return keys->dk_version != 0 ? keys->dk_version : kNoVersion;
+}
+
+namespace {
+
+constexpr uint32_t kMaxRefusals = 8;
+constexpr uint32_t kMaxPlaces = 16;
+
+// Keys that machine code can look into; null: none.
+PyDictKeysObject* plain_keys(PyObject* dict) {
+  auto* exact = reinterpret_cast<PyDictObject*>(dict);
+  return PyDict_CheckExact(dict) && exact->ma_values == nullptr && DK_IS_UNICODE(exact->ma_keys) ? exact->ma_keys
+                                                                                                  : nullptr;
+}
+
+// 3.13 Python/specialize.c, _Py_Specialize_LoadGlobal
+void find_place(GlobalCache* cache) {
+  cache->globals_version = kNoVersion;
+  if (++cache->places > kMaxPlaces)
+    return;
+  PyDictKeysObject* globals = plain_keys(cache->globals);
+  PyDictKeysObject* builtins = plain_keys(cache->builtins);
+  if (globals == nullptr || builtins == nullptr)
+    return;
+  PyDictKeysObject* keys = globals;
+  const Py_hash_t hash = PyObject_Hash(cache->name);
+  if (_PyDict_GetItem_KnownHash(cache->globals, cache->name, hash) == nullptr) keys = builtins;
+  const PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
+  for (Py_ssize_t i = 0; i < keys->dk_nentries; ++i) {
+    if (entries[i].me_key != cache->name)
+      continue;
+    cache->offset = static_cast<int32_t>(reinterpret_cast<const char*>(&entries[i].me_value) -
+                                         reinterpret_cast<const char*>(keys));
+    cache->builtins_version = keys == builtins ? version_of_keys(builtins) : 0;
+    cache->globals_version = version_of_keys(globals);
+    return;
+  }
+}
+
+}  // namespace
+
+const uint8_t* load_global_code() {
+  namespace offset = port::offset;
+  return shared_code("load_global", [](Masm& masm) {
+    const auto cache = [](size_t field) { return Mem::at(Reg::kT2, static_cast<int32_t>(field)); };
+    const Label found = masm.new_label();
+    const Label slow = masm.new_label();
+    const auto keys_of = [&](size_t dict, size_t version) {
+      masm.load(Reg::kT0, cache(dict));
+      masm.load(Reg::kT0, Mem::at(Reg::kT0, offset::kDictKeys));
+      masm.load32(Reg::kT1, Mem::at(Reg::kT0, offset::kDictKeysVersion));
+      masm.cmp32(Reg::kT1, cache(version));
+      masm.jump_if(Cond::kNotEqual, slow);
+    };
+    keys_of(offsetof(GlobalCache, globals), offsetof(GlobalCache, globals_version));
+    masm.cmp32(cache(offsetof(GlobalCache, builtins_version)), 0);
+    masm.jump_if(Cond::kEqual, found);
+    keys_of(offsetof(GlobalCache, builtins), offsetof(GlobalCache, builtins_version));
+    masm.bind(found);
+    masm.load32_signed(Reg::kT1, cache(offsetof(GlobalCache, offset)));
+    masm.load(Reg::kRet, Mem::indexed(Reg::kT0, Reg::kT1, 1));
+    masm.test(Reg::kRet, Reg::kRet);
+    masm.jump_if(Cond::kEqual, slow);
+    sequences::incref(masm, Reg::kRet, Reg::kT0);
+    masm.ret();
+    masm.bind(slow);
+    masm.load(Reg::kT0, cache(offsetof(GlobalCache, site)));
+    masm.jump_code(thunks.slow);
+  });
+}
+
 PyObject* op_load_global_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<GlobalCache*>(arg);
   if (cache->value != nullptr)
     return Py_NewRef(cache->value);
-  if (cache->refusals < 8) {
+  if (cache->refusals < kMaxRefusals) {
     if (assume_global(cache->globals, cache->builtins, cache->name, &cache->value)) {
       ++counters.cache_misses;
       return Py_NewRef(cache->value);
     }
     ++cache->refusals;
+  } else {
+    find_place(cache);
   }
   return op_load_global(ts, top, reinterpret_cast<intptr_t>(cache->name));
 }

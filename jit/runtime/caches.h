@@ -13,13 +13,32 @@ namespace whipsnake {
 
 struct Site;
 
+// No type and no dictionary's keys have it. Not 0: that is what those without a version have, and machine code only
+// compares.
+inline constexpr uint32_t kNoVersion = ~uint32_t{0};
+
+// A global or builtin name: its value as long as a watcher says that it has not changed, or, where it changes often, the
+// place in the dictionary's keys where it was found, as long as those have the same version (they get another when a name
+// comes or goes).
 struct GlobalCache {
-  PyObject* value;  // borrowed; null: ask the helper
+  PyObject* value;            // borrowed; null: look at the place
+  uint32_t globals_version;   // of the keys of `globals`; kNoVersion: no place
+  uint32_t builtins_version;  // of those of `builtins`, where the value is there, else 0
+  int32_t offset;             // of the value, from the keys
+  uint32_t refusals;          // so often the name could not be watched (any more)
   PyObject* name;
   PyObject* globals;
   PyObject* builtins;
-  uint32_t refusals;  // the name may not be cached (any more)
+  uint32_t places;            // so often a place was looked for
+  const Site* site;           // of the slow path
 };
+
+// The version of a dictionary's keys, which they are given if they have none; kNoVersion when they cannot have one.
+uint32_t version_of_keys(PyDictKeysObject* keys);
+
+// Shared machine code that loads by the place: called with kT2 = the cache; a new reference in kRet. Goes to the slow path
+// of `site` by itself. Null when there is no memory for the code.
+const uint8_t* load_global_code();
 
 // -> value [arg: GlobalCache*]
 PyObject* op_load_global_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
@@ -53,9 +72,6 @@ enum class Shadow : uint8_t {
   kNoDict,      // its dictionary pointer, at `dict_offset`, is null
   kAsk,         // it can: its dictionary has to be asked
 };
-
-// No type has it. Not 0: that is what a type without a version has, and machine code only compares.
-inline constexpr uint32_t kNoVersion = ~uint32_t{0};
 
 struct AttrEntry {
   static constexpr uint16_t kNoIndex = 0xffff;

@@ -56,14 +56,8 @@ bool describe_module(PyObject* owner, PyObject* name, AttrEntry* entry) {
       index = i;
   if (as_index(index) == AttrEntry::kNoIndex || entries[index].me_value == nullptr)
     return false;
-  // 3.13 Objects/dictobject.c, _PyDictKeys_GetVersionForCurrentState
-  if (keys->dk_version == 0) {
-    uint32_t& next = PyInterpreterState_Get()->dict_state.next_keys_version;
-    if (next != 0)
-      keys->dk_version = next++;
-  }
   entry->kind = AttrKind::kModule;
-  entry->keys = keys->dk_version != 0 ? keys->dk_version : kNoVersion;
+  entry->keys = version_of_keys(keys);
   entry->hint = as_index(index);
   entry->offset = static_cast<int32_t>(reinterpret_cast<const char*>(&entries[index].me_value) -
                                        reinterpret_cast<const char*>(keys));
