@@ -42,6 +42,12 @@ void ints(Emitter& e, const Instruction& i, IntFunction function) {
   e.stack().push(Value::in_register(result));
 }
 
+// The interpreter does not specialise divisions; by a constant other than zero they are like multiplications.
+bool divides_by_constant(Emitter& e) {
+  const Value& divisor = e.stack().peek(1);
+  return is_constant_of(divisor, &PyFloat_Type) && PyFloat_AS_DOUBLE(divisor.constant) != 0.0;
+}
+
 // The result goes into an operand that nobody else has, else into a new float.
 void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg)) {
   Masm& masm = e.masm();
@@ -105,6 +111,8 @@ void binary_op(Emitter& e, const Instruction& i) {
     case BINARY_OP_MULTIPLY_FLOAT: return floats(e, i, &Masm::fmul);
     default: break;
   }
+  if ((i.oparg == NB_TRUE_DIVIDE || i.oparg == NB_INPLACE_TRUE_DIVIDE) && divides_by_constant(e))
+    return floats(e, i, &Masm::fdiv);
   e.operation(&op_binary_op, 2, 1, i.oparg);
 }
 

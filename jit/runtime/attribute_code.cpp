@@ -6,6 +6,7 @@
 
 #include "jit/asm/code_heap.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
 #include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
@@ -38,7 +39,7 @@ constexpr EntryRef kShared{Reg::kArg3, 0};
 // The last reference to `dead` is gone, at the site of `cache`.
 void die(Frame* frame, const AttrCache* at, PyObject* dead) {
   port::set_instruction(frame, static_cast<int>(at->site->instruction));
-  _Py_Dealloc(dead);
+  dealloc(dead);
 }
 
 PyObject* die_and_return(PyThreadState*, Frame* frame, const AttrCache* at, PyObject* dead, PyObject* result) {

@@ -29,6 +29,10 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
 
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
+  PyObject* result = nullptr;
+  if (callee.nargs == oparg && PyType_Check(callee.callable) &&
+      make_instance(ts, callee.callable, callee.args, callee.nargs, &result))
+    return after_call(ts, result);
   return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
 }
 

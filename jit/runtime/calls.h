@@ -50,6 +50,11 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg);
 // __init__ returned something else than None (or null); `self` is stolen. The instance after all, or null.
 PyObject* op_init_failed(PyObject* returned, PyObject* self);
 
+// Calls a class as op_begin_class() does, at a site without a cache: what object.__new__() makes is initialised by a Python
+// __init__. args[-1] is scratch. False: it is not such a class, nothing was done. Else the class and the arguments are
+// gone, and *result is the instance or null with an exception.
+bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result);
+
 // The builtins that the helpers above compare with; false with an exception set.
 bool init_known_callables();
 

@@ -149,6 +149,22 @@ bool describe_class(PyTypeObject* type, ClassCache* cache) {
 
 }  // namespace
 
+bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
+  auto* type = reinterpret_cast<PyTypeObject*>(callable);
+  ClassCache found{};
+  if (!describe_class(type, &found)) return false;
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self == nullptr) {
+    release(callable, args, nargs);
+    return true;
+  }
+  Py_DECREF(callable);
+  args[-1] = Py_NewRef(self);
+  PyObject* none = call_stealing(ts, Py_NewRef(found.init), args - 1, nargs + 1, nullptr);
+  *result = none == Py_None ? self : op_init_failed(none, self);
+  return true;
+}
+
 // 3.13 Python/bytecodes.c, CALL_ALLOC_AND_ENTER_INIT and EXIT_INIT_CHECK; Objects/typeobject.c, type_call.
 PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<ClassCache*>(arg);

@@ -78,11 +78,63 @@ PyObject* int_result(PyObject* left, PyObject* right, IntOperation operation) {
   return result;
 }
 
+// False: left to float's own slot, as a division by zero is, which raises.
+bool float_operation(double a, double b, intptr_t oparg, double* value) {
+  switch (oparg) {
+    case NB_ADD:
+    case NB_INPLACE_ADD:
+      *value = a + b;
+      return true;
+    case NB_SUBTRACT:
+    case NB_INPLACE_SUBTRACT:
+      *value = a - b;
+      return true;
+    case NB_MULTIPLY:
+    case NB_INPLACE_MULTIPLY:
+      *value = a * b;
+      return true;
+    case NB_TRUE_DIVIDE:
+    case NB_INPLACE_TRUE_DIVIDE:
+      *value = a / b;
+      return b != 0.0;
+    default:
+      return false;
+  }
+}
+
+// A float and an int of one digit, which a double holds exactly. 3.13 Objects/floatobject.c, convert_to_double.
+bool mixed_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject** result) {
+  const bool int_first = PyLong_CheckExact(left) && PyFloat_CheckExact(right);
+  if (!int_first && !(PyFloat_CheckExact(left) && PyLong_CheckExact(right))) {
+    return false;
+  }
+  const PyLongObject* number = as_int(int_first ? left : right);
+  if (!_PyLong_IsCompact(number)) {
+    return false;
+  }
+  const auto converted = static_cast<double>(_PyLong_CompactValue(number));
+  double value;
+  if (!(int_first ? float_operation(converted, PyFloat_AS_DOUBLE(right), oparg, &value)
+                  : float_operation(PyFloat_AS_DOUBLE(left), converted, oparg, &value))) {
+    return false;
+  }
+  PyObject* kept = int_first ? right : left;
+  if (Py_REFCNT(kept) == 1) {
+    reinterpret_cast<PyFloatObject*>(kept)->ob_fval = value;
+    *result = kept;
+  } else {
+    *result = PyFloat_FromDouble(value);
+    release_float(kept);
+  }
+  release_int(int_first ? left : right);
+  return true;
+}
+
 // True when one of the interpreter's specialised forms does it; `*result` may be null with an exception then.
 bool specialised_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject** result) {
   PyTypeObject* type = Py_TYPE(left);
   if (type != Py_TYPE(right)) {
-    return false;
+    return mixed_binary_op(left, right, oparg, result);
   }
   if (type == &PyLong_Type) {
     switch (oparg) {
@@ -103,32 +155,12 @@ bool specialised_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyOb
     }
   }
   if (type == &PyFloat_Type) {
-    const double a = PyFloat_AS_DOUBLE(left);
-    const double b = PyFloat_AS_DOUBLE(right);
-    switch (oparg) {
-      case NB_ADD:
-      case NB_INPLACE_ADD:
-        *result = float_result(left, right, a + b);
-        return true;
-      case NB_SUBTRACT:
-      case NB_INPLACE_SUBTRACT:
-        *result = float_result(left, right, a - b);
-        return true;
-      case NB_MULTIPLY:
-      case NB_INPLACE_MULTIPLY:
-        *result = float_result(left, right, a * b);
-        return true;
-      case NB_TRUE_DIVIDE:
-      case NB_INPLACE_TRUE_DIVIDE:
-        // Division by zero raises: left to float's own slot.
-        if (b == 0.0) {
-          return false;
-        }
-        *result = float_result(left, right, a / b);
-        return true;
-      default:
-        return false;
+    double value;
+    if (!float_operation(PyFloat_AS_DOUBLE(left), PyFloat_AS_DOUBLE(right), oparg, &value)) {
+      return false;
     }
+    *result = float_result(left, right, value);
+    return true;
   }
   if (type == &PyUnicode_Type && (oparg == NB_ADD || oparg == NB_INPLACE_ADD)) {
     *result = PyUnicode_Concat(left, right);
