@@ -30,27 +30,30 @@ const Redirected& of(PyObject* generator) {
   Py_UNREACHABLE();
 }
 
-// Whether compiled code can take this resumption. Everything unusual is CPython's: running, finished and fresh
+// Where compiled code takes this resumption, or null. Everything unusual is CPython's: running, finished and fresh
 // generators that are sent a value.
-bool takes(PyGenObject* generator, PyObject* sent) {
-  if (generator->gi_frame_state >= FRAME_EXECUTING || !framework::active() || !compiled_code_allowed())
-    return false;
+const uint8_t* takes(PyObject* self, PyObject* sent) {
+  auto* generator = reinterpret_cast<PyGenObject*>(self);
+  PyThreadState* ts = PyThreadState_GetUnchecked();
+  if (generator->gi_frame_state >= FRAME_EXECUTING || !framework::enabled() || ts->interp != port::main_interpreter)
+    return nullptr;
   if (generator->gi_frame_state == FRAME_CREATED && sent != Py_None)
-    return false;
-  const CodeRecord* record = find_record(port::code_of(port::frame_of(generator)));
-  return record != nullptr && record->compiled != nullptr;
+    return nullptr;
+  return resume_target(ts, port::frame_of(generator));
 }
 
-PySendResult resume(PyObject* self, PyObject* sent, PyObject** result) {
-  return resume_generator(PyThreadState_GetUnchecked(), reinterpret_cast<PyGenObject*>(self), Py_NewRef(sent), result);
+PySendResult resume(PyObject* self, PyObject* sent, const uint8_t* target, PyObject** result) {
+  return resume_generator_at(PyThreadState_GetUnchecked(), reinterpret_cast<PyGenObject*>(self), Py_NewRef(sent), target,
+                             result);
 }
 
 // 3.13 Objects/genobject.c, gen_iternext: returning None is the end without an exception.
 PyObject* iternext(PyObject* self) {
-  if (!takes(reinterpret_cast<PyGenObject*>(self), Py_None))
+  const uint8_t* target = takes(self, Py_None);
+  if (target == nullptr)
     return of(self).iternext(self);
   PyObject* result = nullptr;
-  if (resume(self, Py_None, &result) != PYGEN_RETURN)
+  if (resume(self, Py_None, target, &result) != PYGEN_RETURN)
     return result;
   if (result != Py_None)
     _PyGen_SetStopIterationValue(result);
@@ -60,17 +63,17 @@ PyObject* iternext(PyObject* self) {
 
 // PyGen_am_send
 PySendResult send_slot(PyObject* self, PyObject* sent, PyObject** result) {
-  if (sent == nullptr || !takes(reinterpret_cast<PyGenObject*>(self), sent))
-    return of(self).send_slot(self, sent, result);
-  return resume(self, sent, result);
+  const uint8_t* target = sent != nullptr ? takes(self, sent) : nullptr;
+  return target != nullptr ? resume(self, sent, target, result) : of(self).send_slot(self, sent, result);
 }
 
 // gen_send_ex
 PyObject* send_method(PyObject* self, PyObject* sent) {
-  if (!takes(reinterpret_cast<PyGenObject*>(self), sent))
+  const uint8_t* target = takes(self, sent);
+  if (target == nullptr)
     return of(self).send_method(self, sent);
   PyObject* result = nullptr;
-  if (resume(self, sent, &result) != PYGEN_RETURN)
+  if (resume(self, sent, target, &result) != PYGEN_RETURN)
     return result;
   if (result == Py_None)
     PyErr_SetNone(PyExc_StopIteration);
@@ -114,11 +117,12 @@ bool resume_asend(port::AsyncSend* awaitable, PyObject* sent, PyObject** result)
     sent = awaitable->value;
   if (sent == nullptr)
     sent = Py_None;
-  if (!takes(reinterpret_cast<PyGenObject*>(generator), sent))
+  const uint8_t* target = takes(reinterpret_cast<PyObject*>(generator), sent);
+  if (target == nullptr)
     return false;
   awaitable->state = port::kAwaitableStarted;
   generator->ag_running_async = 1;
-  if (resume(reinterpret_cast<PyObject*>(generator), sent, result) == PYGEN_RETURN) {
+  if (resume(reinterpret_cast<PyObject*>(generator), sent, target, result) == PYGEN_RETURN) {
     PyErr_SetNone(PyExc_StopAsyncIteration);
     Py_CLEAR(*result);
   }

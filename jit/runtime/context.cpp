@@ -9,6 +9,7 @@ namespace whipsnake {
 Counters counters;
 
 bool foreign_local_events = false;
+bool compiled_code_is_allowed = false;
 
 namespace {
 uintptr_t initial_breaker = kPoisoned;
@@ -52,22 +53,18 @@ bool interpreter_is_monitored(PyThreadState* ts) {
   return anyone(ts->interp->monitors.tools, _PY_MONITORING_UNGROUPED_EVENTS);
 }
 
-bool enabled = false;
-
 // Adopts the monitoring version when nobody listens to anything.
 void update_ok_breaker(PyThreadState* ts) {
-  const bool quiet = enabled && !interpreter_is_monitored(ts) && !foreign_local_events;
+  const bool quiet = compiled_code_is_allowed && !interpreter_is_monitored(ts) && !foreign_local_events;
   *ok_breaker = quiet ? ts->eval_breaker & ~port::kBreakerEventsMask : kPoisoned;
 }
 
 }  // namespace
 
 void allow_compiled_code(PyThreadState* ts, bool allow) {
-  enabled = allow;
+  compiled_code_is_allowed = allow;
   update_ok_breaker(ts);
 }
-
-bool compiled_code_allowed() { return enabled; }
 
 bool code_is_monitored(PyThreadState* ts, PyCodeObject* code) {
   if (interpreter_is_monitored(ts)) return true;
@@ -81,7 +78,7 @@ BreakerAction breaker_slow(PyThreadState* ts, Frame* frame, bool handle_requests
   }
   if (monitoring_quiet(ts)) return BreakerAction::kGoOn;
   update_ok_breaker(ts);
-  if (!enabled || ts->interp != PyInterpreterState_Main()) return BreakerAction::kLeave;
+  if (!compiled_code_is_allowed || ts->interp != PyInterpreterState_Main()) return BreakerAction::kLeave;
   return code_is_monitored(ts, port::code_of(frame)) ? BreakerAction::kLeave : BreakerAction::kGoOn;
 }
 

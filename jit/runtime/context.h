@@ -67,7 +67,8 @@ extern bool foreign_local_events;
 // Opens or closes compiled code to everybody (enable() and disable()); running compiled frames notice at their next
 // check. Also to be called when foreign_local_events changed.
 void allow_compiled_code(PyThreadState* ts, bool allow);
-bool compiled_code_allowed();
+extern bool compiled_code_is_allowed;
+inline bool compiled_code_allowed() { return compiled_code_is_allowed; }
 
 // What compiled code does when the breaker is not quiet: runs pending requests, looks who listens.
 enum class BreakerAction { kGoOn, kLeave, kError };

@@ -11,10 +11,6 @@ namespace {
 // that the interpreter would have inlined must not cost any.
 constexpr int kEvalStackUnits = 2;
 
-// Interpreter loops nested below calls from C still count; beyond this many, Python functions are left to the
-// interpreter, which inlines their recursion without native stack.
-constexpr int kMinCRecursion = Py_C_RECURSION_LIMIT / 2;
-
 void link(PyThreadState* ts, Frame* frame) {
   frame->previous = ts->current_frame;
   ts->current_frame = frame;
@@ -103,11 +99,6 @@ void (*calls_machine_code)(Frame* caller) = nullptr;
 _PyFrameEvalFunction evaluate_default = _PyEval_EvalFrameDefault;
 
 bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
-
-bool native_stack_low(PyThreadState* ts) {
-  return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit ||
-         ts->c_recursion_remaining < kMinCRecursion;
-}
 
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
   ++counters.entries;

@@ -52,6 +52,11 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
 // the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT
 // with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
+// Where machine code goes on with this suspended frame, or null when the interpreter has to.
+const uint8_t* resume_target(PyThreadState* ts, Frame* frame);
+// The same as resume_generator() with the answer of that.
+PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
+                                 PyObject** result);
 
 // Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
 // Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns. With
@@ -84,8 +89,14 @@ extern bool (*eval_frame_is_ours)(_PyFrameEvalFunction);
 // How the interpreter runs a frame that compiled code hands over: CPython's evaluator, or the framework's around it.
 extern _PyFrameEvalFunction evaluate_default;
 
-// True when the native stack is low and calls must not nest further than needed.
-bool native_stack_low(PyThreadState* ts);
+// True when the native stack is low and calls must not nest further than needed. Interpreter loops nested below calls from
+// C still count as C recursion; beyond kMinCRecursion, Python functions are left to the interpreter, which inlines their
+// recursion without native stack.
+inline constexpr int kMinCRecursion = Py_C_RECURSION_LIMIT / 2;
+inline bool native_stack_low(PyThreadState* ts) {
+  return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit ||
+         ts->c_recursion_remaining < kMinCRecursion;
+}
 
 // Where machine code returns to while somebody may have begun to listen: as after_escape() for the caller's frame.
 PyObject* after_return(PyThreadState* ts, PyObject* result);

@@ -8,21 +8,12 @@ namespace {
 
 bool resumable(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXECUTING; }
 
-const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
-  if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
+// The same for machine code, which wants the generator to have some.
+const uint8_t* wanted_target(PyThreadState* ts, Frame* frame) {
   const CodeRecord* record = find_record(port::code_of(frame));
-  if (record == nullptr || !record->compiled) {
-    if (called_from_machine_code == nullptr || (record != nullptr && record->state != TierState::kCold)) return nullptr;
+  if (called_from_machine_code != nullptr && (record == nullptr || (!record->compiled && record->state == TierState::kCold)))
     called_from_machine_code(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj));
-    record = find_record(port::code_of(frame));
-    if (record == nullptr || !record->compiled) return nullptr;
-  }
-  CompiledCode& compiled = *record->compiled;
-  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
-  if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
-  if (native_stack_low(ts)) return nullptr;
-  compiled.entry_offsets(port::instruction_count(port::code_of(frame)));  // it will be resumed again
-  return compiled.entry(port::instruction_index(frame));
+  return resume_target(ts, frame);
 }
 
 // `frame` can be resumed in machine code.
@@ -38,23 +29,41 @@ void remember_code(ResumeCache* cache, Frame* frame) {
 
 }  // namespace
 
+const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
+  const CodeRecord* record = find_record(port::code_of(frame));
+  if (record == nullptr || !record->compiled) return nullptr;
+  if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
+  CompiledCode& compiled = *record->compiled;
+  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
+  if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
+  if (native_stack_low(ts)) return nullptr;
+  compiled.entry_offsets(port::instruction_count(port::code_of(frame)));  // it will be resumed again
+  return compiled.entry(port::instruction_index(frame));
+}
+
 PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, ResumeCache* cache) {
   Frame* frame = port::frame_of(gen);
-  if (resume_target(ts, frame) != nullptr) remember_code(cache, frame);
+  const uint8_t* target = wanted_target(ts, frame);
+  if (target != nullptr) remember_code(cache, frame);
   PyObject* result = nullptr;
-  resume_generator(ts, gen, value, &result);
+  resume_generator_at(ts, gen, value, target, &result);
   return result;
 }
 
 // 3.13 Objects/genobject.c, gen_send_ex2, for a generator that is known to be resumable.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result) {
+  return resume_generator_at(ts, gen, arg, wanted_target(ts, port::frame_of(gen)), result);
+}
+
+PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
+                                 PyObject** result) {
   Frame* frame = port::frame_of(gen);
   _PyFrame_StackPush(frame, arg);
   gen->gi_exc_state.previous_item = ts->exc_info;
   ts->exc_info = &gen->gi_exc_state;
   gen->gi_frame_state = FRAME_EXECUTING;
   Py_INCREF(gen);  // the frame lives inside of it
-  if (const uint8_t* target = resume_target(ts, frame)) {
+  if (target != nullptr) {
     frame->previous = ts->current_frame;
     ts->current_frame = frame;
     frame->stacktop = -1;
