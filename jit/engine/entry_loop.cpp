@@ -96,7 +96,7 @@ PyMethodDef kCallback = {"whipsnake_loop_counter",
 
 void watch_frames(PyThreadState* thread) {
   for (Frame* frame = thread->current_frame; frame != nullptr; frame = frame->previous) {
-    if (frame->owner == FRAME_OWNED_BY_CSTACK)
+    if (!port::is_of_program(frame))
       continue;
     if (CodeRecord* record = get_record(port::code_of(frame)))
       watch_loops(record);

@@ -31,9 +31,7 @@ void take_sample(PyThreadState* ts) {
   if (!framework::active() || !compiled_code_allowed() || !monitoring_quiet(ts)) return;
   int depth = 0;
   for (Frame* frame = ts->current_frame; frame != nullptr && depth < policy::kSampledFrames; frame = frame->previous) {
-    if (frame->owner == FRAME_OWNED_BY_CSTACK) continue;
-    if (!PyFunction_Check(frame->f_funcobj)) continue;  // of the interpreter itself: 3.13 _PyFrame_PushTrampolineUnchecked
-    note(frame, depth++);
+    if (port::is_of_program(frame)) note(frame, depth++);
   }
 }
 

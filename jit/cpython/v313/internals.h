@@ -140,6 +140,11 @@ inline void set_instruction(Frame* frame, int index) { frame->instr_ptr = instru
 inline Frame* current_frame(PyThreadState* ts) { return ts->current_frame; }
 inline PyGenObject* generator_of(Frame* frame) { return _PyFrame_GetGenerator(frame); }
 inline Frame* frame_of(PyGenObject* gen) { return reinterpret_cast<Frame*>(gen->gi_iframe); }
+// Not one that the interpreter pushes for itself: below a call from C, and below __init__, with code in read-only memory
+// (3.13 Include/internal/pycore_frame.h, _PyFrame_PushTrampolineUnchecked).
+inline bool is_of_program(const Frame* frame) {
+  return frame->owner != FRAME_OWNED_BY_CSTACK && PyFunction_Check(frame->f_funcobj);
+}
 inline bool owned_by_generator(const Frame* frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
 
 // CPython's own function-call entry point (hidden symbol; read off a fresh function object at import).

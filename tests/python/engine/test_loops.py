@@ -159,3 +159,17 @@ def test_other_tools_keep_their_events(script: Script) -> None:
         entries = whipsnake.stats()["entries"]
         assert count(500) == 0 and whipsnake.stats()["entries"] > entries
     """)
+
+
+def test_enabling_below_a_class_call_of_the_interpreter(script: Script) -> None:
+    """The interpreter runs ``__init__`` above a frame of its own, whose code is in read-only memory."""
+    script("""
+        class Thing:
+            def __init__(self, act): act()
+        def make(act): return Thing(act)
+        for _ in range(100): make(int)
+        make(lambda: whipsnake.enable(threshold=20, loop_threshold=20))
+        assert whipsnake.is_enabled()
+        calls(make, 100, int)
+        assert whipsnake.tier(make) == "baseline"
+    """)
