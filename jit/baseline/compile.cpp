@@ -186,8 +186,12 @@ class Walk {
     for (size_t i = 0; i < resources.sites_used_; ++i) {
       Site& site = resources.site_blocks_[i / Resources::kBlock][i % Resources::kBlock];
       if (site.handler_depth < 0) continue;
+      constexpr uint8_t kHandlerWeight = 8;  // the exception itself has been dear enough
       const Label label = emitter_.labels_[site.handler_instruction];
-      if (label.valid() && masm.is_bound(label)) site.handler = code + masm.offset_of(label);
+      if (label.valid() && masm.is_bound(label))
+        site.handler = code + masm.offset_of(label);
+      else
+        site.weight = kHandlerWeight;
     }
     for (const auto& [site, label] : emitter_.resumes_) site->resume = code + masm.offset_of(label);
   }

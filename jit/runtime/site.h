@@ -44,7 +44,7 @@ struct Site {
   ExitReason reason = ExitReason::kGuard;
   bool handles_requests = true;        // kBreaker: signals, GIL and the like are served here
   bool lasti = false;                  // the handler wants the instruction offset below the exception
-  uint8_t weight = 1;                  // of an exit to code that was left out
+  uint8_t weight = 1;                  // of an exit to code that was left out; see count_cold_exit()
   bool borrows_below = true;           // kSlow: below the operands there are borrowed local variables
   uint16_t depth = 0;                  // stack entries described (kSlow: operands included; kError: excluded)
   uint16_t pops = 0;                   // kSlow: operands that the helper consumes
