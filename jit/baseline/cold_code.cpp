@@ -48,7 +48,9 @@ class Reach {
     }
     if (!ends_flow(instruction.opcode) && (jumped != Jumped::kAlways || warm(instruction.next))) come_to(i + 1);
     const Handler* handler = find_handler(handlers_, instruction);
-    if (handler != nullptr && (warm(handler->target) || handler_has_run(at(handler->target)))) come_to(at(handler->target));
+    if (handler == nullptr) return;
+    const bool raises = instruction.opcode == RERAISE || instruction.opcode == RAISE_VARARGS;
+    if (raises || warm(handler->target) || handler_has_run(at(handler->target))) come_to(at(handler->target));
   }
 
   // The first instruction that can tell does. Where none can before the exception goes on, as behind comprehensions,

@@ -70,6 +70,7 @@ void call_class(Emitter& e, const Instruction& i) {
   masm.cmp(Reg::kRet, 1);
   masm.jump_if(Cond::kNotEqual, over);
   call_python(e, i.oparg, callable);
+  masm.add_mem32(Mem::at(Reg::kThread, port::offset::kThreadRecursionRemaining), 1);
   masm.load(result, self);
   masm.cmp(Reg::kRet, near_constant(Py_None));
   masm.jump_if(Cond::kNotEqual, failed);

@@ -44,8 +44,8 @@ struct ClassCache {
 };
 
 // Makes the instance. kDone: the class and the slot above have become __init__ and the new instance, of which there is
-// one reference too many; machine code calls __init__ and takes that one as its result, or lets
-// op_init_failed() do so. Else the whole call is over, with this result or null. [arg: ClassCache*]
+// one reference too many; machine code calls __init__ and takes that one as its result, or lets op_init_failed() do so. It
+// gives back the unit of recursion that the interpreter takes for a frame of its own below __init__. Else the whole call is over, with this result or null. [arg: ClassCache*]
 PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg);
 // __init__ returned something else than None (or null); `self` is stolen. The instance after all, or null.
 PyObject* op_init_failed(PyObject* returned, PyObject* self);

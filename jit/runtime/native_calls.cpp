@@ -189,9 +189,12 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   base[1] = Py_NewRef(self);
   if (enters_machine_code(reinterpret_cast<PyFunctionObject*>(cache->init))) {
     base[0] = Py_NewRef(cache->init);
+    --ts->py_recursion_remaining;
     return kDone;
   }
+  --ts->py_recursion_remaining;
   PyObject* none = call_stealing(ts, Py_NewRef(cache->init), base + 1, oparg + 1, nullptr);
+  ++ts->py_recursion_remaining;
   return after_call(ts, none == Py_None ? self : op_init_failed(none, self));
 }
 

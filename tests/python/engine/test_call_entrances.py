@@ -429,11 +429,8 @@ def test_recursion_ends_at_the_same_depth(script: Script) -> None:
     assert script(RECURSION, "jit").splitlines() == expected.splitlines()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="CALL_ALLOC_AND_ENTER_INIT takes two units of the recursion limit (shim and __init__), machine code one",
-)
 def test_constructors_recurse_as_deep_as_in_the_interpreter(script: Script) -> None:
+    """Which takes two units of the limit for each: one for a frame of its own below ``__init__``."""
     program = """
         if sys.argv[1] != "plain":
             whipsnake.enable(threshold=10, loops=False)
