@@ -53,6 +53,7 @@ void call_class(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   ClassCache* cache = new_class_cache(e, i.oparg);
   if (cache == nullptr) return;
+  constexpr int32_t kKept = 16;  // bytes of native stack for the instance; keeps it aligned
   const int operands = i.oparg + 2;
   const Label over = masm.new_label();
   const Label failed = masm.new_label();
@@ -69,9 +70,14 @@ void call_class(Emitter& e, const Instruction& i) {
   const Reg result = e.allocate();
   masm.cmp(Reg::kRet, 1);
   masm.jump_if(Cond::kNotEqual, over);
+  // Whoever takes the arguments leaves None in their slots, see may_take_arguments().
+  masm.load(Reg::kT0, self);
+  masm.add(Reg::kNativeStack, -kKept);
+  masm.store(Mem::at(Reg::kNativeStack), Reg::kT0);
   call_python(e, i.oparg, callable);
+  masm.load(result, Mem::at(Reg::kNativeStack));
+  masm.add(Reg::kNativeStack, kKept);
   masm.add_mem32(Mem::at(Reg::kThread, port::offset::kThreadRecursionRemaining), 1);
-  masm.load(result, self);
   masm.cmp(Reg::kRet, near_constant(Py_None));
   masm.jump_if(Cond::kNotEqual, failed);
   masm.bind(done);

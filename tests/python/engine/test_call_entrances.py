@@ -493,3 +493,26 @@ def test_destructors_of_what_a_call_gives_up() -> None:
     )
     twins.check("f()", "wrong(0)", "wrong(1)", "wrong(2)", "wrong(3)", "f()")
     assert isinstance(twins.jit["f"], types.FunctionType) and twins.tiers("f", "wrong") == {ENGINE}
+
+
+def test_an_instance_is_its_class_call_s_result_whoever_runs_init(script: Script) -> None:
+    """Its slot on the caller's stack is not: machine code that is entered anew takes the arguments from there."""
+    script("""
+        class P:
+            def __init__(self, a):
+                self.a = a
+                if a < 0:
+                    self.b = a
+        def make(a): return P(a)
+        for i in range(200): make(i)
+        whipsnake.enable(threshold=20)
+        for i in range(100): make(i)
+        assert whipsnake.tier(make) == whipsnake.tier(P.__init__) == "baseline"
+        for turn in range(3):
+            # Left so often that it is compiled again, while the caller knows its old code.
+            compiled = whipsnake.stats()["functions_compiled"]
+            for i in range(1, 3000): assert make(-i).b == -i
+            whipsnake.nojit(P.__init__), whipsnake.jit(P.__init__)
+            assert type(make(turn)) is P and make(turn).a == turn
+            assert whipsnake.stats()["functions_compiled"] > compiled
+    """)
