@@ -35,20 +35,11 @@ void take_sample(PyThreadState* ts) {
   }
 }
 
-// Counts a call between the tiers. True when there have been many of late.
-bool crosses_often(CodeRecord* record) {
-  if (record->calls++ == 0) record->first_call = now();
-  if (record->calls <= policy::thresholds.calls) return false;
-  if (policy::called_often(now() - record->first_call)) return true;
-  record->calls = 0;
-  return false;
-}
-
 // A function that is not compiled calls machine code.
 void count_crossing(Frame* caller) {
   CodeRecord* record = get_record(port::code_of(caller));
   if (record == nullptr || record->state != TierState::kCold || !framework::active()) return;
-  if (!crosses_often(record)) return;
+  if (!policy::crosses_often(*record, now())) return;
   compile_frame(record, caller);
   if (record->compiled && PyFunction_Check(caller->f_funcobj)) adopt(reinterpret_cast<PyFunctionObject*>(caller->f_funcobj));
 }
@@ -58,7 +49,7 @@ void count_call(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
   if (record == nullptr || !framework::active()) return;
   if (record->state == TierState::kCold) {
-    if (!crosses_often(record)) return;
+    if (!policy::crosses_often(*record, now())) return;
     framework::compile(record, func->func_globals, func->func_builtins);
   }
   if (record->compiled) adopt(func);

@@ -12,17 +12,19 @@ namespace whipsnake::policy {
 struct Thresholds {
   bool sampled = false;
   uint32_t calls = 250;       // calls of a code object that are interpreted before it is compiled; sampled: before it
-                              // is decided whether they came fast enough (called_often), and calls across the tiers
+                              // is decided whether they came fast enough (called_often)
   uint32_t back_edges = 400;  // back edges of its loops, over all calls, before it is compiled and entered in mid-run
 };
 inline constexpr Thresholds kCounted{};
-inline constexpr Thresholds kSampled{true, 100, 400};
+inline constexpr Thresholds kSampled{true, 32, 400};
 extern Thresholds thresholds;  // set by enable()
 
 // Where hot code is found by samples, a function's first calls are counted all the same, so that what is called all the
-// time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples. Calls between
-// the tiers are counted as well, and for good.
+// time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples.
 bool called_often(uint64_t nanoseconds);
+// Calls between the tiers are counted as well, and for good, record->calls of them since record->first_call: whether the
+// code is to be compiled for their sake. Begins anew when there have been many, but over a long time.
+bool crosses_often(CodeRecord& record, uint64_t now);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;

@@ -98,6 +98,13 @@ void (*called_from_machine_code)(PyFunctionObject* func) = nullptr;
 void (*calls_machine_code)(Frame* caller) = nullptr;
 _PyFrameEvalFunction evaluate_default = _PyEval_EvalFrameDefault;
 
+// A linear congruential generator: the upper bits are random enough.
+bool crossing_counts() {
+  static uint32_t state = 1;
+  state = state * 1664525u + 1013904223u;
+  return state < ~uint32_t{0} / kCrossingStride;
+}
+
 bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { return false; };
 
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
@@ -193,7 +200,7 @@ PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargs
   }
   const bool take = !stolen && may_take_arguments(ts, callable, args, total, kwnames);
   if (take) {
-    if (calls_machine_code != nullptr) calls_machine_code(ts->current_frame);
+    if (calls_machine_code != nullptr && crossing_counts()) calls_machine_code(ts->current_frame);
   } else if (!stolen) {
     for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
   }
@@ -222,7 +229,7 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
 PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
   if (Py_IS_TYPE(callable, &PyFunction_Type)) {
     auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-    if (called_from_machine_code != nullptr && func->vectorcall == port::function_vectorcall)
+    if (called_from_machine_code != nullptr && func->vectorcall == port::function_vectorcall && crossing_counts())
       called_from_machine_code(func);
     if (enters_machine_code(func)) return func->vectorcall(callable, args, static_cast<size_t>(nargs) | kStolen, kwnames);
   }

@@ -76,11 +76,14 @@ PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject* unused, Th
 void enter_loop(PyThreadState* ts, Frame* frame, const void* target);
 
 // Where samples find what is hot, nobody counts calls; those that come from machine code are an exception, because they
-// would cost more than a call in the interpreter. Called with a function that has CPython's own vectorcall; may compile
-// it. Null: nobody is interested.
+// would cost more than a call in the interpreter. Called, for one in kCrossingStride of them, with a function that has
+// CPython's own vectorcall; may compile it. Null: nobody is interested.
 extern void (*called_from_machine_code)(PyFunctionObject* func);
 // The same for the other direction: with the interpreter's frame from which machine code was called.
 extern void (*calls_machine_code)(Frame* caller);
+inline constexpr uint32_t kCrossingStride = 8;
+// True for one in so many, by chance: a regular choice would always meet the same calls of a loop.
+bool crossing_counts();
 
 // Tells whether an evaluator found in PyInterpreterState.eval_frame is the framework's own; set by the engine
 // framework. While somebody else's is installed, compiled code is not entered.

@@ -11,7 +11,8 @@ bool resumable(const PyGenObject* gen) { return gen->gi_frame_state < FRAME_EXEC
 // The same for machine code, which wants the generator to have some.
 const uint8_t* wanted_target(PyThreadState* ts, Frame* frame) {
   const CodeRecord* record = find_record(port::code_of(frame));
-  if (called_from_machine_code != nullptr && (record == nullptr || (!record->compiled && record->state == TierState::kCold)))
+  if (called_from_machine_code != nullptr && crossing_counts() &&
+      (record == nullptr || (!record->compiled && record->state == TierState::kCold)))
     called_from_machine_code(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj));
   return resume_target(ts, frame);
 }

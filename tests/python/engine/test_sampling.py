@@ -102,7 +102,7 @@ def test_hot_functions_and_those_they_call(sampled: Script) -> None:
 
 
 def test_many_calls_at_once(sampled: Script) -> None:
-    """No sample is needed for what is called a hundred times in a few milliseconds; one try may be interrupted."""
+    """No sample is needed for what is called often within a few milliseconds; one try may be interrupted."""
     sampled("""
         whipsnake.enable()
         for attempt in range(20):
@@ -212,7 +212,7 @@ def test_marks(sampled: Script) -> None:
 
 
 def test_what_is_called_now_and_then_is_left_alone(sampled: Script) -> None:
-    """The first hundred calls are counted; if they took their time, the interpreter may inline further ones."""
+    """The first calls are counted; if they took their time, the interpreter may inline further ones."""
     sampled("""
         def early(x): return x
         whipsnake.enable()
