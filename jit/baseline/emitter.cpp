@@ -223,13 +223,14 @@ void Emitter::decref(Reg object) {
   const Label done = masm_.new_label();
   sequences::decref(masm_, object, dead);
   masm_.bind(done);
-  cold([this, dead, done, object] {
-    masm_.bind(dead);
-    if (object != Reg::kArg0) masm_.mov(Reg::kArg0, object);
-    store_position();
-    call(&dealloc);
-    masm_.jump(done);
-  });
+  cold_.push_back({.at = current_, .entered = dead, .dead = object, .resume = done});
+}
+
+void Emitter::emit_death(Reg object, Label resume) {
+  if (object != Reg::kArg0) masm_.mov(Reg::kArg0, object);
+  store_position();
+  call(&dealloc);
+  masm_.jump(resume);
 }
 
 void Emitter::store_position() {
@@ -325,11 +326,12 @@ Site* Emitter::make_site(SiteKind kind, int depth) {
 }
 
 void Emitter::emit_site_jump(Label label, Site* site) {
-  cold([this, label, site] {
-    masm_.bind(label);
-    masm_.mov_ptr(Reg::kT0, site);
-    masm_.jump_code(thunks.exit);
-  });
+  cold_.push_back({.at = current_, .entered = label, .exit = site});
+}
+
+void Emitter::emit_exit(const Site* site) {
+  masm_.mov_ptr(Reg::kT0, site);
+  masm_.jump_code(thunks.exit);
 }
 
 Label Emitter::error_exit(int results) {
@@ -352,8 +354,7 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
   site->reason = ExitReason::kColdCode;
   if (in_loop) site->weight = kInLoop;
   masm_.bind(label);
-  masm_.mov_ptr(Reg::kT0, site);
-  masm_.jump_code(thunks.exit);
+  emit_exit(site);
 }
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
@@ -435,7 +436,13 @@ void Emitter::emit_cold() {
   for (size_t i = 0; i < cold_.size(); ++i) {  // cold code may add cold code
     const Cold cold = std::move(cold_[i]);
     current_ = cold.at;
-    cold.emit();
+    if (cold.entered.valid()) masm_.bind(cold.entered);
+    if (cold.exit != nullptr)
+      emit_exit(cold.exit);
+    else if (cold.dead != Reg::kNone)
+      emit_death(cold.dead, cold.resume);
+    else
+      cold.emit();
   }
   cold_.clear();
 }

@@ -33,13 +33,14 @@ class Resources : public CodeResources {
   // Runs when the code is released (cells deregister themselves).
   void on_release(std::function<void()> action) { actions_.push_back(std::move(action)); }
 
-  static constexpr size_t kBlock = 32;
+  // Blocks are small enough for malloc's quick way, and for the many functions that need little.
+  static constexpr size_t kBlock = 8;
   std::vector<std::unique_ptr<Site[]>> site_blocks_;
   size_t sites_used_ = 0;
 
  private:
 
-  static constexpr size_t kEntryBlock = 128;
+  static constexpr size_t kEntryBlock = 32;
   std::vector<std::unique_ptr<StackEntry[]>> entry_blocks_;
   size_t entries_used_ = kEntryBlock;
   CodeHeap* heap_ = nullptr;
@@ -127,7 +128,8 @@ class Emitter {
   Site* slow_site(OpHelper helper, int pops, int results, intptr_t arg);
   void finish_slow(const Slow& slow, std::function<void()> settle);
   void finish_slow(const Slow& slow, Reg result);  // the common case: the result moves to a register
-  void cold(std::function<void()> emit) { cold_.push_back({current_, std::move(emit)}); }  // as of this instruction
+  // Code behind the function, as of this instruction.
+  void cold(std::function<void()> emit) { cold_.push_back({.at = current_, .emit = std::move(emit)}); }
   // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
   void check_breaker(bool handle_requests);
 
@@ -147,6 +149,8 @@ class Emitter {
   Site* make_site(SiteKind kind, int depth);
   void describe_stack(Site* site);
   void emit_site_jump(Label label, Site* site);
+  void emit_exit(const Site* site);
+  void emit_death(Reg object, Label resume);
   void emit_cold();
   // Control comes to `label`, before the current instruction, and goes on in the interpreter.
   void emit_left_out(Label label, bool in_loop);
@@ -159,9 +163,14 @@ class Emitter {
   CodeRecord* record_;
   ValueStack stack_;
   std::unique_ptr<Resources> resources_;
+  // The two kinds that there are most of are described without memory of their own.
   struct Cold {
-    const Instruction* at;
-    std::function<void()> emit;
+    const Instruction* at = nullptr;
+    std::function<void()> emit = {};
+    Label entered = {};
+    Site* exit = nullptr;   // `entered`: on to this site
+    Reg dead = Reg::kNone;  // `entered`: this object dies; on at `resume`
+    Label resume = {};
   };
   std::vector<Cold> cold_;
   std::vector<Label> labels_;                      // by instruction index

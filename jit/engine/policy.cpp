@@ -12,11 +12,11 @@ bool compile_at_call(const CodeRecord& record) {
   return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
 }
 
-bool called_often(uint64_t nanoseconds) { return nanoseconds < 6'000'000; }
+bool called_often(uint64_t nanoseconds) { return nanoseconds < 4'000'000; }
 
 bool crosses_often(CodeRecord& record, uint64_t now) {
   constexpr uint32_t kCrossings = 100;
-  constexpr uint64_t kNanoseconds = 20'000'000;
+  constexpr uint64_t kNanoseconds = 12'000'000;
   if (record.calls == 0) record.first_call = now;
   record.calls += kCrossingStride;
   if (record.calls < kCrossings) return false;

@@ -69,7 +69,9 @@ void find_place(GlobalCache* cache) {
 
 const uint8_t* load_global_code() {
   namespace offset = port::offset;
-  return shared_code("load_global", [](Masm& masm) {
+  static const uint8_t* made = nullptr;  // asked for at each site
+  if (made != nullptr) return made;
+  made = shared_code("load_global", [](Masm& masm) {
     const auto cache = [](size_t field) { return Mem::at(Reg::kT2, static_cast<int32_t>(field)); };
     const Label found = masm.new_label();
     const Label slow = masm.new_label();
@@ -95,6 +97,7 @@ const uint8_t* load_global_code() {
     masm.load(Reg::kT0, cache(offsetof(GlobalCache, site)));
     masm.jump_code(thunks.slow);
   });
+  return made;
 }
 
 PyObject* op_load_global_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {

@@ -204,7 +204,12 @@ const uint8_t* return_of_shape(const PyCodeObject* code) {
   constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
   if ((code->co_flags & kGenerators) != 0 || (code->co_flags & CO_OPTIMIZED) == 0) return nullptr;
   if (code->co_nlocalsplus > kMaxReturnedLocals) return nullptr;
-  return shared_code("return." + std::to_string(code->co_nlocalsplus), [&](Masm& masm) { Return{masm, code->co_nlocalsplus}.emit(); });
+  static const uint8_t* made[kMaxReturnedLocals + 1] = {};  // asked for at each return
+  const uint8_t*& shared = made[code->co_nlocalsplus];
+  if (shared != nullptr) return shared;
+  shared = shared_code("return." + std::to_string(code->co_nlocalsplus),
+                       [&](Masm& masm) { Return{masm, code->co_nlocalsplus}.emit(); });
+  return shared;
 }
 
 }  // namespace whipsnake
