@@ -41,7 +41,10 @@ bool counts(const CodeRecord* record) {
 
 // It has had its calls. True when it is to be compiled.
 bool had_its_calls(CodeRecord* record) {
-  if (!policy::thresholds.sampled || record->marked_jit || policy::called_often(now() - record->first_call))
+  if (!policy::thresholds.sampled || record->marked_jit)
+    return true;
+  const uint64_t time = now();
+  if (policy::called_often(time - record->first_call, time - policy::begin))
     return true;
   record->counted_out = true;
   record->calls = 0;  // those across the tiers count from here

@@ -7,12 +7,18 @@
 namespace whipsnake::policy {
 
 Thresholds thresholds;
+uint64_t begin = 0;
 
 bool compile_at_call(const CodeRecord& record) {
   return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
 }
 
-bool called_often(uint64_t nanoseconds) { return nanoseconds < 4'000'000; }
+bool called_often(uint64_t nanoseconds, uint64_t age) {
+  // While a program starts, nearly everything that is called is called in a row, and soon never again.
+  constexpr uint64_t kShortest = 250'000;
+  constexpr uint64_t kLongest = 4'000'000;
+  return nanoseconds < std::clamp(age / 100, kShortest, kLongest);
+}
 
 bool crosses_often(CodeRecord& record, uint64_t now) {
   constexpr uint32_t kCrossings = 100;

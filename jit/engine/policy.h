@@ -18,10 +18,12 @@ struct Thresholds {
 inline constexpr Thresholds kCounted{};
 inline constexpr Thresholds kSampled{true, 32, 400};
 extern Thresholds thresholds;  // set by enable()
+extern uint64_t begin;         // when that was, in nanoseconds of now()
 
 // Where hot code is found by samples, a function's first calls are counted all the same, so that what is called all the
-// time is found at once: whether it has had its `calls` within this time. If not, it is left to the samples.
-bool called_often(uint64_t nanoseconds);
+// time is found at once: whether it has had its `calls` within this time, `age` after samples began. If not, it is left to
+// the samples.
+bool called_often(uint64_t nanoseconds, uint64_t age);
 // Calls between the tiers are counted as well, and for good, record->calls of them since record->first_call: whether the
 // code is to be compiled for their sake. Begins anew when there have been many, but over a long time.
 bool crosses_often(CodeRecord& record, uint64_t now);

@@ -195,8 +195,13 @@ TEST(Policy, SamplesGetRarerButDoNotEnd) {
 }
 
 TEST(Policy, CallsInAShortTimeAreMany) {
-  EXPECT_TRUE(policy::called_often(0));
-  EXPECT_FALSE(policy::called_often(1'000'000'000));
+  constexpr uint64_t kSecond = 1'000'000'000;
+  EXPECT_TRUE(policy::called_often(0, 0));
+  EXPECT_FALSE(policy::called_often(kSecond, 0));
+  EXPECT_FALSE(policy::called_often(kSecond, 1000 * kSecond));
+  // What would be often later is not while the program starts.
+  EXPECT_FALSE(policy::called_often(kSecond / 1000, kSecond / 100));
+  EXPECT_TRUE(policy::called_often(kSecond / 1000, kSecond));
 }
 
 TEST(Policy, ShortLoopEntriesEnd) {
