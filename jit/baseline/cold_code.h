@@ -1,5 +1,5 @@
-// Which instructions the interpreter never came to. Functions are full of them (errors that nobody makes, options that
-// nobody gives); machine code for them costs time, memory and the reach of the processor's caches.                                              [cold]
+// Which instructions the interpreter never came to. Functions are full of them (errors that nobody makes,
+// options that nobody gives); machine code for them costs time, memory and the reach of the caches.      [cold]
 #pragma once
 
 #include <vector>

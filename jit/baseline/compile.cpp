@@ -107,7 +107,8 @@ class Walk {
       const Instruction& instruction = s.instructions[i];
       const int depth = s.depths[i];
       if (depth < 0 || s.cold[i] != 0) {  // a jump may still name it
-        if (s.cold[i] != 0 && emitter_.reachable_) emitter_.masm_.jump(emitter_.label_of(static_cast<int>(instruction.start)));
+        if (s.cold[i] != 0 && emitter_.reachable_)
+          emitter_.masm_.jump(emitter_.label_of(static_cast<int>(instruction.start)));
         emitter_.reachable_ = false;
         continue;
       }
@@ -221,7 +222,8 @@ std::unique_ptr<CompiledCode> compile(PyCodeObject* code, PyObject* globals, PyO
     return nullptr;
   }
   compiled = walk.install(heap);
-  if (compiled == nullptr) *reason = masm->failed() ? "machine code could not be assembled" : "code memory refused or exhausted";
+  if (compiled == nullptr)
+    *reason = masm->failed() ? "machine code could not be assembled" : "code memory refused or exhausted";
   return compiled;
 }
 

@@ -1,6 +1,5 @@
-// Attribute access. What the interpreter specialised a site for decides which kind of lookup machine code does;
-// the cache in front of it is filled by its first miss, refilled by later ones, and has further entries for sites that
-// see several types (runtime/caches.h).
+// Attribute access: almost every site calls shared machine code (runtime/attribute_code.h) through a cache of its own,
+// which its misses fill, give further entries, and change to another kind of access (runtime/caches.h).
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/attribute_code.h"
@@ -19,14 +18,13 @@ bool is_shared(uint8_t specialized) {
          specialized != STORE_ATTR_WITH_HINT;
 }
 
-// Calls shared code with the owner, which is `from_top`, and the cache; the operands are on the value stack as `site`
-// describes them.
-void call_shared(Emitter& e, const AttrCode* codes, AttrCache* cache, const Site* site, int from_top) {
+// Calls shared code with the owner, on top of the value stack, and the cache; `site` describes all operands.
+void call_shared(Emitter& e, const AttrCode* codes, AttrCache* cache, const Site* site) {
   if (codes == nullptr) return e.fail();
   cache->codes = codes;
   cache->code = codes->any;
   cache->site = site;
-  const Reg owner = e.use(from_top, Reg::kArg1);
+  const Reg owner = e.use(1, Reg::kArg1);
   e.masm().mov(Reg::kArg1, owner);
   e.masm().mov_ptr(Reg::kT2, cache);
   e.masm().call_mem(Mem::at(Reg::kT2, static_cast<int32_t>(offsetof(AttrCache, code))));
@@ -37,7 +35,7 @@ void load_plain(Emitter& e, AttrCache* cache, bool shared) {
   if (!shared)
     return e.operation(&op_load_attr_cached, 1, 1, arg);
   call_shared(e, attr_code(AttrAccess::kLoad, e.stack().peek(1).owned()), cache,
-              e.slow_site(&op_load_attr_cached, 1, 1, arg), 1);
+              e.slow_site(&op_load_attr_cached, 1, 1, arg));
   e.stack().drop(1);
   e.push_owned(Reg::kRet);
 }
@@ -49,7 +47,7 @@ void load_for_call(Emitter& e, AttrCache* cache, bool shared) {
     return e.operation_storing(&op_load_method_cached, 1, 2, arg);
   e.masm().lea(Reg::kArg2, e.home(e.stack().depth() - 1));
   call_shared(e, attr_code(AttrAccess::kMethod, e.stack().peek(1).owned()), cache,
-              e.slow_site(&op_load_method_cached, 1, 2, arg), 1);
+              e.slow_site(&op_load_method_cached, 1, 2, arg));
   e.stack().drop(1);
   e.stack().push(Value::memory());
   e.stack().push(Value::memory());
@@ -81,7 +79,7 @@ void store_attr(Emitter& e, const Instruction& i) {
   const Reg value = e.use(2, Reg::kArg2);
   e.masm().mov(Reg::kArg2, value);
   call_shared(e, attr_code(AttrAccess::kStore, e.stack().peek(1).owned(), e.stack().peek(2).owned()), cache,
-              e.slow_site(&op_store_attr_cached, 2, 0, arg), 1);
+              e.slow_site(&op_store_attr_cached, 2, 0, arg));
   e.stack().drop(2);
 }
 

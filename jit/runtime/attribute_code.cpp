@@ -84,6 +84,7 @@ struct Piece {
     return (kind != AttrKind::kTypeValue && kind != AttrKind::kMethod) || other == static_cast<int>(shadow);
   }
 };
+
 const char* kind_name(AttrKind kind) {
   switch (kind) {
     case AttrKind::kInlineValue: return "inline_value";
@@ -153,7 +154,8 @@ class Maker {
     const uint8_t* end = at(any_);
     add_shared_code(name + ".any", end, static_cast<size_t>(code + buffer.size - end));
     for (auto one = own_.rbegin(); one != own_.rend(); end = at(one->second), ++one)
-      add_shared_code(name + "." + kind_name(one->first.kind), at(one->second), static_cast<size_t>(end - at(one->second)));
+      add_shared_code(name + "." + kind_name(one->first.kind), at(one->second),
+                      static_cast<size_t>(end - at(one->second)));
     made->any = at(any_);
     for (const auto& [piece, label] : own_)
       for (int shadow = 0; shadow < AttrCode::kShadows; ++shadow)

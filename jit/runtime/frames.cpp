@@ -167,16 +167,6 @@ PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObjec
   return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0) : _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
-namespace {
-
-// Gives up what the caller let the callee have.
-void release_stolen(PyObject* callable, PyObject* const* args, Py_ssize_t total) {
-  Py_DECREF(callable);
-  for (Py_ssize_t i = 0; i < total; ++i) Py_DECREF(args[i]);
-}
-
-}  // namespace
-
 PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                          const CodeEntry* entry) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
@@ -195,7 +185,7 @@ PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargs
       result = call_uncompiled_inlining(func, args, nargsf, kwnames);
     else
       result = port::function_vectorcall(callable, args, nargsf, kwnames);
-    if (stolen) release_stolen(callable, args, total);
+    if (stolen) release_call(callable, args, total);
     return result;
   }
   const bool take = !stolen && may_take_arguments(ts, callable, args, total, kwnames);
@@ -236,7 +226,7 @@ PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
   PyObject* result = PyObject_Vectorcall(callable, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                          kwnames);
-  release_stolen(callable, args, total);
+  release_call(callable, args, total);
   return result;
 }
 

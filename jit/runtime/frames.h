@@ -21,6 +21,12 @@ PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargs
                          const CodeEntry* entry);
 inline constexpr size_t kStolen = PY_VECTORCALL_ARGUMENTS_OFFSET >> 1;
 
+// Gives up a callable and its arguments.
+inline void release_call(PyObject* callable, PyObject* const* args, Py_ssize_t total) {
+  Py_DECREF(callable);
+  for (Py_ssize_t i = 0; i < total; ++i) Py_DECREF(args[i]);
+}
+
 // The same for machine code that has no such entrance: a vectorcall that looks its entry up.
 PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 

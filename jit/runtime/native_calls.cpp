@@ -15,11 +15,6 @@ struct Known {
 };
 Known known;  // borrowed from immortal modules and types, but for the interned name
 
-void release(PyObject* callable, PyObject** args, Py_ssize_t nargs) {
-  Py_DECREF(callable);
-  for (Py_ssize_t i = 0; i < nargs; ++i) Py_DECREF(args[i]);
-}
-
 template <typename Function>
 Function method(const PyMethodDef* definition) {
   return reinterpret_cast<Function>(reinterpret_cast<void (*)()>(definition->ml_meth));
@@ -82,7 +77,7 @@ PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   }
   ++ts->c_recursion_remaining;
   if (!called) return op_call(ts, top, oparg);
-  release(callable, args, nargs);
+  release_call(callable, args, nargs);
   return after_call(ts, result);
 }
 
@@ -91,7 +86,7 @@ PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   if (base[0] != known.len || base[1] != nullptr || oparg != 1) return op_call(ts, top, oparg);
   const Py_ssize_t length = PyObject_Length(base[2]);
   PyObject* result = length < 0 ? nullptr : PyLong_FromSsize_t(length);
-  release(base[0], base + 2, 1);
+  release_call(base[0], base + 2, 1);
   return after_escape(ts, result);
 }
 
@@ -99,7 +94,7 @@ PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg) 
   PyObject** base = top - oparg - 2;
   if (base[0] != known.isinstance || base[1] != nullptr || oparg != 2) return op_call(ts, top, oparg);
   const int answer = PyObject_IsInstance(base[2], base[3]);
-  release(base[0], base + 2, 2);
+  release_call(base[0], base + 2, 2);
   return after_escape(ts, answer < 0 ? nullptr : answer != 0 ? Py_True : Py_False);
 }
 
@@ -155,7 +150,7 @@ bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ss
   if (!describe_class(type, &found)) return false;
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) {
-    release(callable, args, nargs);
+    release_call(callable, args, nargs);
     return true;
   }
   Py_DECREF(callable);
@@ -182,7 +177,7 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   }
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) {
-    release(base[0], base + 2, oparg);
+    release_call(base[0], base + 2, oparg);
     return nullptr;
   }
   Py_DECREF(type);
