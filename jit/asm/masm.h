@@ -215,11 +215,12 @@ class Masm {
   virtual void unwind_frame(int locals) = 0;
 
   // A thunk is called from inside a function frame and calls C++ itself: enter_thunk() saves the return address where
-  // the CPU keeps it in a register and aligns the stack, leave_thunk() undoes that; `ret` then returns.
+  // the CPU keeps it in a register, aligns the stack and leaves `locals` bytes (multiple of 16) at [kNativeStack],
+  // leave_thunk() undoes that; `ret` then returns.
   // drop_return_address(), after leave_thunk(), forgets the return address so that the thunk may jump elsewhere in
   // the function frame that called it. All three keep flags and registers undefined but for kRet.
-  virtual void enter_thunk() = 0;
-  virtual void leave_thunk() = 0;
+  virtual void enter_thunk(int locals = 0) = 0;
+  virtual void leave_thunk(int locals = 0) = 0;
   virtual void drop_return_address() = 0;
 
   // --- double-precision floating point ---

@@ -7,6 +7,7 @@
 
 #include "jit/cpython/v313/async_generators.h"
 #include "jit/cpython/v313/code_extra.h"
+#include "jit/cpython/v313/dict_keys.h"
 #include "jit/cpython/v313/eval_hook.h"
 #include "jit/cpython/v313/function_versions.h"
 #include "jit/cpython/v313/internals.h"

@@ -107,9 +107,11 @@ constexpr Piece kLoads[] = {
     {AttrKind::kTypeValue, Shadow::kNever},
     {AttrKind::kTypeValue, Shadow::kSharedKeys},
     {AttrKind::kTypeValue, Shadow::kNoDict},
-    {AttrKind::kMethod, Shadow::kNever},  // these three for kMethod only
+    {AttrKind::kTypeValue, Shadow::kAsk},
+    {AttrKind::kMethod, Shadow::kNever},  // these four for kMethod only
     {AttrKind::kMethod, Shadow::kSharedKeys},
     {AttrKind::kMethod, Shadow::kNoDict},
+    {AttrKind::kMethod, Shadow::kAsk},
 };
 constexpr Piece kStores[] = {{AttrKind::kInlineValue}, {AttrKind::kSlot}};
 
@@ -131,6 +133,7 @@ class Maker {
         if (piece.kind != AttrKind::kMethod || access_ == AttrAccess::kMethod) emit_piece(piece);
     }
     emit_any();
+    if (access_ != AttrAccess::kStore) emit_ask();
     emit_slow();
     return install(made);
   }
@@ -153,13 +156,15 @@ class Maker {
     const std::string name = std::string(kNames[static_cast<int>(access_)]) + (owns_owner_ ? ".owned" : "");
     const uint8_t* end = at(any_);
     add_shared_code(name + ".any", end, static_cast<size_t>(code + buffer.size - end));
-    for (auto one = own_.rbegin(); one != own_.rend(); end = at(one->second), ++one)
-      add_shared_code(name + "." + kind_name(one->first.kind), at(one->second),
-                      static_cast<size_t>(end - at(one->second)));
+    for (auto one = own_.rbegin(); one != own_.rend(); end = at(one->entrances[0]), ++one)
+      add_shared_code(name + "." + kind_name(one->piece.kind), at(one->entrances[0]),
+                      static_cast<size_t>(end - at(one->entrances[0])));
     made->any = at(any_);
-    for (const auto& [piece, label] : own_)
-      for (int shadow = 0; shadow < AttrCode::kShadows; ++shadow)
-        if (piece.serves(shadow)) made->by[static_cast<int>(piece.kind)][shadow] = at(label);
+    for (const Own& own : own_)
+      for (int pinned = 0; pinned < 2; ++pinned)
+        for (int shadow = 0; shadow < AttrCode::kShadows; ++shadow)
+          if (own.piece.serves(shadow))
+            made->by[pinned][static_cast<int>(own.piece.kind)][shadow] = at(own.entrances[pinned]);
     for (const Ways& ways : shared_) {
       std::fill_n(ways.code, kWays, at(slow_));
       for (const auto& [piece, label] : ways.labels)
@@ -169,27 +174,52 @@ class Maker {
     return true;
   }
 
-  // Two entrances: for the site's own entry, and for a shared one, in kArg3, that is known to serve.
+  // Three entrances: for the site's own entry, for one that depends on the type of its value, and for a shared one, in
+  // kArg3, that is known to serve.
   void emit_piece(const Piece& piece) {
     kind_ = piece.kind;
     shadow_ = piece.shadow;
+    const Label looking = masm_.new_label();
     const Label found = masm_.new_label();
     masm_.align(16);
-    own_.emplace_back(piece, masm_.new_label());
-    masm_.bind(own_.back().second);
-    load_version();
-    masm_.cmp32(Reg::kT1, kOwn.at(offsetof(AttrEntry, version)));
-    masm_.jump_if(Cond::kNotEqual, any_);
+    own_.push_back({piece, {masm_.new_label(), masm_.new_label()}});
+    masm_.bind(own_.back().entrances[0]);
+    guard_own();
+    masm_.bind(looking);
     look(kOwn);
     masm_.bind(found);
     finish();
+    masm_.bind(own_.back().entrances[1]);
+    guard_own();
+    guard_pin(kOwn);
+    masm_.jump(looking);
     if (kind_ == AttrKind::kModule) return;  // of one module: not among the shared ones
     Ways& ways = shared_[owner_is_type(kind_) ? 1 : 0];
     ways.labels.emplace_back(piece, masm_.new_label());
     masm_.bind(ways.labels.back().second);
+    // To look at the hint takes too many registers.
+    if (kind_ == AttrKind::kHintedDict) return masm_.jump(ask_);
     look(kShared);
     masm_.jump(found);
   }
+
+  void guard_own() {
+    load_version();
+    masm_.cmp32(Reg::kT1, kOwn.at(offsetof(AttrEntry, version)));
+    masm_.jump_if(Cond::kNotEqual, any_);
+  }
+
+  // What the type makes of its value is still so. Only kRet is lost.
+  void guard_pin(const EntryRef& entry) {
+    masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
+    masm_.load(Reg::kRet, Mem::at(Reg::kRet, offset::kType));
+    masm_.load32(Reg::kRet, Mem::at(Reg::kRet, offset::kTypeVersion));
+    masm_.cmp32(Reg::kRet, entry.at(offsetof(AttrEntry, value_version)));
+    masm_.jump_if(Cond::kNotEqual, slow_);
+  }
+
+  // Where to go on when a short look at the instance was not enough.
+  Label ask(const EntryRef& entry) const { return entry.base == kOwn.base ? ask_own_ : ask_; }
 
   // What the kind needs of the entry. kT0 is the owner's type.
   void look(const EntryRef& entry) {
@@ -231,7 +261,7 @@ class Maker {
     const Label added = masm_.new_label();
     const Label old_dies = masm_.new_label();
     if (kind_ == AttrKind::kInlineValue) {
-      guard_inline_values();
+      guard_inline_values(slow_);
       masm_.cmp(Mem::at(kOwner, offset::kManagedDict), 0);
       masm_.jump_if(Cond::kNotEqual, slow_);
     }
@@ -306,13 +336,50 @@ class Maker {
     masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, id)));
     masm_.jump_if(Cond::kNotEqual, slow_);
     masm_.cmp32(kShared.at(offsetof(AttrEntry, value_version)), 0);
-    masm_.jump_if(Cond::kNotEqual, slow_);
+    const Label unpinned = masm_.new_label();
+    masm_.skip_if(Cond::kEqual, unpinned);
+    guard_pin(kShared);
+    masm_.bind(unpinned);
     masm_.load8(Reg::kRet, kShared.at(offsetof(AttrEntry, kind)));
     masm_.load8(Reg::kT1, kShared.at(offsetof(AttrEntry, shadow)));
     static_assert(AttrCode::kShadows == 4);
     masm_.lea(Reg::kT1, Mem::indexed(Reg::kT1, Reg::kRet, 4));
     masm_.mov_ptr(Reg::kRet, ways.code);
     masm_.jump_mem(Mem::indexed(Reg::kRet, Reg::kT1, 8));
+  }
+
+  // C++ looks at the instance, by the entry in kArg3.
+  void emit_ask() {
+    constexpr int kSaved = 32;
+    const auto saved = [](int index) { return Mem::at(Reg::kNativeStack, index * kWord); };
+    masm_.align(16);
+    masm_.bind(ask_own_);
+    masm_.lea(Reg::kArg3, kOwn.at(0));
+    masm_.bind(ask_);
+    masm_.enter_thunk(kSaved);
+    masm_.store(saved(0), kOwner);
+    masm_.store(saved(1), kHome);
+    masm_.store(saved(2), kCache);
+    masm_.load(Reg::kArg2, cache(offsetof(AttrCache, name)));
+    masm_.mov(Reg::kArg0, Reg::kArg3);
+    masm_.call_mem(near_constant(address_of(&own_or_of_type)));
+    masm_.load(kOwner, saved(0));
+    masm_.load(kHome, saved(1));
+    masm_.load(kCache, saved(2));
+    masm_.leave_thunk(kSaved);
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, slow_);
+    const Label method = masm_.new_label();
+    static_assert(kIsMethod == 1);
+    masm_.test(Reg::kRet, static_cast<int32_t>(kIsMethod));
+    masm_.jump_if(Cond::kNotEqual, access_ == AttrAccess::kMethod ? method : slow_);
+    kind_ = AttrKind::kTypeValue;
+    finish();
+    if (access_ != AttrAccess::kMethod) return;
+    masm_.bind(method);
+    masm_.sub(Reg::kRet, static_cast<int32_t>(kIsMethod));
+    kind_ = AttrKind::kMethod;
+    finish();
   }
 
   // The site's slow path does it all, and returns to the site or goes to the handler.
@@ -354,7 +421,7 @@ class Maker {
   void value(const EntryRef& entry) {
     switch (kind_) {
       case AttrKind::kInlineValue:
-        guard_inline_values();
+        guard_inline_values(ask(entry));
         [[fallthrough]];
       case AttrKind::kSlot:
         masm_.load32_signed(Reg::kT1, entry.at(offsetof(AttrEntry, offset)));
@@ -379,31 +446,32 @@ class Maker {
         masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
         return;
       default:
+        if (shadow_ == Shadow::kAsk) return masm_.jump(ask(entry));
         guard_not_shadowed(entry);
         masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
         return;
     }
     masm_.test(Reg::kRet, Reg::kRet);
-    masm_.jump_if(Cond::kEqual, slow_);
+    masm_.jump_if(Cond::kEqual, kind_ == AttrKind::kSlot || kind_ == AttrKind::kModule ? slow_ : ask(entry));
   }
 
-  void guard_inline_values() {
+  void guard_inline_values(Label otherwise) {
     masm_.cmp8(Mem::at(kOwner, offset::kInlineValuesValid), 0);
-    masm_.jump_if(Cond::kEqual, slow_);
+    masm_.jump_if(Cond::kEqual, otherwise);
   }
 
   // The instance has no attribute of its own in front of the type's. kT0 holds its type and is lost.
   void guard_not_shadowed(const EntryRef& entry) {
     if (shadow_ == Shadow::kSharedKeys) {
-      guard_inline_values();
+      guard_inline_values(ask(entry));
       masm_.load(Reg::kT0, Mem::at(Reg::kT0, offset::kHeapTypeCachedKeys));
       masm_.load(Reg::kT0, Mem::at(Reg::kT0, offset::kDictKeysEntries));
       masm_.cmp32(Reg::kT0, entry.at(offsetof(AttrEntry, keys)));
-      masm_.jump_if(Cond::kNotEqual, slow_);
+      masm_.jump_if(Cond::kNotEqual, ask(entry));
     } else if (shadow_ == Shadow::kNoDict) {
       masm_.load32_signed(Reg::kT0, entry.at(offsetof(AttrEntry, dict_offset)));
       masm_.cmp(Mem::indexed(kOwner, Reg::kT0, 1), 0);
-      masm_.jump_if(Cond::kNotEqual, slow_);
+      masm_.jump_if(Cond::kNotEqual, ask(entry));
     }
   }
 
@@ -413,12 +481,12 @@ class Maker {
     masm_.load16(Reg::kT1, entry.at(offsetof(AttrEntry, hint)));
     masm_.load(Reg::kT0, Mem::indexed(kOwner, Reg::kT0, 1));
     masm_.test(Reg::kT0, Reg::kT0);
-    masm_.jump_if(Cond::kEqual, slow_);
+    masm_.jump_if(Cond::kEqual, ask(entry));
     masm_.load(Reg::kT0, Mem::at(Reg::kT0, offset::kDictKeys));
     masm_.cmp8(Mem::at(Reg::kT0, offset::kDictKeysKind), DICT_KEYS_UNICODE);
-    masm_.jump_if(Cond::kNotEqual, slow_);
+    masm_.jump_if(Cond::kNotEqual, ask(entry));
     masm_.cmp(Reg::kT1, Mem::at(Reg::kT0, offset::kDictKeysEntries));
-    masm_.jump_if(Cond::kAboveEqual, slow_);
+    masm_.jump_if(Cond::kAboveEqual, ask(entry));
     // The entries follow the table of indices.
     masm_.load8(Reg::kArg3, Mem::at(Reg::kT0, offset::kDictKeysLog2IndexBytes));
     masm_.mov_imm(Reg::kRet, 1);
@@ -429,7 +497,7 @@ class Maker {
     masm_.add(Reg::kT0, Reg::kT1);
     masm_.load(Reg::kT1, Mem::at(Reg::kT0, offset::kDictKeysIndices + offset::kDictEntryKey));
     masm_.cmp(Reg::kT1, cache(offsetof(AttrCache, name)));
-    masm_.jump_if(Cond::kNotEqual, slow_);
+    masm_.jump_if(Cond::kNotEqual, ask(entry));
     masm_.load(Reg::kRet, Mem::at(Reg::kT0, offset::kDictKeysIndices + offset::kDictEntryValue));
   }
 
@@ -461,7 +529,13 @@ class Maker {
   Shadow shadow_ = Shadow::kNever;
   Label any_ = masm_.new_label();
   Label slow_ = masm_.new_label();
-  std::vector<std::pair<Piece, Label>> own_;
+  Label ask_own_ = masm_.new_label();
+  Label ask_ = masm_.new_label();
+  struct Own {
+    Piece piece;
+    Label entrances[2];
+  };
+  std::vector<Own> own_;
   Ways shared_[2];  // for instances; for types
 };
 

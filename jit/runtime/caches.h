@@ -96,11 +96,14 @@ struct AttrEntry {
 struct AttrCode {
   static constexpr int kKinds = static_cast<int>(AttrKind::kOfMeta) + 1;
   static constexpr int kShadows = 4;
-  const uint8_t* any;                      // looks only at shared_entries
-  const uint8_t* by[kKinds][kShadows];     // looks at the site's own entry, of this kind, first; null: there is none
+  const uint8_t* any;  // looks only at shared_entries
+  // Looks at the site's own entry, of this kind, first; null: there is none. The second: for entries that depend on the
+  // type of their value.
+  const uint8_t* by[2][kKinds][kShadows];
   const uint8_t* for_entry(const AttrEntry& entry) const {
-    const uint8_t* code = by[static_cast<int>(entry.kind)][static_cast<int>(entry.shadow)];
-    return code != nullptr && entry.value_version == 0 ? code : any;
+    const bool pinned = entry.value_version != 0;
+    const uint8_t* code = by[pinned ? 1 : 0][static_cast<int>(entry.kind)][static_cast<int>(entry.shadow)];
+    return code != nullptr ? code : any;
   }
 };
 
@@ -121,7 +124,7 @@ struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry
 // What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()
 // says, until another one takes its place. Kind kNone: cannot be described. A type's version is never given again, so
 // entries need not be removed.
-inline constexpr uint32_t kSharedEntries = 4096;
+inline constexpr uint32_t kSharedEntries = 8192;
 extern AttrEntry shared_entries[kSharedEntries];
 constexpr uint32_t id_hash(uint32_t id) { return (id * 0x9E3779B1u) >> 16 & (kSharedEntries - 1); }
 constexpr uint32_t shared_index(uint32_t version, uint32_t id) {
@@ -131,6 +134,12 @@ constexpr uint32_t shared_index(uint32_t version, uint32_t id) {
 // The number by which shared_entries knows an interned name, for loads or for stores; it keeps the name alive. 0: there
 // are too many.
 uint32_t attribute_id(PyObject* name, bool store);
+
+// The attribute, borrowed, of an instance that the entry is about: what it has itself, or else what its type has.
+// kIsMethod is added to one that is to be called with the owner; 0: op_load_attr_cached() has to do it. Runs nobody's
+// code. `entry` is brought up to date if the class has given its instances more names.
+uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name);
+inline constexpr uintptr_t kIsMethod = 1;
 
 // owner -> attribute [arg: AttrCache*]
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);

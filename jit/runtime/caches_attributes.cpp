@@ -101,9 +101,10 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
 
 template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
 AttrEntry* lookup(AttrCache* cache, PyObject* owner) {
-  if (cache->entry.version != kNoVersion && guard_holds(cache->entry, owner)) {
+  // The entry of a site that takes over no more may be of another type, while machine code looks at the shared ones.
+  if (cache->misses < kMaxAttrMisses && cache->entry.version != kNoVersion && guard_holds(cache->entry, owner)) {
     ++counters.cache_hits;
-    if (cache->misses < kMaxAttrMisses) ++cache->misses;  // machine code has no use for it, or not for this object
+    ++cache->misses;  // machine code has no use for it, or not for this object
     return &cache->entry;
   }
   return lookup_shared<kDescribe>(cache, owner);
@@ -140,7 +141,11 @@ Own find_in_dict(PyDictObject* dict, uint16_t hint, PyObject* name, PyObject** v
   }
   if (dict->ma_used == 0)
     return Own::kAbsent;
-  *value = _PyDict_GetItem_KnownHash(reinterpret_cast<PyObject*>(dict), name, hash_of(name));
+  const Py_ssize_t index = port::probe_unicode_keys(keys, name, hash_of(name));
+  if (index >= 0)
+    *value = dict->ma_values != nullptr ? dict->ma_values->values[index] : DK_UNICODE_ENTRIES(keys)[index].me_value;
+  else if (index == port::kKeyUnknown)
+    *value = _PyDict_GetItem_KnownHash(reinterpret_cast<PyObject*>(dict), name, hash_of(name));
   return *value != nullptr ? Own::kFound : Own::kAbsent;
 }
 
@@ -282,6 +287,17 @@ void add_error_context(PyObject* owner, PyObject* name) {
 }
 
 }  // namespace
+
+uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name) {
+  PyObject* value = nullptr;
+  switch (find_own(entry, owner, name, &value)) {
+    case Own::kFound: return reinterpret_cast<uintptr_t>(value);
+    case Own::kUnknown: return 0;
+    case Own::kAbsent: break;
+  }
+  if (entry->type_kind == AttrKind::kTypeValue) return reinterpret_cast<uintptr_t>(entry->value);
+  return entry->type_kind == AttrKind::kMethod ? reinterpret_cast<uintptr_t>(entry->value) + kIsMethod : 0;
+}
 
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<AttrCache*>(arg);

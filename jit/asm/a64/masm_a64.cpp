@@ -375,13 +375,15 @@ void MasmA64::leave(int locals) {
   ret();
 }
 
-void MasmA64::enter_thunk() {
+void MasmA64::enter_thunk(int locals) {
   ensure();
   as_->stp(x29, x30, MemOperand(sp, -16, PreIndex));
+  if (locals != 0) as_->sub(sp, sp, locals);
 }
 
-void MasmA64::leave_thunk() {
+void MasmA64::leave_thunk(int locals) {
   ensure();
+  if (locals != 0) as_->add(sp, sp, locals);
   as_->ldp(x29, x30, MemOperand(sp, 16, PostIndex));
 }
 

@@ -260,17 +260,17 @@ void MasmX64::leave(int locals) {
   ret();
 }
 
-void MasmX64::enter_thunk() {
+void MasmX64::enter_thunk(int locals) {
   enc_.ensure();
-  enc_.alu_imm(5, true, kRsp, 8);
+  enc_.alu_imm(5, true, kRsp, 8 + locals);
 }
 
-void MasmX64::leave_thunk() {
+void MasmX64::leave_thunk(int locals) {
   enc_.ensure();
-  enc_.alu_imm(0, true, kRsp, 8);
+  enc_.alu_imm(0, true, kRsp, 8 + locals);
 }
 
-void MasmX64::drop_return_address() { leave_thunk(); }
+void MasmX64::drop_return_address() { leave_thunk(0); }
 
 }  // namespace x64
 }  // namespace whipsnake

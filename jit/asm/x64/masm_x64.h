@@ -110,8 +110,8 @@ class MasmX64 final : public Masm {
   void enter(int locals) override;
   void leave(int locals) override;
   void unwind_frame(int locals) override;
-  void enter_thunk() override;
-  void leave_thunk() override;
+  void enter_thunk(int locals) override;
+  void leave_thunk(int locals) override;
   void drop_return_address() override;
 
   void fload(FReg dst, Mem mem) override;

@@ -8,6 +8,8 @@ import random
 import pytest
 from support import ENGINE
 
+import whipsnake
+
 from .twins import Twins
 
 pytestmark = pytest.mark.usefixtures("compiling")
@@ -594,3 +596,80 @@ def test_super_and_method_objects_at_one_site() -> None:
         twins.check(*(f"f({n}, [{n}])" for n in range(7)))
     twins.check("setattr(A, 'x', lambda self, a: ('new', a))", *(f"f({n}, 2)" for n in range(7)))
     twins.check("delattr(C, 'x')", *(f"f({n}, 2)" for n in range(7)))
+
+
+DICTS = """
+    class Late:
+        def __get__(self, o, owner=None):
+            if o is None: return self
+            value = o.__dict__["late"] = [o.n]
+            return value
+    class Thing:
+        late = Late()
+        mark = Late.__new__(type("Mark", (), {}))
+        def __init__(self, n): self.n = n; self.own = n
+        def method(self, a=0): return self.n, a
+    class Child(Thing): pass
+    def materialised(n): o = Thing(n); o.__dict__; return o
+    def replaced(n): o = Thing(n); o.__dict__ = {"a": 1, "n": n, "own": n}; return o
+    def copied(n): o = Thing(n); o.__dict__ = dict(o.__dict__); return o
+    def updated(n): o = Thing(n); o.__dict__.update(b=1, c=2); return o
+    def with_gaps(n):
+        o = replaced(n)
+        for i in range(20): setattr(o, f"a{i}", i)
+        for i in range(0, 20, 3): delattr(o, f"a{i}")
+        return o
+    def detached(n): o = Child(n); d = o.__dict__; del o.n; o.n = n; o.late; return o
+    def same_hash(n):
+        o = replaced(n)
+        o.__dict__ = {"x" * 3: 1, **o.__dict__}
+        return o
+    MAKERS = [Thing, Child, materialised, replaced, copied, updated, with_gaps, detached, same_hash]
+    objects = [make(i) for i, make in enumerate(MAKERS * 2)]
+    objects = [o for o in objects if o.late]
+    def own(objects): return [o.own for o in objects]
+    def late(objects): return [o.late for o in objects]
+    def mark(objects): return [o.mark is Thing.mark for o in objects]
+    def call(objects): return [o.method(1) for o in objects]
+    def of_class(times): return [Thing.mark is Child.mark for i in range(times)]
+"""
+
+
+@pytest.mark.parametrize("site", ["own(objects)", "late(objects)", "mark(objects)", "call(objects)", "of_class(8)"])
+def test_instances_with_dictionaries_need_no_slow_path(site: str) -> None:
+    twins = Twins(DICTS)
+    twins.warm(site)
+    twins.compile(site.partition("(")[0], "Thing.method")
+    for _ in range(64):
+        twins.check(site)
+    before = whipsnake.stats()["slow_ops"]
+    twins.check(site)
+    assert whipsnake.stats()["slow_ops"] - before <= 1, "nothing but what the comparison itself does"
+
+
+def test_a_value_becomes_a_descriptor() -> None:
+    """What a class attribute does depends on its type, which may change while the class does not."""
+    twins = Twins(
+        DICTS
+        + """
+    class Plain: pass
+    class Holder:
+        value = Plain()
+        def __init__(self, own): vars(self).update(own)
+    def read(holders): return [getattr(h.value, "__name__", type(h.value).__name__) for h in holders]
+    def of_class(_): return type(Holder.value).__name__
+    holders = [Holder({"value": 1}), Holder({}), Holder({"other": 1})]
+    """
+    )
+    twins.warm("read(holders)", "of_class(1)")
+    twins.compile("read", "of_class")
+    twins.check("read(holders)", "of_class(1)")
+    for change in (
+        "setattr(Plain, '__get__', lambda self, o, owner: len)",
+        "setattr(Plain, '__set__', lambda self, o, v: None)",
+        "delattr(Plain, '__get__')",
+        "delattr(Plain, '__set__')",
+        "setattr(Holder.__dict__['value'], '__class__', Late)",
+    ):
+        twins.check(change, *["read(holders)", "of_class(1)"] * 3)
+    assert twins.tiers("read", "of_class") == {ENGINE}
