@@ -31,7 +31,7 @@ const Redirected& of(PyObject* generator) {
 }
 
 // Where compiled code takes this resumption, or null. Everything unusual is CPython's: running, finished and fresh
-// generators that are sent a value.
+// generators that are sent a value. The types are those of sub-interpreters, too.
 const uint8_t* takes(PyObject* self, PyObject* sent) {
   auto* generator = reinterpret_cast<PyGenObject*>(self);
   PyThreadState* ts = PyThreadState_GetUnchecked();
@@ -43,7 +43,7 @@ const uint8_t* takes(PyObject* self, PyObject* sent) {
 }
 
 PySendResult resume(PyObject* self, PyObject* sent, const uint8_t* target, PyObject** result) {
-  return resume_generator_at(PyThreadState_GetUnchecked(), reinterpret_cast<PyGenObject*>(self), Py_NewRef(sent), target,
+  return resume_generator_at(port::thread_with_gil(), reinterpret_cast<PyGenObject*>(self), Py_NewRef(sent), target,
                              result);
 }
 

@@ -5,7 +5,6 @@
 // function and its code object lose theirs. They get one back when the code is declined: then the interpreter inlines
 // and specialises its calls as if we did not exist.
 #include "jit/cpython/port.h"
-#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
@@ -32,23 +31,6 @@ bool ours(const PyFunctionObject* func) {
 // Code that runs once, in a namespace: modules, class bodies, exec().
 bool is_top_level(const PyCodeObject* code) {
   return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) != (CO_OPTIMIZED | CO_NEWLOCALS);
-}
-
-// Whether calls of this cold code are counted; where samples find what is hot, not for long.
-bool counts(const CodeRecord* record) {
-  return !policy::thresholds.sampled || record == nullptr || record->marked_jit || !record->counted_out;
-}
-
-// It has had its calls. True when it is to be compiled.
-bool had_its_calls(CodeRecord* record) {
-  if (!policy::thresholds.sampled || record->marked_jit)
-    return true;
-  const uint64_t time = now();
-  if (policy::called_often(time - record->first_call, time - policy::begin))
-    return true;
-  record->counted_out = true;
-  record->calls = 0;  // those across the tiers count from here
-  return false;
 }
 
 void count_calls(PyFunctionObject* func) {
@@ -97,21 +79,17 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   CodeRecord* record = get_record(code_of(func));
   if (record == nullptr) [[unlikely]]
     return port::function_vectorcall(callable, args, nargsf, kwnames);
-  if (policy::compile_at_call(*record) && had_its_calls(record))
+  if (policy::compile_at_call(*record))
     framework::compile(record, func->func_globals, func->func_builtins);
-  if (record->state != TierState::kCold || !counts(record)) {
+  if (record->state != TierState::kCold || !policy::counts_calls(record)) {
     adopt(func);
     return func->vectorcall(callable, args, nargsf, kwnames);
   }
   if (enters_machine_code(func))
     adopt(func);  // its machine code is gone
-  if (record->calls++ == 0) {
-    if (policy::thresholds.sampled)
-      record->first_call = now();
-    else
-      watch_loops(record);
-  }
-  PyThreadState* ts = PyThreadState_GetUnchecked();
+  if (record->calls++ == 0)
+    watch_loops(record);
+  PyThreadState* ts = port::thread_with_gil();
   if (native_stack_low(ts)) [[unlikely]]
     return call_inlining(func, args, nargsf, kwnames);
   return call_interpreted(ts, callable, args, nargsf, kwnames);
@@ -135,7 +113,7 @@ void on_create(PyFunctionObject* func) {
     return;
   const CodeRecord* record = find_record(code);
   if (record == nullptr || record->state == TierState::kCold) {
-    if (counts(record))
+    if (policy::counts_calls(record))
       count_calls(func);
   } else if (const CompiledCode* compiled = callable_code(func)) {
     func->vectorcall = compiled->vectorcall();
@@ -203,7 +181,7 @@ void adopt(PyFunctionObject* func) {
     return;
   const CodeRecord* record = find_record(code_of(func));
   if (record == nullptr || record->state == TierState::kCold) {
-    if (counts(record)) {
+    if (policy::counts_calls(record)) {
       count_calls(func);
     } else if (ours(func)) {
       port::give_version(code_of(func));

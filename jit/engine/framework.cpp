@@ -151,7 +151,6 @@ void review(CodeRecord* record) {
 void choose_thresholds(const Settings& settings) {
   const bool sampled = !settings.threshold && !settings.loop_threshold && settings.entry == EntryMode::kVectorcall;
   policy::thresholds = sampled ? policy::kSampled : policy::kCounted;
-  policy::begin = now();
   if (settings.threshold) policy::thresholds.calls = *settings.threshold;
   if (settings.loop_threshold) policy::thresholds.back_edges = *settings.loop_threshold;
 }

@@ -7,17 +7,12 @@
 namespace whipsnake::policy {
 
 Thresholds thresholds;
-uint64_t begin = 0;
+
+bool counts_calls(const CodeRecord* record) { return !thresholds.sampled || (record != nullptr && record->marked_jit); }
 
 bool compile_at_call(const CodeRecord& record) {
-  return record.state == TierState::kCold && (record.marked_jit || record.calls >= thresholds.calls);
-}
-
-bool called_often(uint64_t nanoseconds, uint64_t age) {
-  // While a program starts, nearly everything that is called is called in a row, and soon never again.
-  constexpr uint64_t kShortest = 250'000;
-  constexpr uint64_t kLongest = 4'000'000;
-  return nanoseconds < std::clamp(age / 100, kShortest, kLongest);
+  if (record.state != TierState::kCold) return false;
+  return record.marked_jit || (!thresholds.sampled && record.calls >= thresholds.calls);
 }
 
 bool crosses_often(CodeRecord& record, uint64_t now) {
@@ -26,10 +21,10 @@ bool crosses_often(CodeRecord& record, uint64_t now) {
   if (record.calls == 0) record.first_call = now;
   record.calls += kCrossingStride;
   if (record.calls < kCrossings) return false;
+  if (now - record.first_call < kNanoseconds) return true;
   record.calls = 0;
-  return now - record.first_call < kNanoseconds;
+  return false;
 }
-
 
 bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
   // Compiling pays for code that a good part of the time is spent in; how long it took so far is all that is known. The
@@ -69,8 +64,8 @@ constexpr uint32_t kAttempts = 4;  // to compile a function, if its machine code
 
 bool knows_cold_code(const CodeRecord& record) {
   constexpr uint32_t kExperience = 16;
-  const bool experienced = record.counted_out || record.heat != 0 || record.compilations != 0 ||
-                           record.calls >= kExperience || record.back_edges >= kExperience;
+  const bool experienced = record.heat != 0 || record.compilations != 0 || record.calls >= kExperience ||
+                           record.back_edges >= kExperience;
   return experienced && record.compilations + 1 < kAttempts;
 }
 

@@ -10,22 +10,22 @@ namespace whipsnake::policy {
 // How hot code is found. Sampled: by looking about every millisecond at what runs (sampler.h), which costs code that is
 // not hot nothing. Counted: at each call and back edge, which is exact and repeatable, and slows cold code down.
 struct Thresholds {
-  bool sampled = false;
-  uint32_t calls = 250;       // calls of a code object that are interpreted before it is compiled; sampled: before it
-                              // is decided whether they came fast enough (called_often)
+  bool sampled = false;       // `calls` is not used
+  uint32_t calls = 250;       // calls of a code object that are interpreted before it is compiled
   uint32_t back_edges = 400;  // back edges of its loops, over all calls, before it is compiled and entered in mid-run
 };
 inline constexpr Thresholds kCounted{};
-inline constexpr Thresholds kSampled{true, 32, 400};
+inline constexpr Thresholds kSampled{true, 0, 400};
 extern Thresholds thresholds;  // set by enable()
-extern uint64_t begin;         // when that was, in nanoseconds of now()
 
-// Where hot code is found by samples, a function's first calls are counted all the same, so that what is called all the
-// time is found at once: whether it has had its `calls` within this time, `age` after samples began. If not, it is left to
-// the samples.
-bool called_often(uint64_t nanoseconds, uint64_t age);
-// Calls between the tiers are counted as well, and for good, record->calls of them since record->first_call: whether the
-// code is to be compiled for their sake. Begins anew when there have been many, but over a long time.
+// Whether calls of code that is not compiled arrive at a trampoline, which compile_at_call() is asked by. Where samples
+// find what is hot they do not: a function with a trampoline has no version, so that the interpreter would neither inline
+// nor specialise its calls while a program starts. `record` may be null.
+bool counts_calls(const CodeRecord* record);
+
+// Where samples find what is hot, calls between the tiers are counted all the same, record->calls of them since
+// record->first_call: whether the code is to be compiled for their sake. Begins anew when there have been many, but over
+// a long time.
 bool crosses_often(CodeRecord& record, uint64_t now);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.

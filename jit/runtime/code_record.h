@@ -110,7 +110,6 @@ struct CodeRecord {
   uint32_t calls = 0;
   uint32_t back_edges = 0;
   uint64_t first_call = 0;                   // when, in nanoseconds of CLOCK_MONOTONIC, if calls are counted
-  bool counted_out = false;                  // its calls are no longer counted, only sampled
   uint32_t heat = 0;                         // from samples, microseconds
   int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()
   uint32_t exits = 0;                        // deopts out of the current machine code, weighted

@@ -19,7 +19,7 @@ void link(PyThreadState* ts, Frame* frame) {
 }
 
 // Pushes a frame with the arguments moved into it; null when the data stack chunk is full. Steals func and args.
-Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
+[[gnu::always_inline]] inline Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
                    Py_ssize_t nargs) {
   auto* top = reinterpret_cast<char*>(ts->datastack_top) + entry.frame_bytes;
   if (ts->datastack_top == nullptr || top >= reinterpret_cast<char*>(ts->datastack_limit)) return nullptr;
@@ -167,10 +167,23 @@ PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObjec
   return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0) : _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
+namespace {
+
+// The call of a function whose machine code may not be entered now. `current`: it is the code for its globals.
+[[gnu::noinline, gnu::cold]] PyObject* refuse(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args,
+                                              size_t nargsf, PyObject* kwnames, bool current) {
+  auto* callable = reinterpret_cast<PyObject*>(func);
+  if (!current && uncompiled_vectorcall != nullptr) return uncompiled_vectorcall(callable, args, nargsf, kwnames);
+  if (current && native_stack_low(ts)) return call_uncompiled_inlining(func, args, nargsf, kwnames);
+  return port::function_vectorcall(callable, args, nargsf, kwnames);
+}
+
+}  // namespace
+
 PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                          const CodeEntry* entry) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  PyThreadState* ts = PyThreadState_GetUnchecked();
+  PyThreadState* ts = port::thread_with_gil();
   const bool stolen = (nargsf & kStolen) != 0;
   nargsf &= ~kStolen;
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
@@ -178,13 +191,7 @@ PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargs
   const bool current = entry->globals == func->func_globals && entry->builtins == func->func_builtins;
   if (!current || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0 ||
       native_stack_low(ts)) [[unlikely]] {
-    PyObject* result = nullptr;
-    if (!current && uncompiled_vectorcall != nullptr)
-      result = uncompiled_vectorcall(callable, args, nargsf, kwnames);
-    else if (current && native_stack_low(ts))
-      result = call_uncompiled_inlining(func, args, nargsf, kwnames);
-    else
-      result = port::function_vectorcall(callable, args, nargsf, kwnames);
+    PyObject* result = refuse(ts, func, args, nargsf, kwnames, current);
     if (stolen) release_call(callable, args, total);
     return result;
   }

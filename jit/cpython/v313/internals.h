@@ -159,6 +159,12 @@ void fire_unwind(PyThreadState* ts, Frame* frame);
 bool fire_line(PyThreadState* ts, Frame* frame, int previous);
 void fire_reraise(PyThreadState* ts, Frame* frame);
 
+// The thread state that holds the main interpreter's GIL: the calling thread's, wherever objects of that interpreter may
+// be used. PyThreadState_GetUnchecked() is a call that looks for a thread-local variable.
+// 3.13 Python/ceval_gil.c: whoever holds the GIL is its last holder.
+extern _gil_runtime_state* main_gil;  // set by init_names()
+inline PyThreadState* thread_with_gil() { return main_gil->last_holder; }
+
 // What specialising instructions count down from, before their first execution.
 inline uint16_t untouched_counter() { return adaptive_counter_warmup().as_counter; }
 
@@ -179,7 +185,7 @@ struct Names {
 };
 extern Names names;
 
-// Creates names and function_vectorcall. Once per process, before any helper runs and before anybody watches the
+// Creates names, function_vectorcall and main_gil. Once per process, before any helper runs and before anybody watches the
 // creation of functions. False: an exception is set.
 bool init_names();
 

@@ -5,6 +5,7 @@
 namespace whipsnake::port {
 
 vectorcallfunc function_vectorcall = nullptr;
+_gil_runtime_state* main_gil = nullptr;
 Names names = {};
 
 namespace {
@@ -56,6 +57,7 @@ bool find_function_vectorcall() {
 }  // namespace
 
 bool init_names() {
+  main_gil = PyInterpreterState_Main()->ceval.gil;
   for (const Spelling& spelling : kSpellings) {
     PyObject*& name = names.*spelling.member;
     if (name == nullptr) {

@@ -194,14 +194,24 @@ TEST(Policy, SamplesGetRarerButDoNotEnd) {
   EXPECT_EQ(policy::sampling_interval_us(~uint64_t{0}), last);
 }
 
-TEST(Policy, CallsInAShortTimeAreMany) {
-  constexpr uint64_t kSecond = 1'000'000'000;
-  EXPECT_TRUE(policy::called_often(0, 0));
-  EXPECT_FALSE(policy::called_often(kSecond, 0));
-  EXPECT_FALSE(policy::called_often(kSecond, 1000 * kSecond));
-  // What would be often later is not while the program starts.
-  EXPECT_FALSE(policy::called_often(kSecond / 1000, kSecond / 100));
-  EXPECT_TRUE(policy::called_often(kSecond / 1000, kSecond));
+TEST(Policy, CallsAreNotCountedWhereSamplesFindWhatIsHot) {
+  const policy::Thresholds before = policy::thresholds;
+  CodeRecord record;
+  record.calls = 1'000'000;
+  CodeRecord marked;
+  marked.marked_jit = true;
+  policy::thresholds = policy::kCounted;
+  EXPECT_TRUE(policy::counts_calls(nullptr));
+  EXPECT_TRUE(policy::compile_at_call(record));
+  policy::thresholds = policy::kSampled;
+  EXPECT_FALSE(policy::counts_calls(nullptr));
+  EXPECT_FALSE(policy::counts_calls(&record));
+  EXPECT_FALSE(policy::compile_at_call(record));
+  EXPECT_TRUE(policy::counts_calls(&marked));
+  EXPECT_TRUE(policy::compile_at_call(marked));
+  marked.state = TierState::kCompiled;
+  EXPECT_FALSE(policy::compile_at_call(marked));
+  policy::thresholds = before;
 }
 
 TEST(Policy, ShortLoopEntriesEnd) {
