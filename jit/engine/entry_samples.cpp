@@ -21,7 +21,7 @@ void compile_frame(CodeRecord* record, Frame* frame) {
 void note(Frame* frame, int depth) {
   CodeRecord* record = get_record(port::code_of(frame));
   if (record == nullptr) return;
-  if (policy::compile_at_sample(*record, depth, sampler::taken_us())) compile_frame(record, frame);
+  if (policy::compile_at_sample(*record, depth)) compile_frame(record, frame);
   if (!record->compiled) return;
   auto* func = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
   if (func->vectorcall == port::function_vectorcall) adopt(func);

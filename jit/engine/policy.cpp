@@ -26,23 +26,21 @@ bool crosses_often(CodeRecord& record, uint64_t now) {
   return false;
 }
 
-bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us) {
-  // Compiling pays for code that a good part of the time is spent in; how long it took so far is all that is known. The
-  // machine code of many functions that take little time each drives the rest out of the processor's caches and makes
-  // everything slower, so a share of all the time is asked for as well.
-  constexpr uint32_t kHot = 8000;
-  constexpr uint64_t kShare = 32;
+bool compile_at_sample(CodeRecord& record, int depth) {
+  // One sample says little, however long it stands for: while a program starts, each finds something else, and compiling
+  // that costs more than it will ever give back. What several have found will be found again.
+  constexpr uint32_t kHot = 5;
   if (record.state != TierState::kCold) return false;
-  record.heat += sampling_interval_us(sampled_us) * (depth == 0 ? 2 : 1);
-  return record.heat >= kHot && record.heat * kShare >= sampled_us;
+  record.heat += depth == 0 ? 2 : 1;
+  return record.heat >= kHot;
 }
 
 uint32_t sampling_interval_us(uint64_t sampled_us) {
-  constexpr uint64_t kMilliseconds = 1000;
-  if (sampled_us < 20 * kMilliseconds) return 1000;
-  if (sampled_us < 200 * kMilliseconds) return 4000;
-  if (sampled_us < 1000 * kMilliseconds) return 10000;
-  return sampled_us < 5000 * kMilliseconds ? 20000 : 50000;
+  constexpr uint64_t kShortest = 2'000;
+  constexpr uint64_t kLongest = 20'000;
+  constexpr uint64_t kLongRunning = 5'000'000;
+  if (sampled_us >= kLongRunning) return 50'000;
+  return static_cast<uint32_t>(std::clamp(sampled_us / 4, kShortest, kLongest));
 }
 
 bool compile_at_back_edge(const CodeRecord& record) {

@@ -30,9 +30,9 @@ bool crosses_often(CodeRecord& record, uint64_t now);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;
-// Adds to record->heat, microseconds, for a frame found `depth` frames below the top after `sampled_us` of samples; true
-// when its code is to be compiled now.
-bool compile_at_sample(CodeRecord& record, int depth, uint64_t sampled_us);
+// Adds to record->heat for a frame that a sample has found `depth` frames below the top; true when its code is to be
+// compiled now.
+bool compile_at_sample(CodeRecord& record, int depth);
 // Microseconds until the next sample, after so many. Each costs a timer and two switches of threads, up to
 // 100 microseconds in a virtual machine, and what is hot in the end was hot early.
 uint32_t sampling_interval_us(uint64_t sampled_us);

@@ -196,6 +196,5 @@ void stop() {
 }
 
 uint64_t taken() { return samples; }
-uint64_t taken_us() { return microseconds; }
 
 }  // namespace whipsnake::sampler

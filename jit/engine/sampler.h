@@ -17,7 +17,6 @@ namespace whipsnake::sampler {
 bool start(void (*take)(PyThreadState* ts));
 void stop();
 
-uint64_t taken();     // samples so far, for statistics
-uint64_t taken_us();  // the running time that they stand for
+uint64_t taken();  // samples so far, for statistics
 
 }  // namespace whipsnake::sampler
