@@ -48,8 +48,16 @@ bool divides_by_constant(Emitter& e) {
   return is_constant_of(divisor, &PyFloat_Type) && PyFloat_AS_DOUBLE(divisor.constant) != 0.0;
 }
 
+void release_float(Emitter& e, const Value& value, int slot) {
+  if (!value.owned()) return;
+  const Reg reg = e.use_value(value, slot, Reg::kArg0);
+  if (reg != Reg::kArg0) e.masm().mov(Reg::kArg0, reg);
+  e.masm().call_code(release_float_code());
+}
+
 // The result goes into an operand that nobody else has, else into a new float.
 void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg)) {
+  if (new_float_code() == nullptr || release_float_code() == nullptr) return e.fail();
   Masm& masm = e.masm();
   const Reg result = e.allocate();
   const Emitter::Slow slow = e.slow_path(&op_binary_op, 2, 1, i.oparg);
@@ -71,7 +79,7 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
     masm.jump_if(Cond::kNotEqual, right.owned() ? reuse_right : fresh);
     masm.fstore(Mem::at(a, port::offset::kFloatValue), FReg::kF0);
     masm.mov(result, a);
-    if (right.owned()) e.release(right, slot + 1);
+    release_float(e, right, slot + 1);
     masm.jump(made);
   }
   if (right.owned()) {
@@ -81,18 +89,18 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
     masm.jump_if(Cond::kNotEqual, fresh);
     masm.fstore(Mem::at(again, port::offset::kFloatValue), FReg::kF0);
     masm.mov(result, again);
-    if (left.owned()) e.release(left, slot);
+    release_float(e, left, slot);
     masm.jump(made);
   }
   masm.bind(fresh);
-  e.store_position();
-  e.call(&float_from_double);
+  e.store_position();  // tracemalloc asks who allocates
+  masm.call_code(new_float_code());
   masm.test(Reg::kRet, Reg::kRet);
   masm.jump_if(Cond::kEqual, e.error_exit());
   masm.mov(result, Reg::kRet);
   e.stack().drop(2);
-  e.release(right, slot + 1);
-  e.release(left, slot);
+  release_float(e, right, slot + 1);
+  release_float(e, left, slot);
   masm.bind(made);
   masm.bind(slow.resume);
   e.finish_slow(slow, result);

@@ -1,5 +1,11 @@
 #include "jit/runtime/numbers.h"
 
+#include <algorithm>
+
+#include "jit/asm/masm.h"
+#include "jit/runtime/near_table.h"
+#include "jit/runtime/shared_code.h"
+
 namespace whipsnake {
 
 namespace {
@@ -17,6 +23,10 @@ IntPool pool;
 void* const* object_malloc = nullptr;
 void* expected_malloc = nullptr;
 bool pool_usable() { return *object_malloc == expected_malloc; }
+
+// CPython's own list of dead floats; one that is always full and always empty where it could not be found.
+port::FloatFreeList no_free_list = {.numfree = port::kMaxFreeFloats, .items = nullptr};
+port::FloatFreeList* free_floats = &no_free_list;
 
 PyObject* small_ints = nullptr;  // the object of 0; its neighbours are in order on both sides
 constexpr size_t kSmallIntSize = sizeof(PyLongObject);
@@ -39,6 +49,7 @@ bool init_numbers() {
   object_malloc = port::find_object_malloc();
   if (object_malloc == nullptr) object_malloc = &never;
   expected_malloc = object_malloc == &never ? &never : *object_malloc;
+  if (port::FloatFreeList* found = port::find_float_free_list()) free_floats = found;
   small_ints = PyLong_FromLong(0);
   for (long value = -_PY_NSMALLNEGINTS; value < _PY_NSMALLPOSINTS; ++value) {
     PyObject* object = PyLong_FromLong(value);
@@ -61,17 +72,159 @@ PyObject* int_from_signed(int64_t value) {
   return reinterpret_cast<PyObject*>(object);
 }
 
+namespace {
+
+bool keep_int(PyObject* object) {
+  if (!compact(object) || pool.count >= kMaxPooled || !pool_usable()) return false;
+  object->ob_type = reinterpret_cast<PyTypeObject*>(pool.first);
+  pool.first = object;
+  ++pool.count;
+  return true;
+}
+
+bool keep_float(PyObject* object) {
+  // Negative: the interpreter is going away.
+  if (static_cast<unsigned>(free_floats->numfree) >= static_cast<unsigned>(port::kMaxFreeFloats)) return false;
+  object->ob_type = reinterpret_cast<PyTypeObject*>(free_floats->items);
+  free_floats->items = reinterpret_cast<PyFloatObject*>(object);
+  ++free_floats->numfree;
+  return true;
+}
+
+}  // namespace
+
 void dealloc(PyObject* object) {
-  if (Py_IS_TYPE(object, &PyLong_Type) && compact(object) && pool.count < kMaxPooled && pool_usable()) {
-    object->ob_type = reinterpret_cast<PyTypeObject*>(pool.first);
-    pool.first = object;
-    ++pool.count;
-    return;
-  }
+  const PyTypeObject* type = Py_TYPE(object);
+  if (type == &PyLong_Type ? keep_int(object) : type == &PyFloat_Type && keep_float(object)) return;
   _Py_Dealloc(object);
 }
 
-PyObject* float_from_double(double value) { return PyFloat_FromDouble(value); }
+void release_int(PyObject* object) {
+  if (_Py_IsImmortal(object) || --object->ob_refcnt != 0) return;
+  if (!keep_int(object)) _Py_Dealloc(object);
+}
+
+void release_float(PyObject* object) {
+  if (_Py_IsImmortal(object) || --object->ob_refcnt != 0) return;
+  if (!keep_float(object)) _Py_Dealloc(object);
+}
+
+// The free list is as good for objects that tracemalloc wants to hear of, but it must be told.
+PyObject* float_from_double(double value) {
+  PyFloatObject* object = free_floats->items;
+  if (object == nullptr || !pool_usable()) return PyFloat_FromDouble(value);
+  free_floats->items = reinterpret_cast<PyFloatObject*>(object->ob_base.ob_type);
+  --free_floats->numfree;
+  object->ob_base.ob_type = &PyFloat_Type;
+  object->ob_base.ob_refcnt = 1;
+  object->ob_fval = value;
+  return reinterpret_cast<PyObject*>(object);
+}
+
+namespace {
+
+constexpr int32_t kFree = offsetof(port::FloatFreeList, items);
+constexpr int32_t kFreeCount = offsetof(port::FloatFreeList, numfree);
+
+}  // namespace
+
+const uint8_t* new_float_code() {
+  static const uint8_t* made = nullptr;  // asked for at each site
+  if (made != nullptr) return made;
+  namespace offset = port::offset;
+  made = shared_code("new_float", [](Masm& masm) {
+    const Label general = masm.new_label();
+    masm.load(Reg::kT1, near_constant(object_malloc));
+    masm.load(Reg::kT1, Mem::at(Reg::kT1));
+    masm.cmp(Reg::kT1, near_constant(expected_malloc));
+    masm.jump_if(Cond::kNotEqual, general);
+    masm.load(Reg::kT0, near_constant(free_floats));
+    masm.load(Reg::kRet, Mem::at(Reg::kT0, kFree));
+    masm.test(Reg::kRet, Reg::kRet);
+    masm.jump_if(Cond::kEqual, general);
+    masm.load(Reg::kT1, Mem::at(Reg::kRet, offset::kType));
+    masm.store(Mem::at(Reg::kT0, kFree), Reg::kT1);
+    masm.add_mem32(Mem::at(Reg::kT0, kFreeCount), -1);
+    masm.load(Reg::kT1, near_constant(&PyFloat_Type));
+    masm.store(Mem::at(Reg::kRet, offset::kType), Reg::kT1);
+    masm.store_imm(Mem::at(Reg::kRet, offset::kRefcount), 1);
+    masm.fstore(Mem::at(Reg::kRet, offset::kFloatValue), FReg::kF0);
+    masm.ret();
+    masm.bind(general);
+    masm.jump_mem(near_constant(address_of(&float_from_double)));
+  });
+  return made;
+}
+
+const uint8_t* release_float_code() {
+  static const uint8_t* made = nullptr;  // asked for at each site
+  if (made != nullptr) return made;
+  namespace offset = port::offset;
+  made = shared_code("release_float", [](Masm& masm) {
+    const Label alive = masm.new_label();
+    const Label general = masm.new_label();
+    masm.cmp32(Mem::at(Reg::kArg0, offset::kRefcount), 0);
+    masm.skip_if(Cond::kLess, alive);
+    masm.add_mem(Mem::at(Reg::kArg0, offset::kRefcount), -1);
+    masm.skip_if(Cond::kNotEqual, alive);
+    masm.load(Reg::kT0, near_constant(free_floats));
+    masm.load32(Reg::kT1, Mem::at(Reg::kT0, kFreeCount));
+    masm.cmp32(Reg::kT1, port::kMaxFreeFloats);
+    masm.jump_if(Cond::kAboveEqual, general);
+    masm.load(Reg::kT1, Mem::at(Reg::kT0, kFree));
+    masm.store(Mem::at(Reg::kArg0, offset::kType), Reg::kT1);
+    masm.store(Mem::at(Reg::kT0, kFree), Reg::kArg0);
+    masm.add_mem32(Mem::at(Reg::kT0, kFreeCount), 1);
+    masm.bind(alive);
+    masm.ret();
+    masm.bind(general);
+    masm.jump_mem(near_constant(address_of(&_Py_Dealloc)));
+  });
+  return made;
+}
+
+bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
+  if (!compact(left) || !compact(right)) return false;
+  const int64_t a = value_of(left);
+  const int64_t b = value_of(right);
+  switch (oparg) {
+    case NB_ADD:
+    case NB_INPLACE_ADD: *value = a + b; return true;
+    case NB_SUBTRACT:
+    case NB_INPLACE_SUBTRACT: *value = a - b; return true;
+    case NB_MULTIPLY:
+    case NB_INPLACE_MULTIPLY: *value = a * b; return true;
+    case NB_AND:
+    case NB_INPLACE_AND: *value = a & b; return true;
+    case NB_OR:
+    case NB_INPLACE_OR: *value = a | b; return true;
+    case NB_XOR:
+    case NB_INPLACE_XOR: *value = a ^ b; return true;
+    case NB_FLOOR_DIVIDE:
+    case NB_INPLACE_FLOOR_DIVIDE:
+      if (b == 0) return false;
+      *value = a / b - (a % b != 0 && (a % b < 0) != (b < 0) ? 1 : 0);
+      return true;
+    case NB_REMAINDER:
+    case NB_INPLACE_REMAINDER:
+      if (b == 0) return false;
+      *value = a % b + (a % b != 0 && (a % b < 0) != (b < 0) ? b : 0);
+      return true;
+    case NB_LSHIFT:
+    case NB_INPLACE_LSHIFT: {
+      constexpr int64_t kMaxShift = 62 - PyLong_SHIFT;
+      if (b < 0 || b > kMaxShift) return false;
+      *value = a * (int64_t{1} << b);
+      return true;
+    }
+    case NB_RSHIFT:
+    case NB_INPLACE_RSHIFT:
+      if (b < 0) return false;
+      *value = a >> std::min<int64_t>(b, 63);
+      return true;
+    default: return false;
+  }
+}
 
 PyObject* int_add(PyObject* left, PyObject* right) {
   if (compact(left) && compact(right)) return int_from_signed(value_of(left) + value_of(right));

@@ -1,4 +1,5 @@
-// Number objects for machine code. None of these but dealloc() runs Python code; null means MemoryError is set.
+// Number objects for machine code and helpers. None of these but dealloc() runs Python code; null means MemoryError is
+// set.
 #pragma once
 
 #include "jit/cpython/port.h"
@@ -8,11 +9,25 @@ namespace whipsnake {
 // False when the interpreter's small ints are not where they are expected; then there is no compiled code.
 bool init_numbers();
 
-// What a reference count of zero calls for: as _Py_Dealloc(), but ints are kept for reuse.
+// What a reference count of zero calls for: as _Py_Dealloc(), but ints are kept for reuse, and floats kept in a shorter
+// way.
 void dealloc(PyObject* object);
 
 PyObject* int_from_signed(int64_t value);
 PyObject* float_from_double(double value);
+
+// Shared machine code for floats: kF0 -> kRet = a new one, null when out of memory; and giving up one reference to the
+// exact float at kArg0. Clobber kT0 to kT2 besides, or what a C function does. Null: no memory for the code.
+const uint8_t* new_float_code();
+const uint8_t* release_float_code();
+
+// Gives up a reference to an exact int or float.
+void release_int(PyObject* object);
+void release_float(PyObject* object);
+
+// Operation `oparg` of BINARY_OP on ints of at most one digit, where the result is an int of at most 62 bits. False: not
+// such operands, or not such an operation.
+bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value);
 
 // Exact ints, borrowed operands, new result.
 PyObject* int_add(PyObject* left, PyObject* right);

@@ -22,4 +22,28 @@ void* const* find_object_malloc() {
   return nullptr;
 }
 
+FloatFreeList* find_float_free_list() {
+  FloatFreeList* list = &PyInterpreterState_Main()->object_state.freelists.floats;
+  PyObject* first = PyFloat_FromDouble(0.5);
+  PyObject* second = PyFloat_FromDouble(0.25);
+  if (first == nullptr || second == nullptr) {
+    PyErr_Clear();
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return nullptr;
+  }
+  const auto is_on_top = [list](const PyObject* object) {
+    return static_cast<const void*>(list->items) == object && list->numfree > 0 && list->numfree <= kMaxFreeFloats;
+  };
+  const int before = list->numfree;
+  Py_DECREF(second);
+  bool found = is_on_top(second) && list->numfree == before + 1;
+  Py_DECREF(first);
+  found = found && is_on_top(first) && list->numfree == before + 2 && static_cast<void*>(first->ob_type) == second;
+  second = PyFloat_FromDouble(0.25);
+  found = found && second == first && list->numfree == before + 1;
+  Py_XDECREF(second);
+  return found ? list : nullptr;
+}
+
 }  // namespace whipsnake::port

@@ -178,6 +178,12 @@ inline bool add_pending_call(int (*call)(void*)) {
 // (tracemalloc, a debugging allocator) has put another in its place. Null when it is not found.
 void* const* find_object_malloc();
 
+// The main interpreter's list of dead floats, linked through ob_type: numfree of them, at most kMaxFreeFloats. Null when
+// it is not where it is expected. 3.13 Objects/floatobject.c, PyFloat_FromDouble and _PyFloat_ExactDealloc.
+using FloatFreeList = _Py_float_freelist;
+inline constexpr int kMaxFreeFloats = PyFloat_MAXFREELIST;
+FloatFreeList* find_float_free_list();
+
 // Interned names used by opcode helpers, created at import.
 struct Names {
   PyObject *send, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,

@@ -63,7 +63,7 @@ PyObject* float_result(PyObject* left, PyObject* right, double value) {
     release_float(left);
     return right;
   }
-  PyObject* result = PyFloat_FromDouble(value);
+  PyObject* result = float_from_double(value);
   release_float(left);
   release_float(right);
   return result;
@@ -123,20 +123,39 @@ bool mixed_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject**
     reinterpret_cast<PyFloatObject*>(kept)->ob_fval = value;
     *result = kept;
   } else {
-    *result = PyFloat_FromDouble(value);
+    *result = float_from_double(value);
     release_float(kept);
   }
   release_int(int_first ? left : right);
   return true;
 }
 
-// True when one of the interpreter's specialised forms does it; `*result` may be null with an exception then.
+// Ints of one digit, which a double holds exactly, so that its division is rounded as it should be. 3.13
+// Objects/longobject.c, long_true_divide.
+bool divide_compact(PyObject* left, PyObject* right, PyObject** result) {
+  if (!_PyLong_IsCompact(as_int(left)) || !_PyLong_IsCompact(as_int(right)) || _PyLong_IsZero(as_int(right))) {
+    return false;
+  }
+  const auto a = static_cast<double>(_PyLong_CompactValue(as_int(left)));
+  *result = float_from_double(a / static_cast<double>(_PyLong_CompactValue(as_int(right))));
+  release_int(right);
+  release_int(left);
+  return true;
+}
+
+// True when it is done, as by the interpreter's specialised forms; `*result` may be null with an exception then.
 bool specialised_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject** result) {
   PyTypeObject* type = Py_TYPE(left);
   if (type != Py_TYPE(right)) {
     return mixed_binary_op(left, right, oparg, result);
   }
   if (type == &PyLong_Type) {
+    if (int64_t value = 0; compact_operation(left, right, oparg, &value)) {
+      *result = int_from_signed(value);
+      release_int(right);
+      release_int(left);
+      return true;
+    }
     switch (oparg) {
       case NB_ADD:
       case NB_INPLACE_ADD:
@@ -150,6 +169,9 @@ bool specialised_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyOb
       case NB_INPLACE_MULTIPLY:
         *result = int_result(left, right, _PyLong_Multiply);
         return true;
+      case NB_TRUE_DIVIDE:
+      case NB_INPLACE_TRUE_DIVIDE:
+        return divide_compact(left, right, result);
       default:
         return false;
     }

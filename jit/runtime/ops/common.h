@@ -2,6 +2,7 @@
 #pragma once
 
 #include "jit/runtime/context.h"
+#include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
 
 namespace whipsnake {
@@ -26,11 +27,7 @@ inline PyLongObject* as_int(PyObject* object) { return reinterpret_cast<PyLongOb
 inline bool is_compact_int(PyObject* object) { return PyLong_CheckExact(object) && _PyLong_IsCompact(as_int(object)); }
 inline Py_ssize_t compact_value(PyObject* object) { return _PyLong_CompactValue(as_int(object)); }
 
-// Releases an object of exactly that type without a look at tp_dealloc.
-inline void release_int(PyObject* object) {
-  _Py_DECREF_SPECIALIZED(object, reinterpret_cast<destructor>(PyObject_Free));
-}
-inline void release_float(PyObject* object) { _Py_DECREF_SPECIALIZED(object, _PyFloat_ExactDealloc); }
+// Releases an exact str without a look at tp_dealloc; ints and floats: numbers.h.
 inline void release_str(PyObject* object) { _Py_DECREF_SPECIALIZED(object, _PyUnicode_ExactDealloc); }
 
 // 3.13 Python/ceval.c, NAME_ERROR_MSG and UNBOUNDLOCAL_ERROR_MSG.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "jit/runtime/context.h"
+#include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
 #include "tests/embed/support/python.h"
 
@@ -15,7 +16,7 @@ namespace whipsnake::test {
 class OpsTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(port::init_names());
+    ASSERT_TRUE(port::init_names() && init_numbers());
     // As in compiled code while nobody listens.
     saved_breaker_ = *ok_breaker;
     *ok_breaker = ts()->eval_breaker & ~port::kBreakerEventsMask;

@@ -6,7 +6,9 @@ namespace {
 
 using test::eval;
 using test::Ref;
+using test::repr;
 using test::run;
+using test::take_error;
 
 // A namespace of operands: numbers, containers, and objects whose slots run Python code or raise.
 class OpsOnValues : public test::OpsTest {
@@ -37,6 +39,32 @@ loud = Loud()
 )");
   std::vector<Ref> values_;
 };
+
+// Every operation that is done on small ints without int's own slots, on every pair of edge values.
+TEST_F(OpsOnValues, CompactOperationsAreThoseOfInt) {
+  const Ref numbers = eval("[*range(-9, 10), 29, 30, 31, 32, 33, 61, 62, 63, 64, 255, 256, 257, 1023, -5, -6, -255, -1024,"
+                           " 2**29, -2**29, 2**30 - 1, 1 - 2**30, 2**30, -2**30, 2**31, 2**62, -2**64]", run(""));
+  const Py_ssize_t count = PyList_GET_SIZE(numbers.get());
+  int done = 0;
+  for (intptr_t oparg : {NB_ADD, NB_SUBTRACT, NB_MULTIPLY, NB_AND, NB_OR, NB_XOR, NB_FLOOR_DIVIDE, NB_REMAINDER, NB_LSHIFT,
+                         NB_RSHIFT, NB_TRUE_DIVIDE, NB_POWER}) {
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      for (Py_ssize_t j = 0; j < count; ++j) {
+        PyObject* left = PyList_GET_ITEM(numbers.get(), i);
+        PyObject* right = PyList_GET_ITEM(numbers.get(), j);
+        int64_t value = 0;
+        if (!compact_operation(left, right, oparg, &value)) continue;
+        ++done;
+        const Ref wanted(_PyEval_BinaryOps[oparg](left, right));
+        ASSERT_TRUE(wanted) << take_error();
+        EXPECT_EQ(PyLong_AsLongLong(wanted.get()), value) << oparg << ": " << repr(left) << ", " << repr(right);
+        const Ref made(int_from_signed(value));
+        EXPECT_EQ(repr(made.get()), repr(wanted.get()));
+      }
+    }
+  }
+  EXPECT_GT(done, 10000);
+}
 
 TEST_F(OpsOnValues, Unary) {
   EXPECT_EQ((Stack{value("1234567")}.call(op_unary_negative)), "-1234567");
