@@ -151,9 +151,7 @@ class Walk {
         compiled->entries.emplace_back(instruction.start, masm.offset_of(label));
     }
     compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
-    *door_ = describe_entry(emitter_.code_, emitter_.globals_, emitter_.builtins_, compiled->start());
-    door_->take_arguments = entry_of_shape(*door_);
-    if (door_->take_arguments == nullptr) door_->take_arguments = thunks.call_generic;
+    door_->start = compiled->start();
     compiled->door = door_;
     resolve(code);
     compiled->resources = std::move(emitter_.resources_);

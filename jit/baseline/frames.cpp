@@ -23,14 +23,15 @@ void leave_by(Emitter& e, Finish* finish, const uint8_t* thunk) {
 
 }  // namespace
 
-void emit_entrances(Emitter& e, const CodeEntry* door) {
+void emit_entrances(Emitter& e, CodeEntry* door) {
+  *door = describe_entry(e.code(), e.globals(), e.builtins(), nullptr);
   Masm& masm = e.masm();
   masm.mov_ptr(Reg::kArg4, door);
   masm.jump_mem(near_constant(address_of(&enter_compiled)));
   masm.align(kDirectEntrance);
   if (masm.size() != kDirectEntrance) e.fail();
   masm.mov_ptr(Reg::kT0, door);
-  masm.jump_mem(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take_arguments))));
+  masm.jump_code(entry_of_shape(*door));
   masm.align(16);
 }
 

@@ -5,7 +5,7 @@
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/runtime/context.h"
-#include "jit/runtime/frames.h"
+#include "jit/runtime/generators.h"
 
 namespace whipsnake::entry {
 
@@ -34,7 +34,7 @@ const Redirected& of(PyObject* generator) {
 // generators that are sent a value. The types are those of sub-interpreters, too.
 const uint8_t* takes(PyObject* self, PyObject* sent) {
   auto* generator = reinterpret_cast<PyGenObject*>(self);
-  PyThreadState* ts = PyThreadState_GetUnchecked();
+  PyThreadState* ts = port::current_thread();
   if (generator->gi_frame_state >= FRAME_EXECUTING || !framework::enabled() || ts->interp != port::main_interpreter)
     return nullptr;
   if (generator->gi_frame_state == FRAME_CREATED && sent != Py_None)

@@ -38,7 +38,7 @@ extern bool is_enabled;
 inline bool enabled() { return detail::is_enabled; }
 
 // True when compiling and entering is on and this is the interpreter that is served.
-inline bool active() { return enabled() && PyThreadState_GetUnchecked()->interp == port::main_interpreter; }
+inline bool active() { return enabled() && port::current_thread()->interp == port::main_interpreter; }
 
 const Settings& settings();
 

@@ -52,7 +52,7 @@ void jump_on_none(Emitter& e, const Instruction& i, bool when_none) {
 
 void resume(Emitter& e, const Instruction& i) {
   e.flush();
-  e.store_position();
+  if (i.start != 0) e.store_position();  // there new frames are anyway
   e.check_breaker((i.oparg & RESUME_OPARG_LOCATION_MASK) < RESUME_AFTER_YIELD_FROM);
 }
 

@@ -16,13 +16,13 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
 // The machine code of a function begins with two entrances; its callers find them by the function's vectorcall, which
 // points to the first. Both load the address of the CodeEntry.
 //   - The vectorcall itself, for C code: on to enter_compiled() with the entry as fifth argument.
-//   - kDirectEntrance bytes behind it, for machine code: on to CodeEntry::take_arguments.
+//   - kDirectEntrance bytes behind it, for machine code: on to what entry_of_shape() gives (shapes.h).
 //
 // A CALL has its operands on the value stack in memory, and calls thunks.call[] with kArg2 = the address of the
 // callable. That finds out whether the callable is a function with machine code (or a bound method of one) and goes to its
 // second entrance with kT1 = the number of arguments, self included, kArg3 = the address of the first one, kArg1 = the
-// function, kArg2 unchanged. take_arguments checks what depends on the callee, moves the arguments into a new frame and
-// jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same state, which
+// function, kArg2 unchanged. The code for its shape checks what depends on the callee, moves the arguments into a new frame
+// and jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same state, which
 // is op_call(). Either consumes the operands. Result in kRet, null with an exception; kS0 to kS2 are lost.
 inline constexpr int kDirectEntrance = kHostCpu == Cpu::kX64 ? 16 : 32;
 

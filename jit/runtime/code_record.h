@@ -35,7 +35,6 @@ struct CodeEntry {
   PyObject* builtins;
   PyCodeObject* code;
   const uint8_t* start;            // the machine code of instruction 0
-  const uint8_t* take_arguments;   // makes the frame for a call from machine code, and goes to `start`
   int32_t frame_bytes;             // co_framesize in bytes
   int32_t locals;                  // co_nlocalsplus
   int32_t arguments;               // co_argcount; -1 where the arguments are not simply the first so many variables
@@ -63,7 +62,10 @@ struct CompiledCode {
 
   // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
   // machine code resumes anywhere.
-  const uint32_t* entry_offsets(int instructions);
+  const uint32_t* entry_offsets(int instructions) {
+    if (offsets_.empty()) [[unlikely]] make_offsets(instructions);
+    return offsets_.data();
+  }
 
   // Null when compiled code can't be entered there.
   const uint8_t* entry(int instruction) const;
@@ -81,6 +83,7 @@ struct CompiledCode {
   ~CompiledCode() { unlink_callers(); }
 
  private:
+  void make_offsets(int instructions);
   void unlink_callers();
 };
 

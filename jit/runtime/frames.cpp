@@ -62,10 +62,6 @@ Frame* push_general(PyThreadState* ts, PyFunctionObject* func, PyObject* const* 
   return _PyEvalFramePushAndInit(ts, func, locals, args, nargs, kwnames);
 }
 
-bool may_enter(PyThreadState* ts) {
-  return ts->interp->eval_frame == nullptr || eval_frame_is_ours(ts->interp->eval_frame);
-}
-
 // Recursion that must not nest on the native stack any deeper: the interpreter inlines calls of functions that have
 // its own vectorcall, so this one gets it until the call is over.
 PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
@@ -87,7 +83,6 @@ CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builti
           .builtins = builtins,
           .code = code,
           .start = start,
-          .take_arguments = nullptr,
           .frame_bytes = code->co_framesize * static_cast<int32_t>(sizeof(PyObject*)),
           .locals = code->co_nlocalsplus,
           .arguments = simple ? code->co_argcount : -1};

@@ -11,7 +11,7 @@ namespace whipsnake {
 // through here. `target` is an address inside `compiled`.
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target);
 
-// Without take_arguments.
+// `start` may be null, to be filled in.
 CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builtins, const uint8_t* start);
 
 // The vectorcall of compiled functions, behind the entrance of their machine code (see calls.h). Takes the interpreter's
@@ -58,12 +58,6 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
 // the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT
 // with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
-// Where machine code goes on with this suspended frame, or null when the interpreter has to.
-const uint8_t* resume_target(PyThreadState* ts, Frame* frame);
-// The same as resume_generator() with the answer of that.
-PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
-                                 PyObject** result);
-
 // Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
 // Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns. With
 // `raising`, it goes on by raising the pending exception there.
@@ -94,6 +88,9 @@ bool crossing_counts();
 // Tells whether an evaluator found in PyInterpreterState.eval_frame is the framework's own; set by the engine
 // framework. While somebody else's is installed, compiled code is not entered.
 extern bool (*eval_frame_is_ours)(_PyFrameEvalFunction);
+inline bool may_enter(const PyThreadState* ts) {
+  return ts->interp->eval_frame == nullptr || eval_frame_is_ours(ts->interp->eval_frame);
+}
 
 // How the interpreter runs a frame that compiled code hands over: CPython's evaluator, or the framework's around it.
 extern _PyFrameEvalFunction evaluate_default;

@@ -1,7 +1,5 @@
 #include "jit/runtime/generators.h"
 
-#include "jit/runtime/frames.h"
-
 namespace whipsnake {
 
 namespace {
@@ -30,18 +28,6 @@ void remember_code(ResumeCache* cache, Frame* frame) {
 
 }  // namespace
 
-const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
-  const CodeRecord* record = find_record(port::code_of(frame));
-  if (record == nullptr || !record->compiled) return nullptr;
-  if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
-  CompiledCode& compiled = *record->compiled;
-  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
-  if (ts->interp->eval_frame != nullptr && !eval_frame_is_ours(ts->interp->eval_frame)) return nullptr;
-  if (native_stack_low(ts)) return nullptr;
-  compiled.entry_offsets(port::instruction_count(port::code_of(frame)));  // it will be resumed again
-  return compiled.entry(port::instruction_index(frame));
-}
-
 PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, ResumeCache* cache) {
   Frame* frame = port::frame_of(gen);
   const uint8_t* target = wanted_target(ts, frame);
@@ -51,34 +37,8 @@ PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, 
   return result;
 }
 
-// 3.13 Objects/genobject.c, gen_send_ex2, for a generator that is known to be resumable.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result) {
   return resume_generator_at(ts, gen, arg, wanted_target(ts, port::frame_of(gen)), result);
-}
-
-PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
-                                 PyObject** result) {
-  Frame* frame = port::frame_of(gen);
-  _PyFrame_StackPush(frame, arg);
-  gen->gi_exc_state.previous_item = ts->exc_info;
-  ts->exc_info = &gen->gi_exc_state;
-  gen->gi_frame_state = FRAME_EXECUTING;
-  Py_INCREF(gen);  // the frame lives inside of it
-  if (target != nullptr) {
-    frame->previous = ts->current_frame;
-    ts->current_frame = frame;
-    frame->stacktop = -1;
-    --ts->py_recursion_remaining;
-    *result = run_compiled(ts, frame, target);
-  } else if (ts->interp->eval_frame != nullptr) {
-    *result = ts->interp->eval_frame(ts, frame, 0);
-  } else {
-    *result = _PyEval_EvalFrameDefault(ts, frame, 0);
-  }
-  const int state = gen->gi_frame_state;
-  Py_DECREF(gen);
-  if (*result == nullptr) return PYGEN_ERROR;
-  return FRAME_STATE_SUSPENDED(state) ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
 // 3.13 Python/bytecodes.c, YIELD_VALUE.

@@ -3,9 +3,50 @@
 #pragma once
 
 #include "jit/runtime/code_record.h"
+#include "jit/runtime/frames.h"
 #include "jit/runtime/op_helper.h"
 
 namespace whipsnake {
+
+// Where machine code goes on with this suspended frame, or null when the interpreter has to.
+inline const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
+  const CodeRecord* record = find_record(port::code_of(frame));
+  if (record == nullptr || !record->compiled) return nullptr;
+  if (!compiled_code_allowed() || ts->py_recursion_remaining <= 0) return nullptr;
+  CompiledCode& compiled = *record->compiled;
+  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
+  if (!may_enter(ts) || native_stack_low(ts)) return nullptr;
+  const uint32_t* offsets = compiled.entry_offsets(port::instruction_count(port::code_of(frame)));
+  const uint32_t offset = offsets[port::instruction_index(frame)];
+  return offset != 0 ? compiled.code + offset : nullptr;
+}
+
+// resume_generator() with the answer of that. 3.13 Objects/genobject.c, gen_send_ex2, for a generator that is known to
+// be resumable.
+inline PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
+                                        PyObject** result) {
+  Frame* frame = port::frame_of(gen);
+  _PyFrame_StackPush(frame, arg);
+  gen->gi_exc_state.previous_item = ts->exc_info;
+  ts->exc_info = &gen->gi_exc_state;
+  gen->gi_frame_state = FRAME_EXECUTING;
+  Py_INCREF(gen);  // the frame lives inside of it
+  if (target != nullptr) {
+    frame->previous = ts->current_frame;
+    ts->current_frame = frame;
+    frame->stacktop = -1;
+    --ts->py_recursion_remaining;
+    *result = run_compiled(ts, frame, target);
+  } else if (ts->interp->eval_frame != nullptr) {
+    *result = ts->interp->eval_frame(ts, frame, 0);
+  } else {
+    *result = _PyEval_EvalFrameDefault(ts, frame, 0);
+  }
+  const int state = gen->gi_frame_state;
+  Py_DECREF(gen);
+  if (*result == nullptr) return PYGEN_ERROR;
+  return FRAME_STATE_SUSPENDED(state) ? PYGEN_NEXT : PYGEN_RETURN;
+}
 
 // FOR_ITER on any iterator; top[-1] is the iterator and stays. A new reference, or kDone when exhausted (no exception),
 // or null with an exception. Compiled and interpreted generators are resumed without going through their type slot.

@@ -142,12 +142,27 @@ bool describe_class(PyTypeObject* type, ClassCache* cache) {
   return true;
 }
 
+// The __init__ of such a class, borrowed, else null. What others have found out is kept by the class's version, which
+// nothing else ever has again; only the metatype can change without it.
+PyObject* find_init(PyTypeObject* type) {
+  constexpr uint32_t kClasses = 256;
+  static ClassCache known_classes[kClasses];
+  ClassCache& cache = known_classes[type->tp_version_tag % kClasses];
+  if (type->tp_version_tag != 0 && cache.type == type && cache.version == type->tp_version_tag &&
+      Py_TYPE(type)->tp_call == PyType_Type.tp_call)
+    return cache.init;
+  ClassCache found{};
+  if (!describe_class(type, &found)) return nullptr;
+  known_classes[found.version % kClasses] = found;
+  return found.init;
+}
+
 }  // namespace
 
 bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
   auto* type = reinterpret_cast<PyTypeObject*>(callable);
-  ClassCache found{};
-  if (!describe_class(type, &found)) return false;
+  PyObject* init = find_init(type);
+  if (init == nullptr) return false;
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) {
     release_call(callable, args, nargs);
@@ -155,7 +170,7 @@ bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ss
   }
   Py_DECREF(callable);
   args[-1] = Py_NewRef(self);
-  PyObject* none = call_stealing(ts, Py_NewRef(found.init), args - 1, nargs + 1, nullptr);
+  PyObject* none = call_stealing(ts, Py_NewRef(init), args - 1, nargs + 1, nullptr);
   *result = none == Py_None ? self : op_init_failed(none, self);
   return true;
 }

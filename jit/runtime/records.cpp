@@ -57,14 +57,11 @@ const uint8_t* CompiledCode::entry(int instruction) const {
   return it != entries.end() && it->first == wanted ? code + it->second : nullptr;
 }
 
-const uint32_t* CompiledCode::entry_offsets(int instructions) {
-  if (offsets_.empty()) {
-    offsets_.resize(static_cast<size_t>(instructions));
-    for (const auto& [instruction, offset] : entries)
-      if (instruction < offsets_.size())
-        offsets_[instruction] = offset;
-  }
-  return offsets_.data();
+void CompiledCode::make_offsets(int instructions) {
+  offsets_.resize(static_cast<size_t>(instructions));
+  for (const auto& [instruction, offset] : entries)
+    if (instruction < offsets_.size())
+      offsets_[instruction] = offset;
 }
 
 void CodeLink::link(PyObject* to_code, CompiledCode* to) {

@@ -30,15 +30,13 @@ struct Entry {
 
   static Mem entry(size_t field) { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); }
 
-  // Whether frames may be entered here at all, and with what globals this one would be: in kS1 and kS2.
+  // Whether frames may be entered here at all, and the globals, in kS1: a function has this vectorcall only if they are
+  // its own, but the code may have been retired since.
   void check_state() {
     check_may_enter(masm, generic);
     masm.load(Reg::kS1, entry(offsetof(CodeEntry, globals)));
-    masm.cmp(Reg::kS1, Mem::at(Reg::kArg1, offset::kFunctionGlobals));
-    masm.jump_if(Cond::kNotEqual, generic);
-    masm.load(Reg::kS2, entry(offsetof(CodeEntry, builtins)));
-    masm.cmp(Reg::kS2, Mem::at(Reg::kArg1, offset::kFunctionBuiltins));
-    masm.jump_if(Cond::kNotEqual, generic);
+    masm.test(Reg::kS1, Reg::kS1);
+    masm.jump_if(Cond::kEqual, generic);
   }
 
   // kRet = address behind the last default, when the function has as many as are missing.
@@ -66,7 +64,8 @@ struct Entry {
     masm.mov(Reg::kFrame, Reg::kT2);
     masm.store(thread(offset::kThreadCurrentFrame), Reg::kFrame);
     masm.store(frame(offset::kFrameGlobals), Reg::kS1);
-    masm.store(frame(offset::kFrameBuiltins), Reg::kS2);
+    masm.load(Reg::kS0, entry(offsetof(CodeEntry, builtins)));
+    masm.store(frame(offset::kFrameBuiltins), Reg::kS0);
     masm.store(frame(offset::kFrameFunction), Reg::kArg1);
     masm.load(Reg::kS0, entry(offsetof(CodeEntry, code)));
     masm.store(frame(offset::kFrameExecutable), Reg::kS0);
@@ -197,7 +196,8 @@ struct Return {
 const uint8_t* entry_of_shape(const CodeEntry& entry) {
   if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.call_generic;
   const std::string name = "take." + std::to_string(entry.arguments) + "." + std::to_string(entry.locals);
-  return shared_code(name, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
+  const uint8_t* code = shared_code(name, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
+  return code != nullptr ? code : thunks.call_generic;
 }
 
 const uint8_t* return_of_shape(const PyCodeObject* code) {

@@ -7,8 +7,8 @@
 
 namespace whipsnake {
 
-// CodeEntry::take_arguments for such an entry: thunks.call_generic where calls need the general way; null when there is no
-// memory for the code.
+// Takes the arguments of a call for such an entry, whose address is in kT0, and goes to its start; see calls.h. That is
+// thunks.call_generic where calls need the general way, or there is no memory for the code.
 const uint8_t* entry_of_shape(const CodeEntry& entry);
 
 // Where machine code of this code object jumps to return the owned reference in kArg2: the value stack is empty, the
