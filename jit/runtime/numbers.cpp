@@ -37,9 +37,19 @@ PyObject* small_int(int64_t value) {
   return reinterpret_cast<PyObject*>(reinterpret_cast<char*>(small_ints) + value * static_cast<int64_t>(kSmallIntSize));
 }
 
-bool compact(PyObject* object) { return reinterpret_cast<PyLongObject*>(object)->long_value.lv_tag < 16; }
+// 3.13 Include/internal/pycore_long.h: the tag holds the number of digits and, in its lowest bits, 1 minus the sign.
+constexpr uintptr_t kTagBits = 3;
+uintptr_t tag_of(PyObject* object) { return reinterpret_cast<PyLongObject*>(object)->long_value.lv_tag; }
+bool compact(PyObject* object) { return tag_of(object) < uintptr_t{2} << kTagBits; }
+int64_t compact_value(PyObject* object) { return _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(object)); }
+
+// An exact int of up to two digits: 60 bits and a sign.
+bool fits(PyObject* object) { return tag_of(object) < uintptr_t{3} << kTagBits; }
 int64_t value_of(PyObject* object) {
-  return _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(object));
+  if (compact(object)) return compact_value(object);
+  const digit* digits = reinterpret_cast<PyLongObject*>(object)->long_value.ob_digit;
+  const int64_t magnitude = static_cast<int64_t>(digits[1]) << PyLong_SHIFT | static_cast<int64_t>(digits[0]);
+  return (tag_of(object) & 2) != 0 ? -magnitude : magnitude;
 }
 
 }  // namespace
@@ -60,22 +70,25 @@ bool init_numbers() {
 
 PyObject* int_from_signed(int64_t value) {
   if (is_small(value)) return small_int(value);
+  constexpr uint64_t kMaxMagnitude = (uint64_t{1} << 2 * PyLong_SHIFT) - 1;
   const uint64_t magnitude = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-  if (magnitude > PyLong_MASK || pool.first == nullptr || !pool_usable()) return PyLong_FromLongLong(value);
+  if (magnitude > kMaxMagnitude || pool.first == nullptr || !pool_usable()) return PyLong_FromLongLong(value);
   auto* object = reinterpret_cast<PyLongObject*>(pool.first);
   pool.first = reinterpret_cast<PyObject*>(object->ob_base.ob_type);
   --pool.count;
   object->ob_base.ob_type = &PyLong_Type;
   object->ob_base.ob_refcnt = 1;
-  object->long_value.lv_tag = (uint64_t{1} << 3) | (value < 0 ? 2u : 0u);
-  object->long_value.ob_digit[0] = static_cast<digit>(magnitude);
+  const uint64_t digits = magnitude > PyLong_MASK ? 2 : 1;
+  object->long_value.lv_tag = digits << kTagBits | (value < 0 ? 2u : 0u);
+  object->long_value.ob_digit[0] = static_cast<digit>(magnitude & PyLong_MASK);
+  if (digits == 2) object->long_value.ob_digit[1] = static_cast<digit>(magnitude >> PyLong_SHIFT);
   return reinterpret_cast<PyObject*>(object);
 }
 
 namespace {
 
 bool keep_int(PyObject* object) {
-  if (!compact(object) || pool.count >= kMaxPooled || !pool_usable()) return false;
+  if (!fits(object) || pool.count >= kMaxPooled || !pool_usable()) return false;
   object->ob_type = reinterpret_cast<PyTypeObject*>(pool.first);
   pool.first = object;
   ++pool.count;
@@ -183,8 +196,8 @@ const uint8_t* release_float_code() {
   return made;
 }
 
-bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
-  if (!compact(left) || !compact(right)) return false;
+bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
+  if (!fits(left) || !fits(right)) return false;
   const int64_t a = value_of(left);
   const int64_t b = value_of(right);
   switch (oparg) {
@@ -193,7 +206,7 @@ bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t*
     case NB_SUBTRACT:
     case NB_INPLACE_SUBTRACT: *value = a - b; return true;
     case NB_MULTIPLY:
-    case NB_INPLACE_MULTIPLY: *value = a * b; return true;
+    case NB_INPLACE_MULTIPLY: return !__builtin_mul_overflow(a, b, value);
     case NB_AND:
     case NB_INPLACE_AND: *value = a & b; return true;
     case NB_OR:
@@ -212,10 +225,8 @@ bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t*
       return true;
     case NB_LSHIFT:
     case NB_INPLACE_LSHIFT: {
-      constexpr int64_t kMaxShift = 62 - PyLong_SHIFT;
-      if (b < 0 || b > kMaxShift) return false;
-      *value = a * (int64_t{1} << b);
-      return true;
+      if (b < 0 || b > 62) return false;
+      return !__builtin_mul_overflow(a, int64_t{1} << b, value);
     }
     case NB_RSHIFT:
     case NB_INPLACE_RSHIFT:
@@ -227,15 +238,15 @@ bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t*
 }
 
 PyObject* int_add(PyObject* left, PyObject* right) {
-  if (compact(left) && compact(right)) return int_from_signed(value_of(left) + value_of(right));
+  if (fits(left) && fits(right)) return int_from_signed(value_of(left) + value_of(right));
   return _PyLong_Add(reinterpret_cast<PyLongObject*>(left), reinterpret_cast<PyLongObject*>(right));
 }
 PyObject* int_subtract(PyObject* left, PyObject* right) {
-  if (compact(left) && compact(right)) return int_from_signed(value_of(left) - value_of(right));
+  if (fits(left) && fits(right)) return int_from_signed(value_of(left) - value_of(right));
   return _PyLong_Subtract(reinterpret_cast<PyLongObject*>(left), reinterpret_cast<PyLongObject*>(right));
 }
 PyObject* int_multiply(PyObject* left, PyObject* right) {
-  if (compact(left) && compact(right)) return int_from_signed(value_of(left) * value_of(right));
+  if (compact(left) && compact(right)) return int_from_signed(compact_value(left) * compact_value(right));
   return _PyLong_Multiply(reinterpret_cast<PyLongObject*>(left), reinterpret_cast<PyLongObject*>(right));
 }
 

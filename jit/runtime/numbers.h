@@ -25,9 +25,9 @@ const uint8_t* release_float_code();
 void release_int(PyObject* object);
 void release_float(PyObject* object);
 
-// Operation `oparg` of BINARY_OP on ints of at most one digit, where the result is an int of at most 62 bits. False: not
-// such operands, or not such an operation.
-bool compact_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value);
+// Operation `oparg` of BINARY_OP on exact ints of at most two digits whose result is an int that fits. False: not such
+// operands, or not such an operation.
+bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value);
 
 // Exact ints, borrowed operands, new result.
 PyObject* int_add(PyObject* left, PyObject* right);

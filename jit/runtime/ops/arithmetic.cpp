@@ -150,7 +150,7 @@ bool specialised_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyOb
     return mixed_binary_op(left, right, oparg, result);
   }
   if (type == &PyLong_Type) {
-    if (int64_t value = 0; compact_operation(left, right, oparg, &value)) {
+    if (int64_t value = 0; int_operation(left, right, oparg, &value)) {
       *result = int_from_signed(value);
       release_int(right);
       release_int(left);

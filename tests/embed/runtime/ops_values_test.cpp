@@ -41,9 +41,9 @@ loud = Loud()
 };
 
 // Every operation that is done on small ints without int's own slots, on every pair of edge values.
-TEST_F(OpsOnValues, CompactOperationsAreThoseOfInt) {
+TEST_F(OpsOnValues, ShortOperationsAreThoseOfInt) {
   const Ref numbers = eval("[*range(-9, 10), 29, 30, 31, 32, 33, 61, 62, 63, 64, 255, 256, 257, 1023, -5, -6, -255, -1024,"
-                           " 2**29, -2**29, 2**30 - 1, 1 - 2**30, 2**30, -2**30, 2**31, 2**62, -2**64]", run(""));
+                           " 2**29, -2**29, 2**30 - 1, 1 - 2**30, 2**30, -2**30, 2**31, -2**32, 2**45 - 1, 2**59, -2**59, 2**60 - 1, 1 - 2**60, 2**60, -2**60, 2**61, -2**62, 2**63, -2**63, -2**64]", run(""));
   const Py_ssize_t count = PyList_GET_SIZE(numbers.get());
   int done = 0;
   for (intptr_t oparg : {NB_ADD, NB_SUBTRACT, NB_MULTIPLY, NB_AND, NB_OR, NB_XOR, NB_FLOOR_DIVIDE, NB_REMAINDER, NB_LSHIFT,
@@ -53,7 +53,7 @@ TEST_F(OpsOnValues, CompactOperationsAreThoseOfInt) {
         PyObject* left = PyList_GET_ITEM(numbers.get(), i);
         PyObject* right = PyList_GET_ITEM(numbers.get(), j);
         int64_t value = 0;
-        if (!compact_operation(left, right, oparg, &value)) continue;
+        if (!int_operation(left, right, oparg, &value)) continue;
         ++done;
         const Ref wanted(_PyEval_BinaryOps[oparg](left, right));
         ASSERT_TRUE(wanted) << take_error();
