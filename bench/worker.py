@@ -12,6 +12,7 @@ A figure is seconds of processor time for one unit of work. It is the time that 
 the part of it in which this process (or its children) had a processor: what others do there is not counted.
 """
 
+import builtins
 import hashlib
 import importlib
 import json
@@ -125,7 +126,8 @@ def run_pyperf(spec: dict[str, Any]) -> list[dict[str, Any]]:
         sys.argv.append(f"--worker-task={spec['task']}")
     sys.path[0] = os.path.dirname(spec["path"])
     try:
-        runpy.run_path(spec["path"], run_name="__main__")
+        # Where a script runs as the main program this is the module, which some change, not its dictionary.
+        runpy.run_path(spec["path"], init_globals={"__builtins__": builtins}, run_name="__main__")
     except SystemExit as end:
         if end.code:
             raise

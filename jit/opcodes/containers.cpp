@@ -125,6 +125,7 @@ void list_append(Emitter& e, const Instruction& i) {
 }
 
 // Exact tuples and lists of the right length; anything else is iterated by the helper.
+// Sites may see both types; the one that the interpreter has specialised for comes first.
 void unpack_sequence(Emitter& e, const Instruction& i) {
   const bool is_list = i.specialized == UNPACK_SEQUENCE_LIST;
   if (!is_list && i.specialized != UNPACK_SEQUENCE_TUPLE && i.specialized != UNPACK_SEQUENCE_TWO_TUPLE)
@@ -134,26 +135,38 @@ void unpack_sequence(Emitter& e, const Instruction& i) {
   const Emitter::Slow slow = e.slow_path(&op_unpack_sequence, 1, i.oparg, i.oparg);
   const Value value = e.stack().peek(1);
   const Reg sequence = e.use(1, Reg::kArg0);
-  sequences::guard_type(masm, sequence, is_list ? &PyList_Type : &PyTuple_Type, Reg::kT0, slow.label);
+  const Label other = masm.new_label();
+  const Label known = masm.new_label();
+  constexpr Reg kItems = Reg::kT1;
+  const auto find_items = [](Masm& m, bool list, Reg from) {
+    if (list)
+      m.load(kItems, Mem::at(from, port::offset::kListItems));
+    else
+      m.lea(kItems, Mem::at(from, port::offset::kTupleItems));
+  };
+  sequences::guard_type(masm, sequence, is_list ? &PyList_Type : &PyTuple_Type, Reg::kT0, other);
+  find_items(masm, is_list, sequence);
+  masm.bind(known);
   masm.cmp(Mem::at(sequence, port::offset::kVarSize), i.oparg);
   masm.jump_if(Cond::kNotEqual, slow.label);
-  masm.mov(keep, sequence);
-  Reg items = keep;
-  if (is_list) {
-    masm.load(Reg::kT1, Mem::at(keep, port::offset::kListItems));
-    items = Reg::kT1;
-  }
+  if (value.owned()) masm.mov(keep, sequence);
   e.stack().drop(1);
-  const int32_t first = is_list ? 0 : port::offset::kTupleItems;
   for (int item = i.oparg; item-- > 0;) {
-    masm.load(Reg::kT0, Mem::at(items, first + item * 8));
+    masm.load(Reg::kT0, Mem::at(kItems, item * static_cast<int32_t>(sizeof(PyObject*))));
     e.incref(Reg::kT0);
     masm.store(e.home(e.stack().depth()), Reg::kT0);
     e.stack().push(Value::memory());
   }
-  if (value.owned())
-    e.decref(keep);
+  if (value.owned()) e.decref(keep);
   masm.bind(slow.resume);
+  e.cold([&e, find_items, other, known, sequence, is_list, slow] {
+    Masm& cold = e.masm();
+    cold.bind(other);
+    cold.cmp(Reg::kT0, near_constant(is_list ? &PyTuple_Type : &PyList_Type));
+    cold.jump_if(Cond::kNotEqual, slow.label);
+    find_items(cold, !is_list, sequence);
+    cold.jump(known);
+  });
   e.finish_slow(slow, std::function<void()>());
 }
 

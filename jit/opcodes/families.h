@@ -20,6 +20,7 @@ void store_fast_load_fast(Emitter& e, const Instruction& i);
 void store_fast_store_fast(Emitter& e, const Instruction& i);
 void delete_fast(Emitter& e, const Instruction& i);
 void make_cell(Emitter& e, const Instruction& i);
+void copy_free_vars(Emitter& e, const Instruction& i);
 void load_deref(Emitter& e, const Instruction& i);
 void store_deref(Emitter& e, const Instruction& i);
 void load_global(Emitter& e, const Instruction& i);

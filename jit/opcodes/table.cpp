@@ -35,7 +35,7 @@ constexpr Row kRows[] = {
     {STORE_FAST_STORE_FAST, store_fast_store_fast, nullptr},
     {DELETE_FAST, delete_fast, nullptr},
     {MAKE_CELL, make_cell, nullptr},
-    {COPY_FREE_VARS, with_oparg<op_copy_free_vars, 0, 0>, nullptr},
+    {COPY_FREE_VARS, copy_free_vars, nullptr},
     {LOAD_DEREF, load_deref, nullptr},
     {STORE_DEREF, store_deref, nullptr},
     {DELETE_DEREF, with_oparg<op_delete_deref, 0, 0>, nullptr},

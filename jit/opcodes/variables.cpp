@@ -90,6 +90,20 @@ void make_cell(Emitter& e, const Instruction& i) {
   e.operation(&op_make_cell, 0, 0, i.oparg);
 }
 
+// The cells of the closure become the last variables of a new frame.
+void copy_free_vars(Emitter& e, const Instruction& i) {
+  constexpr int kInline = 6;
+  if (i.oparg > kInline) return e.operation(&op_copy_free_vars, 0, 0, i.oparg);
+  Masm& masm = e.masm();
+  masm.load(Reg::kT0, Mem::at(Reg::kFrame, port::offset::kFrameFunction));
+  masm.load(Reg::kT0, Mem::at(Reg::kT0, port::offset::kFunctionClosure));
+  for (int cell = 0; cell < i.oparg; ++cell) {
+    masm.load(Reg::kT1, Mem::at(Reg::kT0, port::offset::kTupleItems + cell * static_cast<int>(sizeof(PyObject*))));
+    e.incref(Reg::kT1);
+    masm.store(e.local(e.code()->co_nlocalsplus - i.oparg + cell), Reg::kT1);
+  }
+}
+
 void load_deref(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   const Reg value = e.allocate();

@@ -11,7 +11,8 @@ namespace whipsnake {
 namespace {
 
 // Blocks of dead one- and two-digit ints, linked through ob_type: an int comes and goes in two instructions instead of
-// two calls. They are ordinary PyObject_Malloc() blocks of one size class, so that anyone may free what comes from here.
+// two calls. They are ordinary PyObject_Malloc() blocks of one size class, which anyone may free; see
+// port::find_object_malloc().
 constexpr int kMaxPooled = 128;
 struct IntPool {
   PyObject* first = nullptr;
@@ -58,7 +59,7 @@ bool init_numbers() {
   static void* never = nullptr;
   object_malloc = port::find_object_malloc();
   if (object_malloc == nullptr) object_malloc = &never;
-  expected_malloc = object_malloc == &never ? &never : *object_malloc;
+  expected_malloc = object_malloc == &never ? &expected_malloc : *object_malloc;  // never: what it is not
   if (port::FloatFreeList* found = port::find_float_free_list()) free_floats = found;
   small_ints = PyLong_FromLong(0);
   for (long value = -_PY_NSMALLNEGINTS; value < _PY_NSMALLPOSINTS; ++value) {

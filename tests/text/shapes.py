@@ -16,11 +16,24 @@ class Point:
     def set_x(self, v):
         self.x = v
 
-    def twice(self):
-        return self.get_x()
+    def count_up(self):
+        self.x += 1
+
+
+class Scale:
+    def __init__(self, factor) -> None:
+        self.factor = factor
+
+
+def make_scale():
+    return Scale(2)
 
 
 def add_ints(a, b):
+    return a + b
+
+
+def add_floats(a, b):
     return a + b
 
 
@@ -67,6 +80,22 @@ def count(n):
         i += 1
 
 
+def unpack(pair):
+    a, b = pair
+    return b
+
+
+def shift(a):
+    return a >> 3
+
+
+def closure(n):
+    def inner():
+        return n
+
+    return inner
+
+
 def guarded(d, key):
     try:
         return d[key]
@@ -79,10 +108,18 @@ def use(values) -> None:
         pass
 
 
+CLOSURE = closure(5)
+
 SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "add_ints": (add_ints, lambda: add_ints(1000, 2000)),
     "load_attribute": (Point.get_x, lambda: Point().get_x()),
     "store_attribute": (Point.set_x, lambda: Point().set_x(2)),
+    "attribute_in_place": (Point.count_up, lambda: Point().count_up()),
+    "add_floats": (add_floats, lambda: add_floats(1.5, 2.5)),
+    "unpack_pair": (unpack, lambda: unpack((1, 2))),
+    "shift_int": (shift, lambda: shift(1000)),
+    "closure_variable": (CLOSURE, lambda: CLOSURE()),
+    "make_instance": (make_scale, make_scale),
     "sum_items": (sum_items, lambda: sum_items([1, 2, 3], 3)),
     "call_method": (call_method, lambda: call_method(Point())),
     "call_function": (call_function, lambda: call_function(1, 2)),

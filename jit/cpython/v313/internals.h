@@ -180,7 +180,8 @@ inline bool add_pending_call(int (*call)(void*)) {
 }
 
 // Where the interpreter keeps the malloc function of object memory, so that one can see without a call whether somebody
-// (tracemalloc, a debugging allocator) has put another in its place. Null when it is not found.
+// (tracemalloc) has put another in its place. Null when it is not found, or when blocks are not as good as those of the
+// next multiple of 16 bytes: a debugging allocator sees what is written behind the size asked for.
 void* const* find_object_malloc();
 
 // The main interpreter's list of dead floats, linked through ob_type: numfree of them, at most kMaxFreeFloats. Null when

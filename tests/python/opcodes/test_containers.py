@@ -244,3 +244,28 @@ def test_extends_and_merges_in_calls_and_displays():
         "h({'a': 1}, {'a': 2}) ;; h({1: 2}, {})",
         "h({'a': 1}, 5) ;; nothing()",
     )
+
+
+def test_unpacking_site_that_sees_lists_and_tuples():
+    """Whichever the interpreter has specialised for, the other goes without the slow path."""
+    for warm in ("(1, [2])", "[1, [2]]", "('a', 'b')"):
+        check(
+            """
+            def pair(x):
+                a, b = x
+                return a, b
+            def made(x):
+                a, b = list(x)
+                c, d = tuple(x)
+                return a, b, c, d
+            """,
+            "pair((1, [2]))",
+            "pair([3, [4]])",
+            "pair('xy')",
+            "pair([1])",
+            "pair((1, 2, 3))",
+            "pair({1: 2, 3: 4})",
+            "made([5, 6])",
+            f"pair({warm})",
+            warm=[7],
+        )
