@@ -9,8 +9,6 @@ using baseline::Value;
 
 namespace {
 
-using IntFunction = PyObject* (*)(PyObject*, PyObject*);
-
 bool is_constant_of(const Value& value, PyTypeObject* type) {
   return value.is(Value::Kind::kConstant) && Py_IS_TYPE(value.constant, type);
 }
@@ -53,6 +51,18 @@ void release_float(Emitter& e, const Value& value, int slot) {
   const Reg reg = e.use_value(value, slot, Reg::kArg0);
   if (reg != Reg::kArg0) e.masm().mov(Reg::kArg0, reg);
   e.masm().call_code(release_float_code());
+}
+
+// Nor does it specialise what else ints do; with an int constant such operations are hardly ever about anything else.
+bool is_about_ints(Emitter& e) {
+  int constants = 0;
+  for (int from_top : {1, 2}) {
+    const Value& operand = e.stack().peek(from_top);
+    if (!operand.is(Value::Kind::kConstant)) continue;
+    if (!is_constant_of(operand, &PyLong_Type)) return false;
+    ++constants;
+  }
+  return constants > 0;
 }
 
 // The result goes into an operand that nobody else has, else into a new float.
@@ -121,6 +131,8 @@ void binary_op(Emitter& e, const Instruction& i) {
   }
   if ((i.oparg == NB_TRUE_DIVIDE || i.oparg == NB_INPLACE_TRUE_DIVIDE) && divides_by_constant(e))
     return floats(e, i, &Masm::fdiv);
+  IntFunction function = int_function(i.oparg);
+  if (function != nullptr && is_about_ints(e)) return ints(e, i, function);
   e.operation(&op_binary_op, 2, 1, i.oparg);
 }
 

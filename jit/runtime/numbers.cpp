@@ -197,7 +197,9 @@ const uint8_t* release_float_code() {
   return made;
 }
 
-bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
+namespace {
+
+[[gnu::always_inline]] inline bool operate(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
   if (!fits(left) || !fits(right)) return false;
   const int64_t a = value_of(left);
   const int64_t b = value_of(right);
@@ -235,6 +237,38 @@ bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* val
       *value = a >> std::min<int64_t>(b, 63);
       return true;
     default: return false;
+  }
+}
+
+template <int kOparg>
+PyObject* int_operator(PyObject* left, PyObject* right) {
+  if (int64_t value = 0; operate(left, right, kOparg, &value)) return int_from_signed(value);
+  return _PyEval_BinaryOps[kOparg](left, right);
+}
+
+}  // namespace
+
+bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
+  return operate(left, right, oparg, value);
+}
+
+IntFunction int_function(intptr_t oparg) {
+  switch (oparg) {
+    case NB_AND:
+    case NB_INPLACE_AND: return &int_operator<NB_AND>;
+    case NB_OR:
+    case NB_INPLACE_OR: return &int_operator<NB_OR>;
+    case NB_XOR:
+    case NB_INPLACE_XOR: return &int_operator<NB_XOR>;
+    case NB_FLOOR_DIVIDE:
+    case NB_INPLACE_FLOOR_DIVIDE: return &int_operator<NB_FLOOR_DIVIDE>;
+    case NB_REMAINDER:
+    case NB_INPLACE_REMAINDER: return &int_operator<NB_REMAINDER>;
+    case NB_LSHIFT:
+    case NB_INPLACE_LSHIFT: return &int_operator<NB_LSHIFT>;
+    case NB_RSHIFT:
+    case NB_INPLACE_RSHIFT: return &int_operator<NB_RSHIFT>;
+    default: return nullptr;
   }
 }
 

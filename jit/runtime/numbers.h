@@ -29,9 +29,12 @@ void release_float(PyObject* object);
 // operands, or not such an operation.
 bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value);
 
-// Exact ints, borrowed operands, new result.
+// Exact ints, borrowed operands, new result; null with an exception.
 PyObject* int_add(PyObject* left, PyObject* right);
 PyObject* int_subtract(PyObject* left, PyObject* right);
 PyObject* int_multiply(PyObject* left, PyObject* right);
+// The same for operation `oparg` of BINARY_OP; null where there is none of its own.
+using IntFunction = PyObject* (*)(PyObject* left, PyObject* right);
+IntFunction int_function(intptr_t oparg);
 
 }  // namespace whipsnake

@@ -422,3 +422,24 @@ def test_operators_that_change_classes_while_they_run():
         "add(1, 2)",
         "go()",
     )
+
+
+@pytest.mark.parametrize("operator", ["//", "%", "<<", ">>", "&", "|", "^"])
+def test_int_constants(operator):
+    """Machine code expects ints there; whatever else comes is as right."""
+    calls = [f"{name}({a})" for name in ("right", "left", "both") for a in [*INTS, "'%s'", "1.5", "{1}", "None", "C()"]]
+    check(
+        f"""
+        class C(int):
+            def __rfloordiv__(self, other): return ("//", other)
+            def __and__(self, other): return ("&", other)
+        def right(a): return a {operator} 7
+        def left(a): return 12 {operator} a
+        def both(a):
+            a {operator}= 3
+            b = -5
+            return a, b {operator} 2, 2**30 {operator} 2, "%s" % 5
+        """,
+        *calls,
+        warm=[0, 3, 20, 40],
+    )
