@@ -3,6 +3,7 @@
 #include "jit/opcodes/families.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/truth.h"
 
 namespace whipsnake::opcodes {
 
@@ -66,6 +67,27 @@ class Answer {
   void from_register(Reg reg) {
     e_.masm().test(reg, reg);
     from_flags(Cond::kNotEqual);
+  }
+  // Known.
+  void is(bool truth) {
+    Masm& masm = e_.masm();
+    if (!branches())
+      masm.load(result_, near_constant(truth ? Py_True : Py_False));
+    else if (branch_.when == truth)
+      masm.jump(target());
+  }
+  // A bool object in a register, or something else.
+  void from_bool(Reg reg, Label other) {
+    Masm& masm = e_.masm();
+    const Label yes = branches() ? target() : masm.new_label();
+    const bool first = !branches() || branch_.when;
+    masm.cmp(reg, near_constant(first ? Py_True : Py_False));
+    masm.jump_if(Cond::kEqual, yes);
+    masm.cmp(reg, near_constant(first ? Py_False : Py_True));
+    masm.jump_if(Cond::kNotEqual, other);
+    if (branches()) return;
+    masm.bind(yes);
+    masm.mov(result_, reg);
   }
   // A bool object in a register.
   void from_object(Reg reg) {
@@ -217,9 +239,10 @@ void compare_floats(Emitter& e, const Instruction& i) {
 
 }  // namespace
 
-// Ints, strings, lists and None by their own test, bools as they are; other types ask the helper, which knows more.
+// What the interpreter has specialised for is tested here; other objects by shared code (runtime/truth.h), so that a site
+// that sees many kinds is no slow one; and what is left asks the helper.
 void to_bool(Emitter& e, const Instruction& i) {
-  if (i.specialized == TO_BOOL || i.specialized == TO_BOOL_ALWAYS_TRUE) return ask_helper(e, &op_to_bool, 1, 0);
+  if (truth_code() == nullptr) return e.fail();
   Masm& masm = e.masm();
   const Value value = e.stack().peek(1);
   e.flush_below(1);
@@ -228,55 +251,59 @@ void to_bool(Emitter& e, const Instruction& i) {
   const int slot = e.stack().depth() - 1;
   const Reg reg = e.use(1, Reg::kArg0);
   e.stack().drop(1);
-  const Label is_true = masm.new_label();
-  const Label is_false = masm.new_label();
-  const Label decided = masm.new_label();
+  // kT1 has the truth, and the value is still owned.
+  const auto settle = [value, slot](Emitter& emitter, Answer& to) {
+    if (value.owned())
+      settle_and_answer(emitter, to, {value, Value::null(), slot});
+    else
+      to.from_register(Reg::kT1);
+  };
+  const auto ask = [reg, slow](Masm& m) {
+    if (reg != Reg::kArg0) m.mov(Reg::kArg0, reg);
+    m.call_code(truth_code());
+    m.test(Reg::kRet, Reg::kRet);
+    m.jump_if(Cond::kNotEqual, slow.label);
+  };
+  const Label other = masm.new_label();
+  bool others_ask = true;
   switch (i.specialized) {
     case TO_BOOL_NONE:
       masm.cmp(reg, near_constant(Py_None));
-      masm.jump_if(Cond::kNotEqual, slow.label);
-      masm.mov_imm(Reg::kT1, 0);
-      answer.from_register(Reg::kT1);
+      masm.jump_if(Cond::kNotEqual, other);
+      answer.is(false);
       break;
     case TO_BOOL_INT:
-      sequences::guard_type(masm, reg, &PyLong_Type, Reg::kT0, slow.label);
+      sequences::guard_type(masm, reg, &PyLong_Type, Reg::kT0, other);
       masm.load(Reg::kT1, Mem::at(reg, port::offset::kLongTag));
       masm.and_(Reg::kT1, 3);
       masm.sub(Reg::kT1, 1);  // the sign bits are 1 for zero
-      if (value.owned()) {
-        settle_and_answer(e, answer, {value, Value::null(), slot});
-      } else {
-        answer.from_register(Reg::kT1);
-      }
+      settle(e, answer);
       break;
     case TO_BOOL_LIST:
     case TO_BOOL_STR: {
       const bool list = i.specialized == TO_BOOL_LIST;
-      sequences::guard_type(masm, reg, list ? &PyList_Type : &PyUnicode_Type, Reg::kT0, slow.label);
+      sequences::guard_type(masm, reg, list ? &PyList_Type : &PyUnicode_Type, Reg::kT0, other);
       masm.load(Reg::kT1, Mem::at(reg, list ? port::offset::kVarSize
                                             : static_cast<int32_t>(offsetof(PyASCIIObject, length))));
-      if (value.owned()) {
-        settle_and_answer(e, answer, {value, Value::null(), slot});
-      } else {
-        answer.from_register(Reg::kT1);
-      }
+      settle(e, answer);
       break;
     }
-    default:  // bool, or something that the helper knows
-      masm.cmp(reg, near_constant(Py_True));
-      masm.jump_if(Cond::kEqual, is_true);
-      masm.cmp(reg, near_constant(Py_False));
-      masm.jump_if(Cond::kNotEqual, slow.label);
-      masm.bind(is_false);
-      masm.mov_imm(Reg::kT1, 0);
-      masm.jump(decided);
-      masm.bind(is_true);
-      masm.mov_imm(Reg::kT1, 1);
-      masm.bind(decided);
-      answer.from_register(Reg::kT1);
+    case TO_BOOL_BOOL: answer.from_bool(reg, other); break;
+    default:
+      others_ask = false;
+      ask(masm);
+      settle(e, answer);
       break;
   }
   masm.bind(slow.resume);
+  if (others_ask) {
+    e.cold([&e, other, ask, settle, answer, slow]() mutable {
+      e.masm().bind(other);
+      ask(e.masm());
+      settle(e, answer);
+      e.masm().jump(slow.resume);
+    });
+  }
   answer.from_slow(slow);
   answer.finish();
 }

@@ -351,3 +351,57 @@ def test_and_or_keep_the_values():
         "k(1, 'a')",
         "k({}, 1)",
     )
+
+
+TRUTH = """
+    class Plain: pass
+    class Bool:
+        def __init__(self, answer): self.answer = answer
+        def __bool__(self): return self.answer
+    class Len:
+        def __init__(self, n): self.n = n
+        def __len__(self): return self.n
+    class Both(Len):
+        def __bool__(self): return not self.n
+    class Int(int): pass
+    class Str(str): pass
+    class Odd(int):
+        def __bool__(self): return False
+    class Meta(type):
+        def __len__(cls): return 0
+    class OfMeta(metaclass=Meta): pass
+    VALUES = [True, False, None, 0, 1, -1, 2**70, 0.0, 1.5, "", "x", [], [0], (), (0,), {}, {1: 2}, set(), {1}, b"",
+              b"x", range(0), range(2), Plain(), Plain, len, object(), Bool(True), Bool(False), Len(0), Len(3), Both(0),
+              Both(1), Int(0), Int(5), Str(""), Str("s"), Odd(3), OfMeta, Plain().__init__, Ellipsis, 0j, frozenset()]
+    def branch(x):
+        if x: return "yes"
+        return "no"
+    def negated(x): return "no" if not x else "yes"
+    def value(x): return not x, not not x
+    def fresh(x):
+        y = [x]
+        if y.pop(): return 1
+        return 2
+    def both(x, y): return x and y, x or y
+    def loop(xs):
+        n = 0
+        while xs and xs[-1]: xs.pop(); n += 1
+        return n, [bool(x) for x in xs[:3]]
+    def many(f): return [f(v) for v in VALUES]
+    def raising(x):
+        try:
+            if x: return 1
+        except Exception as e:
+            return type(e).__name__, str(e)
+"""
+
+
+@pytest.mark.parametrize("warm", range(9))
+def test_truth_of_everything_at_one_site(warm):
+    """Whatever the interpreter has specialised a site for, the truth of other things is theirs."""
+    warmups = ["True", "None", "1", "'x'", "[1]", "Plain()", "{}", "Bool(True)", "Len(1)"]
+    calls = [f"many({f})" for f in ("branch", "negated", "value", "fresh")]
+    calls += ["[both(a, b) for a in VALUES for b in VALUES[:6]]", "loop(list(VALUES))", "loop([1, [2], 'x'])"]
+    calls += ["raising(Bool(3))", "raising(Len(-1))", "raising(Bool('x'))", "raising([])"]
+    calls += [f"(branch({w}), negated({w}), value({w}), fresh({w}), both({w}, 1), raising({w}))" for w in warmups]
+    check(TRUTH, *calls, warm=[11 + warm])
