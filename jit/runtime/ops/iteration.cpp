@@ -33,20 +33,6 @@ PyObject* op_get_len(PyThreadState* ts, PyObject** top, intptr_t) {
   return length < 0 ? nullptr : after_escape(ts, PyLong_FromSsize_t(length));
 }
 
-PyObject* op_for_iter(PyThreadState* ts, PyObject** top, intptr_t) {
-  PyObject* iterator = top[-1];
-  PyObject* next = Py_TYPE(iterator)->tp_iternext(iterator);
-  if (next != nullptr) {
-    return after_escape(ts, next);
-  }
-  if (ts->current_exception != nullptr && PyErr_ExceptionMatches(PyExc_StopIteration)) {
-    Frame* frame = port::current_frame(ts);
-    _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
-    PyErr_Clear();
-  }
-  return nullptr;
-}
-
 PyObject* op_get_aiter(PyThreadState* ts, PyObject** top, intptr_t) {
   PyObject* object = top[-1];
   PyTypeObject* type = Py_TYPE(object);
@@ -112,12 +98,6 @@ PyObject* op_get_awaitable(PyThreadState* ts, PyObject** top, intptr_t arg) {
     }
   }
   return after_escape(ts, iterator);
-}
-
-PyObject* op_end_send(PyThreadState* ts, PyObject** top, intptr_t) {
-  PyObject* value = top[-1];
-  release(top[-2]);
-  return after_escape(ts, value);
 }
 
 }  // namespace whipsnake

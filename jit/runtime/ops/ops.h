@@ -103,14 +103,9 @@ OpFunction op_import_from;  // module stays -> attribute [name]
 OpFunction op_get_iter;             // iterable -> iterator [-]
 OpFunction op_get_yield_from_iter;  // iterable -> iterator [-]
 OpFunction op_get_len;              // value stays -> length [-]
-// iterator stays -> next item [-]. Exhausted: null and no exception is set (a StopIteration was cleared); the iterator
-// stays then too. The caller tells null's meanings apart: ThreadContext::leave (the item is parked there), then
-// ts->current_exception.
-OpFunction op_for_iter;
 OpFunction op_get_aiter;      // value -> async iterator [-]
 OpFunction op_get_anext;      // async iterator stays -> awaitable [-]
 OpFunction op_get_awaitable;  // value -> iterator [oparg: 1 __aenter__, 2 __aexit__]
-OpFunction op_end_send;       // receiver, value -> value [-]
 
 // ---- match.cpp
 OpFunction op_match_class;     // subject, type, names -> tuple or None [oparg]
