@@ -20,7 +20,12 @@ def status(thread, name, process="self"):
 
 
 def samplers():
-    return [thread for thread in threads() if status(thread, "Name") == "whipsnake"]
+    for attempt in range(50):  # it names itself
+        found = [thread for thread in threads() if status(thread, "Name") == "whipsnake"]
+        if found or len(threads()) == 1:
+            break
+        time.sleep(0.01)
+    return found
 
 
 def until(done, work, *args):
