@@ -11,5 +11,6 @@
 #include "jit/cpython/v313/eval_hook.h"
 #include "jit/cpython/v313/function_versions.h"
 #include "jit/cpython/v313/internals.h"
+#include "jit/cpython/v313/ints.h"
 #include "jit/cpython/v313/monitoring.h"
 #include "jit/cpython/v313/watchers.h"

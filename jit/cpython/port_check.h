@@ -16,4 +16,9 @@ const std::string& initialize();
 // The interpreter that is served; null until initialize() found everything as expected.
 extern PyInterpreterState* main_interpreter;
 
+// The calling thread's state where code of any interpreter may run. New interpreters come first in the list of all.
+inline PyThreadState* current_thread() {
+  return PyInterpreterState_Head() == main_interpreter ? thread_with_gil() : PyThreadState_GetUnchecked();
+}
+
 }  // namespace whipsnake::port

@@ -7,7 +7,7 @@
 
 namespace whipsnake::policy {
 
-// How hot code is found. Sampled: by looking about every millisecond at what runs (sampler.h), which costs code that is
+// How hot code is found. Sampled: by looking every few milliseconds at what runs (sampler.h), which costs code that is
 // not hot nothing. Counted: at each call and back edge, which is exact and repeatable, and slows cold code down.
 struct Thresholds {
   bool sampled = false;       // `calls` is not used

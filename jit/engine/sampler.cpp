@@ -113,9 +113,7 @@ bool start_thread() {
   const bool started = pthread_create(&thread, &attributes, run, nullptr) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (started) {
-    thread_of = getpid();
-  }
+  if (started) thread_of = getpid();
   return started;
 }
 

@@ -58,7 +58,6 @@ const Named kNamed[] = {
     NAMED(op_store_attr_cached), NAMED(op_for_iter_next), NAMED(op_send),
     NAMED(enter_compiled), NAMED(finish_frame), NAMED(finish_with_error),
     NAMED(yield_value), NAMED(return_generator), NAMED(dealloc), NAMED(int_from_signed), NAMED(float_from_double),
-    NAMED(int_add), NAMED(int_subtract), NAMED(int_multiply),
 
     NAMED(PyLong_Type), NAMED(PyFloat_Type), NAMED(PyUnicode_Type), NAMED(PyBool_Type), NAMED(PyList_Type),
     NAMED(PyTuple_Type), NAMED(PyDict_Type), NAMED(PyFunction_Type), NAMED(PyMethod_Type), NAMED(PyGen_Type),
@@ -71,6 +70,8 @@ std::map<const void*, const char*> known_addresses() {
   std::map<const void*, const char*> known;
   for (const Named& row : kNamed)
     known.emplace(row.address, row.name);
+  for (const auto& [oparg, name] : {std::pair(NB_ADD, "int_add"), {NB_SUBTRACT, "int_subtract"}, {NB_MULTIPLY, "int_multiply"}})
+    known.emplace(address_of(int_function(oparg)), name);
   known.emplace(Py_None, "None");
   known.emplace(Py_True, "True");
   known.emplace(Py_False, "False");

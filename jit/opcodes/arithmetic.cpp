@@ -121,15 +121,15 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
 
 void binary_op(Emitter& e, const Instruction& i) {
   switch (i.specialized) {
-    case BINARY_OP_ADD_INT: return ints(e, i, &int_add);
-    case BINARY_OP_SUBTRACT_INT: return ints(e, i, &int_subtract);
-    case BINARY_OP_MULTIPLY_INT: return ints(e, i, &int_multiply);
+    case BINARY_OP_ADD_INT:
+    case BINARY_OP_SUBTRACT_INT:
+    case BINARY_OP_MULTIPLY_INT: return ints(e, i, int_function(i.oparg));
     case BINARY_OP_ADD_FLOAT: return floats(e, i, &Masm::fadd);
     case BINARY_OP_SUBTRACT_FLOAT: return floats(e, i, &Masm::fsub);
     case BINARY_OP_MULTIPLY_FLOAT: return floats(e, i, &Masm::fmul);
     default: break;
   }
-  if ((i.oparg == NB_TRUE_DIVIDE || i.oparg == NB_INPLACE_TRUE_DIVIDE) && divides_by_constant(e))
+  if (port::without_in_place(i.oparg) == NB_TRUE_DIVIDE && divides_by_constant(e))
     return floats(e, i, &Masm::fdiv);
   IntFunction function = int_function(i.oparg);
   if (function != nullptr && is_about_ints(e)) return ints(e, i, function);

@@ -274,9 +274,7 @@ void to_bool(Emitter& e, const Instruction& i) {
       break;
     case TO_BOOL_INT:
       sequences::guard_type(masm, reg, &PyLong_Type, Reg::kT0, other);
-      masm.load(Reg::kT1, Mem::at(reg, port::offset::kLongTag));
-      masm.and_(Reg::kT1, 3);
-      masm.sub(Reg::kT1, 1);  // the sign bits are 1 for zero
+      sequences::int_truth(masm, Reg::kT1, reg);
       settle(e, answer);
       break;
     case TO_BOOL_LIST:

@@ -189,10 +189,12 @@ enum class Loaded : uint8_t {
   kGeneric,   // nothing was done
   kBorrowed,  // the attribute
   kMethod,    // borrowed; to be called with the owner
+  kUnbound,   // borrowed; what its tp_descr_get makes is the attribute. Not from load()
   kNew,       // a new reference or null with an exception
 };
 
-Loaded load_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
+// Runs nobody's code.
+Loaded find_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
   switch (find_own(entry, owner, name, value)) {
     case Own::kFound:
       return Loaded::kBorrowed;
@@ -208,11 +210,18 @@ Loaded load_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, Py
     case AttrKind::kMethod:
       return Loaded::kMethod;
     case AttrKind::kBinding:
-      *value = bind(*value, owner, Py_TYPE(owner));
-      return Loaded::kNew;
+      return Loaded::kUnbound;
     default:
       return Loaded::kGeneric;
   }
+}
+
+Loaded load_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
+  const Loaded found = find_own_or_of_type(entry, owner, name, value);
+  if (found != Loaded::kUnbound)
+    return found;
+  *value = bind(*value, owner, Py_TYPE(owner));
+  return Loaded::kNew;
 }
 
 Loaded load_property(PyThreadState* ts, const AttrEntry& entry, PyObject* owner, PyObject** value) {
@@ -290,13 +299,14 @@ void add_error_context(PyObject* owner, PyObject* name) {
 
 uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name) {
   PyObject* value = nullptr;
-  switch (find_own(entry, owner, name, &value)) {
-    case Own::kFound: return reinterpret_cast<uintptr_t>(value);
-    case Own::kUnknown: return 0;
-    case Own::kAbsent: break;
+  switch (find_own_or_of_type(entry, owner, name, &value)) {
+    case Loaded::kBorrowed:
+      return reinterpret_cast<uintptr_t>(value);
+    case Loaded::kMethod:
+      return reinterpret_cast<uintptr_t>(value) + kIsMethod;
+    default:
+      return 0;
   }
-  if (entry->type_kind == AttrKind::kTypeValue) return reinterpret_cast<uintptr_t>(entry->value);
-  return entry->type_kind == AttrKind::kMethod ? reinterpret_cast<uintptr_t>(entry->value) + kIsMethod : 0;
 }
 
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
@@ -307,6 +317,7 @@ PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
     Loaded loaded = load(ts, entry, owner, cache->name, &value);
     switch (loaded) {
       case Loaded::kGeneric:
+      case Loaded::kUnbound:
         break;
       case Loaded::kBorrowed:
         Py_INCREF(value);
@@ -333,6 +344,7 @@ PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
   const Loaded loaded = entry != nullptr ? load(ts, entry, owner, cache->name, &value) : Loaded::kGeneric;
   switch (loaded) {
     case Loaded::kGeneric:
+    case Loaded::kUnbound:
       return op_load_attr_method(ts, top, reinterpret_cast<intptr_t>(cache->name));
     case Loaded::kMethod:
       top[-1] = Py_NewRef(value);

@@ -11,16 +11,9 @@ namespace {
 // that the interpreter would have inlined must not cost any.
 constexpr int kEvalStackUnits = 2;
 
-void link(PyThreadState* ts, Frame* frame) {
-  frame->previous = ts->current_frame;
-  ts->current_frame = frame;
-  frame->stacktop = -1;
-  --ts->py_recursion_remaining;
-}
-
 // Pushes a frame with the arguments moved into it; null when the data stack chunk is full. Steals func and args.
-[[gnu::always_inline]] inline Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
-                   Py_ssize_t nargs) {
+[[gnu::always_inline]] inline Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry,
+                                                 PyObject* const* args, Py_ssize_t nargs) {
   auto* top = reinterpret_cast<char*>(ts->datastack_top) + entry.frame_bytes;
   if (ts->datastack_top == nullptr || top >= reinterpret_cast<char*>(ts->datastack_limit)) return nullptr;
   auto* frame = reinterpret_cast<Frame*>(ts->datastack_top);
@@ -204,7 +197,7 @@ PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargs
   if (frame == nullptr) frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
   if (take) give_back_none(args, total);
   if (frame == nullptr) return nullptr;
-  link(ts, frame);
+  link_frame(ts, frame);
   return run_compiled(ts, frame, entry->start);
 }
 

@@ -11,6 +11,14 @@ namespace whipsnake {
 // through here. `target` is an address inside `compiled`.
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target);
 
+// Makes the thread run `frame`, whose stack is in memory no longer.
+inline void link_frame(PyThreadState* ts, Frame* frame) {
+  frame->previous = ts->current_frame;
+  ts->current_frame = frame;
+  frame->stacktop = -1;
+  --ts->py_recursion_remaining;
+}
+
 // `start` may be null, to be filled in.
 CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builtins, const uint8_t* start);
 
@@ -58,6 +66,7 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
 // the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT
 // with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
+
 // Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
 // Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns. With
 // `raising`, it goes on by raising the pending exception there.

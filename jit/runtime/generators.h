@@ -32,10 +32,7 @@ inline PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyO
   gen->gi_frame_state = FRAME_EXECUTING;
   Py_INCREF(gen);  // the frame lives inside of it
   if (target != nullptr) {
-    frame->previous = ts->current_frame;
-    ts->current_frame = frame;
-    frame->stacktop = -1;
-    --ts->py_recursion_remaining;
+    link_frame(ts, frame);
     *result = run_compiled(ts, frame, target);
   } else if (ts->interp->eval_frame != nullptr) {
     *result = ts->interp->eval_frame(ts, frame, 0);

@@ -4,6 +4,7 @@
 
 #include "jit/asm/masm.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
 
 namespace whipsnake {
@@ -38,21 +39,6 @@ PyObject* small_int(int64_t value) {
   return reinterpret_cast<PyObject*>(reinterpret_cast<char*>(small_ints) + value * static_cast<int64_t>(kSmallIntSize));
 }
 
-// 3.13 Include/internal/pycore_long.h: the tag holds the number of digits and, in its lowest bits, 1 minus the sign.
-constexpr uintptr_t kTagBits = 3;
-uintptr_t tag_of(PyObject* object) { return reinterpret_cast<PyLongObject*>(object)->long_value.lv_tag; }
-bool compact(PyObject* object) { return tag_of(object) < uintptr_t{2} << kTagBits; }
-int64_t compact_value(PyObject* object) { return _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(object)); }
-
-// An exact int of up to two digits: 60 bits and a sign.
-bool fits(PyObject* object) { return tag_of(object) < uintptr_t{3} << kTagBits; }
-int64_t value_of(PyObject* object) {
-  if (compact(object)) return compact_value(object);
-  const digit* digits = reinterpret_cast<PyLongObject*>(object)->long_value.ob_digit;
-  const int64_t magnitude = static_cast<int64_t>(digits[1]) << PyLong_SHIFT | static_cast<int64_t>(digits[0]);
-  return (tag_of(object) & 2) != 0 ? -magnitude : magnitude;
-}
-
 }  // namespace
 
 bool init_numbers() {
@@ -71,25 +57,21 @@ bool init_numbers() {
 
 PyObject* int_from_signed(int64_t value) {
   if (is_small(value)) return small_int(value);
-  constexpr uint64_t kMaxMagnitude = (uint64_t{1} << 2 * PyLong_SHIFT) - 1;
   const uint64_t magnitude = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-  if (magnitude > kMaxMagnitude || pool.first == nullptr || !pool_usable()) return PyLong_FromLongLong(value);
-  auto* object = reinterpret_cast<PyLongObject*>(pool.first);
-  pool.first = reinterpret_cast<PyObject*>(object->ob_base.ob_type);
+  if (magnitude > port::kMaxShortInt || pool.first == nullptr || !pool_usable()) return PyLong_FromLongLong(value);
+  PyObject* object = pool.first;
+  pool.first = reinterpret_cast<PyObject*>(object->ob_type);
   --pool.count;
-  object->ob_base.ob_type = &PyLong_Type;
-  object->ob_base.ob_refcnt = 1;
-  const uint64_t digits = magnitude > PyLong_MASK ? 2 : 1;
-  object->long_value.lv_tag = digits << kTagBits | (value < 0 ? 2u : 0u);
-  object->long_value.ob_digit[0] = static_cast<digit>(magnitude & PyLong_MASK);
-  if (digits == 2) object->long_value.ob_digit[1] = static_cast<digit>(magnitude >> PyLong_SHIFT);
-  return reinterpret_cast<PyObject*>(object);
+  object->ob_type = &PyLong_Type;
+  object->ob_refcnt = 1;
+  port::set_short_value(object, magnitude, value < 0);
+  return object;
 }
 
 namespace {
 
 bool keep_int(PyObject* object) {
-  if (!fits(object) || pool.count >= kMaxPooled || !pool_usable()) return false;
+  if (!port::is_short(object) || pool.count >= kMaxPooled || !pool_usable()) return false;
   object->ob_type = reinterpret_cast<PyTypeObject*>(pool.first);
   pool.first = object;
   ++pool.count;
@@ -175,12 +157,11 @@ const uint8_t* release_float_code() {
   if (made != nullptr) return made;
   namespace offset = port::offset;
   made = shared_code("release_float", [](Masm& masm) {
-    const Label alive = masm.new_label();
+    const Label dead = masm.new_label();
     const Label general = masm.new_label();
-    masm.cmp32(Mem::at(Reg::kArg0, offset::kRefcount), 0);
-    masm.skip_if(Cond::kLess, alive);
-    masm.add_mem(Mem::at(Reg::kArg0, offset::kRefcount), -1);
-    masm.skip_if(Cond::kNotEqual, alive);
+    sequences::decref(masm, Reg::kArg0, dead);
+    masm.ret();
+    masm.bind(dead);
     masm.load(Reg::kT0, near_constant(free_floats));
     masm.load32(Reg::kT1, Mem::at(Reg::kT0, kFreeCount));
     masm.cmp32(Reg::kT1, port::kMaxFreeFloats);
@@ -189,7 +170,6 @@ const uint8_t* release_float_code() {
     masm.store(Mem::at(Reg::kArg0, offset::kType), Reg::kT1);
     masm.store(Mem::at(Reg::kT0, kFree), Reg::kArg0);
     masm.add_mem32(Mem::at(Reg::kT0, kFreeCount), 1);
-    masm.bind(alive);
     masm.ret();
     masm.bind(general);
     masm.jump_mem(near_constant(address_of(&_Py_Dealloc)));
@@ -199,40 +179,30 @@ const uint8_t* release_float_code() {
 
 namespace {
 
+// False: the operands or the result are too long, or it raises.
 [[gnu::always_inline]] inline bool operate(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
-  if (!fits(left) || !fits(right)) return false;
-  const int64_t a = value_of(left);
-  const int64_t b = value_of(right);
-  switch (oparg) {
-    case NB_ADD:
-    case NB_INPLACE_ADD: *value = a + b; return true;
-    case NB_SUBTRACT:
-    case NB_INPLACE_SUBTRACT: *value = a - b; return true;
-    case NB_MULTIPLY:
-    case NB_INPLACE_MULTIPLY: return !__builtin_mul_overflow(a, b, value);
-    case NB_AND:
-    case NB_INPLACE_AND: *value = a & b; return true;
-    case NB_OR:
-    case NB_INPLACE_OR: *value = a | b; return true;
-    case NB_XOR:
-    case NB_INPLACE_XOR: *value = a ^ b; return true;
+  if (!port::is_short(left) || !port::is_short(right)) return false;
+  const int64_t a = port::short_value(left);
+  const int64_t b = port::short_value(right);
+  switch (port::without_in_place(oparg)) {
+    case NB_ADD: *value = a + b; return true;
+    case NB_SUBTRACT: *value = a - b; return true;
+    case NB_MULTIPLY: return !__builtin_mul_overflow(a, b, value);
+    case NB_AND: *value = a & b; return true;
+    case NB_OR: *value = a | b; return true;
+    case NB_XOR: *value = a ^ b; return true;
     case NB_FLOOR_DIVIDE:
-    case NB_INPLACE_FLOOR_DIVIDE:
       if (b == 0) return false;
       *value = a / b - (a % b != 0 && (a % b < 0) != (b < 0) ? 1 : 0);
       return true;
     case NB_REMAINDER:
-    case NB_INPLACE_REMAINDER:
       if (b == 0) return false;
       *value = a % b + (a % b != 0 && (a % b < 0) != (b < 0) ? b : 0);
       return true;
     case NB_LSHIFT:
-    case NB_INPLACE_LSHIFT: {
       if (b < 0 || b > 62) return false;
       return !__builtin_mul_overflow(a, int64_t{1} << b, value);
-    }
     case NB_RSHIFT:
-    case NB_INPLACE_RSHIFT:
       if (b < 0) return false;
       *value = a >> std::min<int64_t>(b, 63);
       return true;
@@ -248,41 +218,20 @@ PyObject* int_operator(PyObject* left, PyObject* right) {
 
 }  // namespace
 
-bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value) {
-  return operate(left, right, oparg, value);
-}
-
 IntFunction int_function(intptr_t oparg) {
-  switch (oparg) {
-    case NB_AND:
-    case NB_INPLACE_AND: return &int_operator<NB_AND>;
-    case NB_OR:
-    case NB_INPLACE_OR: return &int_operator<NB_OR>;
-    case NB_XOR:
-    case NB_INPLACE_XOR: return &int_operator<NB_XOR>;
-    case NB_FLOOR_DIVIDE:
-    case NB_INPLACE_FLOOR_DIVIDE: return &int_operator<NB_FLOOR_DIVIDE>;
-    case NB_REMAINDER:
-    case NB_INPLACE_REMAINDER: return &int_operator<NB_REMAINDER>;
-    case NB_LSHIFT:
-    case NB_INPLACE_LSHIFT: return &int_operator<NB_LSHIFT>;
-    case NB_RSHIFT:
-    case NB_INPLACE_RSHIFT: return &int_operator<NB_RSHIFT>;
+  switch (port::without_in_place(oparg)) {
+    case NB_ADD: return &int_operator<NB_ADD>;
+    case NB_SUBTRACT: return &int_operator<NB_SUBTRACT>;
+    case NB_MULTIPLY: return &int_operator<NB_MULTIPLY>;
+    case NB_AND: return &int_operator<NB_AND>;
+    case NB_OR: return &int_operator<NB_OR>;
+    case NB_XOR: return &int_operator<NB_XOR>;
+    case NB_FLOOR_DIVIDE: return &int_operator<NB_FLOOR_DIVIDE>;
+    case NB_REMAINDER: return &int_operator<NB_REMAINDER>;
+    case NB_LSHIFT: return &int_operator<NB_LSHIFT>;
+    case NB_RSHIFT: return &int_operator<NB_RSHIFT>;
     default: return nullptr;
   }
-}
-
-PyObject* int_add(PyObject* left, PyObject* right) {
-  if (fits(left) && fits(right)) return int_from_signed(value_of(left) + value_of(right));
-  return _PyLong_Add(reinterpret_cast<PyLongObject*>(left), reinterpret_cast<PyLongObject*>(right));
-}
-PyObject* int_subtract(PyObject* left, PyObject* right) {
-  if (fits(left) && fits(right)) return int_from_signed(value_of(left) - value_of(right));
-  return _PyLong_Subtract(reinterpret_cast<PyLongObject*>(left), reinterpret_cast<PyLongObject*>(right));
-}
-PyObject* int_multiply(PyObject* left, PyObject* right) {
-  if (compact(left) && compact(right)) return int_from_signed(compact_value(left) * compact_value(right));
-  return _PyLong_Multiply(reinterpret_cast<PyLongObject*>(left), reinterpret_cast<PyLongObject*>(right));
 }
 
 }  // namespace whipsnake

@@ -25,15 +25,8 @@ const uint8_t* release_float_code();
 void release_int(PyObject* object);
 void release_float(PyObject* object);
 
-// Operation `oparg` of BINARY_OP on exact ints of at most two digits whose result is an int that fits. False: not such
-// operands, or not such an operation.
-bool int_operation(PyObject* left, PyObject* right, intptr_t oparg, int64_t* value);
-
-// Exact ints, borrowed operands, new result; null with an exception.
-PyObject* int_add(PyObject* left, PyObject* right);
-PyObject* int_subtract(PyObject* left, PyObject* right);
-PyObject* int_multiply(PyObject* left, PyObject* right);
-// The same for operation `oparg` of BINARY_OP; null where there is none of its own.
+// The function for operation `oparg` of BINARY_OP on exact ints of any size: borrowed operands, new result; null with an
+// exception. Null: there is none for it.
 using IntFunction = PyObject* (*)(PyObject* left, PyObject* right);
 IntFunction int_function(intptr_t oparg);
 

@@ -56,6 +56,13 @@ inline void compact_value(Masm& masm, Reg value, Reg object, Reg temp, Label slo
   masm.mul(value, temp);
 }
 
+// truth = 0 when `object`, an exact int, is zero; else something else.
+inline void int_truth(Masm& masm, Reg truth, Reg object) {
+  masm.load(truth, Mem::at(object, port::offset::kLongTag));
+  masm.and_(truth, 3);
+  masm.sub(truth, 1);  // the sign bits are 1 for zero
+}
+
 // value = the non-negative compact int in `object` (an exact int), for subscripts.
 inline void compact_index(Masm& masm, Reg value, Reg object, Label slow) {
   masm.load(value, Mem::at(object, port::offset::kLongTag));

@@ -3,6 +3,7 @@
 #include "jit/asm/masm.h"
 #include "jit/cpython/port.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
 
 namespace whipsnake {
@@ -50,9 +51,7 @@ void emit(Masm& masm) {
   masm.jump(known);
   masm.bind(next);
   next = is_not(Reg::kT0, &PyLong_Type);
-  masm.load(Reg::kT1, Mem::at(Reg::kArg0, port::offset::kLongTag));
-  masm.and_(Reg::kT1, 3);
-  masm.sub(Reg::kT1, 1);  // the sign bits are 1 for zero
+  sequences::int_truth(masm, Reg::kT1, Reg::kArg0);
   masm.jump(known);
   masm.bind(next);
   for (const Sized& sized : kSized) {

@@ -164,11 +164,6 @@ void fire_reraise(PyThreadState* ts, Frame* frame);
 // 3.13 Python/ceval_gil.c: whoever holds the GIL is its last holder.
 extern _gil_runtime_state* main_gil;  // set by init_names()
 inline PyThreadState* thread_with_gil() { return main_gil->last_holder; }
-// The calling thread's state where code of any interpreter may run. New interpreters come first in the list of all.
-inline PyThreadState* current_thread() {
-  PyInterpreterState* newest = PyInterpreterState_Head();
-  return newest == PyInterpreterState_Main() ? thread_with_gil() : PyThreadState_GetUnchecked();
-}
 
 // What specialising instructions count down from, before their first execution.
 inline uint16_t untouched_counter() { return adaptive_counter_warmup().as_counter; }

@@ -22,28 +22,6 @@ PyObject* op_unary_not(PyThreadState*, PyObject** top, intptr_t) { return boolea
 
 PyObject* op_to_bool(PyThreadState* ts, PyObject** top, intptr_t) {
   PyObject* value = top[-1];
-  if (PyBool_Check(value)) {
-    return value;
-  }
-  if (Py_IsNone(value)) {
-    return Py_False;
-  }
-  PyTypeObject* type = Py_TYPE(value);
-  if (type == &PyLong_Type) {
-    const bool truth = !_PyLong_IsZero(as_int(value));
-    release_int(value);
-    return boolean(truth);
-  }
-  if (type == &PyUnicode_Type) {
-    const bool truth = PyUnicode_GET_LENGTH(value) != 0;
-    release_str(value);
-    return boolean(truth);
-  }
-  if (type == &PyList_Type || type == &PyTuple_Type) {
-    const bool truth = Py_SIZE(value) != 0;
-    release(value);
-    return boolean(truth);
-  }
   const int truth = PyObject_IsTrue(value);
   release(value);
   return after_escape(ts, truth < 0 ? nullptr : boolean(truth != 0));
@@ -69,32 +47,19 @@ PyObject* float_result(PyObject* left, PyObject* right, double value) {
   return result;
 }
 
-using IntOperation = PyObject* (*)(PyLongObject*, PyLongObject*);
-
-PyObject* int_result(PyObject* left, PyObject* right, IntOperation operation) {
-  PyObject* result = operation(as_int(left), as_int(right));
-  release_int(right);
-  release_int(left);
-  return result;
-}
-
 // False: left to float's own slot, as a division by zero is, which raises.
 bool float_operation(double a, double b, intptr_t oparg, double* value) {
-  switch (oparg) {
+  switch (port::without_in_place(oparg)) {
     case NB_ADD:
-    case NB_INPLACE_ADD:
       *value = a + b;
       return true;
     case NB_SUBTRACT:
-    case NB_INPLACE_SUBTRACT:
       *value = a - b;
       return true;
     case NB_MULTIPLY:
-    case NB_INPLACE_MULTIPLY:
       *value = a * b;
       return true;
     case NB_TRUE_DIVIDE:
-    case NB_INPLACE_TRUE_DIVIDE:
       *value = a / b;
       return b != 0.0;
     default:
@@ -108,11 +73,11 @@ bool mixed_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject**
   if (!int_first && !(PyFloat_CheckExact(left) && PyLong_CheckExact(right))) {
     return false;
   }
-  const PyLongObject* number = as_int(int_first ? left : right);
-  if (!_PyLong_IsCompact(number)) {
+  PyObject* number = int_first ? left : right;
+  if (!port::is_compact(number)) {
     return false;
   }
-  const auto converted = static_cast<double>(_PyLong_CompactValue(number));
+  const auto converted = static_cast<double>(compact_value(number));
   double value;
   if (!(int_first ? float_operation(converted, PyFloat_AS_DOUBLE(right), oparg, &value)
                   : float_operation(PyFloat_AS_DOUBLE(left), converted, oparg, &value))) {
@@ -126,18 +91,17 @@ bool mixed_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject**
     *result = float_from_double(value);
     release_float(kept);
   }
-  release_int(int_first ? left : right);
+  release_int(number);
   return true;
 }
 
 // Ints of one digit, which a double holds exactly, so that its division is rounded as it should be. 3.13
 // Objects/longobject.c, long_true_divide.
 bool divide_compact(PyObject* left, PyObject* right, PyObject** result) {
-  if (!_PyLong_IsCompact(as_int(left)) || !_PyLong_IsCompact(as_int(right)) || _PyLong_IsZero(as_int(right))) {
+  if (!port::is_compact(left) || !port::is_compact(right) || compact_value(right) == 0) {
     return false;
   }
-  const auto a = static_cast<double>(_PyLong_CompactValue(as_int(left)));
-  *result = float_from_double(a / static_cast<double>(_PyLong_CompactValue(as_int(right))));
+  *result = float_from_double(static_cast<double>(compact_value(left)) / static_cast<double>(compact_value(right)));
   release_int(right);
   release_int(left);
   return true;
@@ -150,31 +114,13 @@ bool specialised_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyOb
     return mixed_binary_op(left, right, oparg, result);
   }
   if (type == &PyLong_Type) {
-    if (int64_t value = 0; int_operation(left, right, oparg, &value)) {
-      *result = int_from_signed(value);
+    if (const IntFunction function = int_function(oparg); function != nullptr) {
+      *result = function(left, right);
       release_int(right);
       release_int(left);
       return true;
     }
-    switch (oparg) {
-      case NB_ADD:
-      case NB_INPLACE_ADD:
-        *result = int_result(left, right, _PyLong_Add);
-        return true;
-      case NB_SUBTRACT:
-      case NB_INPLACE_SUBTRACT:
-        *result = int_result(left, right, _PyLong_Subtract);
-        return true;
-      case NB_MULTIPLY:
-      case NB_INPLACE_MULTIPLY:
-        *result = int_result(left, right, _PyLong_Multiply);
-        return true;
-      case NB_TRUE_DIVIDE:
-      case NB_INPLACE_TRUE_DIVIDE:
-        return divide_compact(left, right, result);
-      default:
-        return false;
-    }
+    return port::without_in_place(oparg) == NB_TRUE_DIVIDE && divide_compact(left, right, result);
   }
   if (type == &PyFloat_Type) {
     double value;

@@ -22,10 +22,9 @@ inline PyObject* name_of(intptr_t arg) { return reinterpret_cast<PyObject*>(arg)
 
 inline PyObject*& slot_of(PyThreadState* ts, intptr_t arg) { return port::current_frame(ts)->localsplus[arg]; }
 
-inline bool is_exact_int(PyObject* object) { return PyLong_CheckExact(object); }
-inline PyLongObject* as_int(PyObject* object) { return reinterpret_cast<PyLongObject*>(object); }
-inline bool is_compact_int(PyObject* object) { return PyLong_CheckExact(object) && _PyLong_IsCompact(as_int(object)); }
-inline Py_ssize_t compact_value(PyObject* object) { return _PyLong_CompactValue(as_int(object)); }
+using port::as_int;
+using port::compact_value;
+inline bool is_compact_int(PyObject* object) { return PyLong_CheckExact(object) && port::is_compact(object); }
 
 // Releases an exact str without a look at tp_dealloc; ints and floats: numbers.h.
 inline void release_str(PyObject* object) { _Py_DECREF_SPECIALIZED(object, _PyUnicode_ExactDealloc); }
