@@ -11,11 +11,9 @@ using baseline::Value;
 
 namespace {
 
-// Whether shared machine code may serve the site. Not if the interpreter has found out that the attribute is made by
-// somebody's function; a site that it has not specialised may become anything.
+// Whether shared machine code may serve the site; one that the interpreter has not specialised may become anything.
 bool is_shared(uint8_t specialized) {
-  return specialized != LOAD_ATTR_PROPERTY && specialized != LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN &&
-         specialized != STORE_ATTR_WITH_HINT;
+  return specialized != LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN && specialized != STORE_ATTR_WITH_HINT;
 }
 
 // Calls shared code with the owner, on top of the value stack, and the cache; `site` describes all operands.
@@ -58,6 +56,7 @@ void load_for_call(Emitter& e, AttrCache* cache, bool shared) {
 void load_attr(Emitter& e, const Instruction& i) {
   AttrCache* cache = new_attr_cache(e, e.name(i.oparg >> 1), false);
   if (cache == nullptr) return;
+  if (i.specialized == LOAD_ATTR_PROPERTY) e.protect_locals_below(1);  // so that machine code may call the getter
   if ((i.oparg & 1) != 0)
     load_for_call(e, cache, is_shared(i.specialized));
   else

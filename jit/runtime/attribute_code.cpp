@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "jit/asm/code_heap.h"
+#include "jit/runtime/calls.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
@@ -81,7 +82,9 @@ struct Piece {
   Shadow shadow = Shadow::kNever;
   // Whether it serves entries of its kind with this shadow: only what is found on a type can be shadowed.
   bool serves(int other) const {
-    return (kind != AttrKind::kTypeValue && kind != AttrKind::kMethod) || other == static_cast<int>(shadow);
+    const bool behind_instance =
+        kind == AttrKind::kTypeValue || kind == AttrKind::kMethod || kind == AttrKind::kBinding;
+    return !behind_instance || other == static_cast<int>(shadow);
   }
 };
 
@@ -94,6 +97,9 @@ const char* kind_name(AttrKind kind) {
     case AttrKind::kOfType: return "of_type";
     case AttrKind::kTypeValue: return "type_value";
     case AttrKind::kMethod: return "method";
+    case AttrKind::kBinding: return "binding";
+    case AttrKind::kOfTypeBinding: return "of_type_binding";
+    case AttrKind::kProperty: return "property";
     default: return "?";
   }
 }
@@ -104,14 +110,20 @@ constexpr Piece kLoads[] = {
     {AttrKind::kHintedDict},
     {AttrKind::kModule},
     {AttrKind::kOfType},
+    {AttrKind::kOfTypeBinding},
+    {AttrKind::kProperty},
     {AttrKind::kTypeValue, Shadow::kNever},
     {AttrKind::kTypeValue, Shadow::kSharedKeys},
     {AttrKind::kTypeValue, Shadow::kNoDict},
     {AttrKind::kTypeValue, Shadow::kAsk},
-    {AttrKind::kMethod, Shadow::kNever},  // these four for kMethod only
+    {AttrKind::kMethod, Shadow::kNever},
     {AttrKind::kMethod, Shadow::kSharedKeys},
     {AttrKind::kMethod, Shadow::kNoDict},
     {AttrKind::kMethod, Shadow::kAsk},
+    {AttrKind::kBinding, Shadow::kNever},
+    {AttrKind::kBinding, Shadow::kSharedKeys},
+    {AttrKind::kBinding, Shadow::kNoDict},
+    {AttrKind::kBinding, Shadow::kAsk},
 };
 constexpr Piece kStores[] = {{AttrKind::kInlineValue}, {AttrKind::kSlot}};
 
@@ -129,8 +141,7 @@ class Maker {
     if (access_ == AttrAccess::kStore) {
       for (const Piece& piece : kStores) emit_piece(piece);
     } else {
-      for (const Piece& piece : kLoads)
-        if (piece.kind != AttrKind::kMethod || access_ == AttrAccess::kMethod) emit_piece(piece);
+      for (const Piece& piece : kLoads) emit_piece(piece);
     }
     emit_any();
     if (access_ != AttrAccess::kStore) emit_ask();
@@ -238,11 +249,15 @@ class Maker {
   }
 
   void finish_load() {
+    if (kind_ == AttrKind::kProperty) return call_getter();
+    if (kind_ == AttrKind::kMethod || kind_ == AttrKind::kBinding || kind_ == AttrKind::kOfTypeBinding) return bind();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     release_owner_and_return();
   }
 
   void finish_method() {
+    if (kind_ == AttrKind::kProperty) return call_getter();
+    if (kind_ == AttrKind::kBinding || kind_ == AttrKind::kOfTypeBinding) return finish_class_method();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     masm_.store(Mem::at(kHome), Reg::kRet);
     if (kind_ == AttrKind::kMethod) {
@@ -253,6 +268,117 @@ class Maker {
       masm_.store_imm(Mem::at(kHome, kWord), 0);
       release_owner_and_return();
     }
+  }
+
+  // Of a classmethod in kRet, a call needs its function and the type; of others, what they make.
+  void finish_class_method() {
+    const Label other = masm_.new_label();
+    sequences::guard_type(masm_, Reg::kRet, &PyClassMethod_Type, Reg::kT0, other);
+    masm_.load(Reg::kRet, Mem::at(Reg::kRet, offset::kWrappedCallable));
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, slow_);
+    sequences::incref(masm_, Reg::kRet, Reg::kT0);
+    masm_.store(Mem::at(kHome), Reg::kRet);
+    if (kind_ == AttrKind::kBinding) {
+      masm_.load(Reg::kT1, Mem::at(kOwner, offset::kType));
+      sequences::incref(masm_, Reg::kT1, Reg::kT0);
+      masm_.store(Mem::at(kHome, kWord), Reg::kT1);
+      release_owner_and_return();
+    } else {
+      if (!owns_owner_) sequences::incref(masm_, kOwner, Reg::kT0);
+      masm_.store(Mem::at(kHome, kWord), kOwner);
+      masm_.ret();
+    }
+    masm_.bind(other);
+    bind();
+  }
+
+  // The frame is at the site in kT1. kT0 and kArg3 are lost.
+  void store_position() {
+    masm_.load32(Reg::kT0, Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, instruction))));
+    masm_.load(Reg::kArg3, Mem::at(Reg::kFrame, offset::kFrameExecutable));
+    static_assert(sizeof(CodeUnit) == 2);
+    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kT0, 2, offsetof(PyCodeObject, co_code_adaptive)));
+    masm_.store(Mem::at(Reg::kFrame, offset::kFrameInstrPtr), Reg::kArg3);
+  }
+
+  // C++ makes the attribute, by the descriptor in kRet; tracemalloc asks where.
+  void bind() {
+    constexpr int kSaved = 32;
+    const auto saved = [](int index) { return Mem::at(Reg::kNativeStack, index * kWord); };
+    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
+    store_position();
+    masm_.enter_thunk(kSaved);
+    masm_.store(saved(0), kOwner);
+    masm_.store(saved(1), kHome);
+    masm_.store(saved(2), kCache);
+    masm_.mov(Reg::kArg0, Reg::kRet);
+    masm_.call_mem(near_constant(address_of(owner_is_type(kind_) ? &bind_to_type : &bind_to_object)));
+    masm_.load(kOwner, saved(0));
+    masm_.load(kHome, saved(1));
+    masm_.load(kCache, saved(2));
+    masm_.leave_thunk(kSaved);
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, slow_);
+    if (access_ == AttrAccess::kMethod) {
+      masm_.store(Mem::at(kHome), Reg::kRet);
+      masm_.store_imm(Mem::at(kHome, kWord), 0);
+    }
+    release_owner_and_return();
+  }
+
+  // The getter of the property in kRet, which must have machine code, is called with the owner, as CALL would; see calls.h.
+  // 3.13 Python/bytecodes.c, LOAD_ATTR_PROPERTY.
+  void call_getter() {
+    constexpr int kLocals = 64;
+    enum Local { kCallable, kSelf, kSite, kResultHome, kSavedS0, kSavedS1, kSavedS2 };
+    const auto saved = [](Local index) { return Mem::at(Reg::kNativeStack, index * kWord); };
+    const Label failed = masm_.new_label();
+    masm_.load(Reg::kRet, Mem::at(Reg::kRet, offset::kPropertyGetter));
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, slow_);
+    sequences::guard_type(masm_, Reg::kRet, &PyFunction_Type, Reg::kT0, slow_);
+    masm_.load(Reg::kT0, Mem::at(Reg::kRet, offset::kFunctionVectorcall));
+    masm_.sub(Reg::kT0, Mem::absolute(&near_table->code_begin));
+    masm_.cmp(Reg::kT0, Mem::absolute(&near_table->code_bytes));
+    masm_.jump_if(Cond::kAboveEqual, slow_);
+    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
+    masm_.cmp8(Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
+    masm_.jump_if(Cond::kNotEqual, slow_);
+    sequences::incref(masm_, Reg::kRet, Reg::kT0);
+    if (!owns_owner_) sequences::incref(masm_, kOwner, Reg::kT0);
+    store_position();
+    masm_.enter_thunk(kLocals);
+    masm_.store(saved(kCallable), Reg::kRet);
+    masm_.store(saved(kSelf), kOwner);
+    masm_.store(saved(kSite), Reg::kT1);
+    if (access_ == AttrAccess::kMethod) masm_.store(saved(kResultHome), kHome);
+    masm_.store(saved(kSavedS0), Reg::kS0);
+    masm_.store(saved(kSavedS1), Reg::kS1);
+    masm_.store(saved(kSavedS2), Reg::kS2);
+    masm_.mov(Reg::kArg1, Reg::kRet);
+    masm_.lea(Reg::kArg2, saved(kCallable));
+    masm_.lea(Reg::kArg3, saved(kSelf));
+    masm_.mov_imm(Reg::kT1, 1);
+    masm_.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kFunctionVectorcall));
+    masm_.add(Reg::kT2, kDirectEntrance);
+    masm_.call(Reg::kT2);
+    masm_.load(Reg::kS0, saved(kSavedS0));
+    masm_.load(Reg::kS1, saved(kSavedS1));
+    masm_.load(Reg::kS2, saved(kSavedS2));
+    masm_.load(Reg::kT1, saved(kSite));
+    if (access_ == AttrAccess::kMethod) masm_.load(kHome, saved(kResultHome));
+    masm_.leave_thunk(kLocals);
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.skip_if(Cond::kEqual, failed);
+    if (access_ == AttrAccess::kMethod) {
+      masm_.store(Mem::at(kHome), Reg::kRet);
+      masm_.store_imm(Mem::at(kHome, kWord), 0);
+    }
+    masm_.ret();
+    masm_.bind(failed);
+    masm_.store(Mem::at(Reg::kContext, static_cast<int32_t>(offsetof(ThreadContext, failed_site))), Reg::kT1);
+    masm_.jump_code(thunks.slow_failed);
   }
 
   // kT0 = the attribute's offset in the owner.
@@ -291,10 +417,10 @@ class Maker {
     masm_.jump(stored);
   }
 
-  // kT1 = the version that descriptions of the owner are known by; kT0 = its type, or for kOfType its metatype.
+  // kT1 = the version that descriptions of the owner are known by; kT0 = its type, or for a type its metatype.
   void load_version() {
     masm_.load(Reg::kT0, Mem::at(kOwner, offset::kType));
-    if (kind_ != AttrKind::kOfType) {
+    if (!owner_is_type(kind_)) {
       masm_.load32(Reg::kT1, Mem::at(Reg::kT0, offset::kTypeVersion));
       return;
     }
@@ -372,10 +498,9 @@ class Maker {
     const Label method = masm_.new_label();
     static_assert(kIsMethod == 1);
     masm_.test(Reg::kRet, static_cast<int32_t>(kIsMethod));
-    masm_.jump_if(Cond::kNotEqual, access_ == AttrAccess::kMethod ? method : slow_);
+    masm_.jump_if(Cond::kNotEqual, method);
     kind_ = AttrKind::kTypeValue;
     finish();
-    if (access_ != AttrAccess::kMethod) return;
     masm_.bind(method);
     masm_.sub(Reg::kRet, static_cast<int32_t>(kIsMethod));
     kind_ = AttrKind::kMethod;
@@ -440,9 +565,13 @@ class Maker {
         masm_.load(Reg::kRet, Mem::indexed(Reg::kT0, Reg::kT1, 1));
         break;
       case AttrKind::kOfType:
+      case AttrKind::kOfTypeBinding:
         masm_.load32(Reg::kT0, Mem::at(Reg::kT0, offset::kTypeVersion));
         masm_.cmp32(Reg::kT0, entry.at(offsetof(AttrEntry, keys)));
         masm_.jump_if(Cond::kNotEqual, slow_);
+        masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
+        return;
+      case AttrKind::kProperty:
         masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
         return;
       default:

@@ -46,7 +46,7 @@ PyObject* op_load_global_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
 // --- attributes ---
 
 // How an attribute is found once the owner's type is known. Where the instance's own attributes come first (kInline-
-// Value to kBinding), the kind says where machine code looks; the helpers look at the instance, then at the type.
+// Value to kHook), the kind says where machine code looks; the helpers look at the instance, then at the type.
 enum class AttrKind : uint8_t {
   kNone,            // not cached
   kInlineValue,     // in the object's inline values, which are valid; `offset` from the object
@@ -54,6 +54,7 @@ enum class AttrKind : uint8_t {
   kTypeValue,       // `value`, found on the type, as it is
   kMethod,          // ditto; it is to be called with the owner as first argument
   kBinding,         // ditto; its type's tp_descr_get makes the attribute (classmethod, ...)
+  kHook,            // the type does not have it: `value` is its __getattr__, a function
   kSlot,            // a member of the object (__slots__, __class__); `offset` from the object
   kProperty,        // `value` is an exact property; loads only
   kDataDescriptor,  // the type of `value` has tp_descr_set
@@ -65,7 +66,7 @@ enum class AttrKind : uint8_t {
 };
 constexpr bool owner_is_type(AttrKind kind) { return kind >= AttrKind::kOfType; }
 
-// Why an instance cannot have an attribute of its own in front of kTypeValue, kMethod, kBinding.
+// Why an instance cannot have an attribute of its own in front of kTypeValue, kMethod, kBinding, kHook.
 enum class Shadow : uint8_t {
   kNever,       // instances have no dictionary
   kSharedKeys,  // its inline values are valid, and there are no more than `keys` shared keys
@@ -85,7 +86,7 @@ struct AttrEntry {
   uint32_t id;          // in shared_entries: attribute_id() of the name
   uint32_t value_version;  // of the type of `value` if that can change, else 0
   AttrKind kind;
-  AttrKind type_kind;  // kTypeValue, kMethod or kBinding: what `value` is behind the instance; kNone: no such value
+  AttrKind type_kind;  // kTypeValue, kMethod, kBinding or kHook: what `value` is behind the instance; kNone: no such value
   Shadow shadow;
   bool inline_values;  // instances have them
   uint16_t index;      // among the shared keys, or kNoIndex
@@ -140,6 +141,11 @@ uint32_t attribute_id(PyObject* name, bool store);
 // code. `entry` is brought up to date if the class has given its instances more names.
 uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name);
 inline constexpr uintptr_t kIsMethod = 1;
+
+// What the descriptor `value`, found on the type of `owner` or on the type `owner`, makes of it: a new reference. Null,
+// without an exception: op_load_attr_cached() has to do it. Runs nobody's code.
+PyObject* bind_to_object(PyObject* value, PyObject* owner);
+PyObject* bind_to_type(PyObject* value, PyObject* owner);
 
 // owner -> attribute [arg: AttrCache*]
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);

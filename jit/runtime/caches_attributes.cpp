@@ -189,7 +189,7 @@ enum class Loaded : uint8_t {
   kGeneric,   // nothing was done
   kBorrowed,  // the attribute
   kMethod,    // borrowed; to be called with the owner
-  kUnbound,   // borrowed; what its tp_descr_get makes is the attribute. Not from load()
+  kUnbound,   // borrowed; what its tp_descr_get makes, or it as a __getattr__ gives, is the attribute. Not from load()
   kNew,       // a new reference or null with an exception
 };
 
@@ -210,17 +210,25 @@ Loaded find_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, Py
     case AttrKind::kMethod:
       return Loaded::kMethod;
     case AttrKind::kBinding:
+    case AttrKind::kHook:
       return Loaded::kUnbound;
     default:
       return Loaded::kGeneric;
   }
 }
 
-Loaded load_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
+// 3.13 Objects/typeobject.c, _Py_slot_tp_getattr_hook: nobody sees the AttributeError that comes before.
+PyObject* call_hook(PyThreadState* ts, PyObject* hook, PyObject* owner, PyObject* name) {
+  PyObject* arguments[] = {nullptr, Py_NewRef(owner), Py_NewRef(name)};
+  return call_stealing(ts, Py_NewRef(hook), arguments + 1, 2, nullptr);
+}
+
+Loaded load_own_or_of_type(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
   const Loaded found = find_own_or_of_type(entry, owner, name, value);
   if (found != Loaded::kUnbound)
     return found;
-  *value = bind(*value, owner, Py_TYPE(owner));
+  *value = entry->type_kind == AttrKind::kHook ? call_hook(ts, *value, owner, name)
+                                               : bind(*value, owner, Py_TYPE(owner));
   return Loaded::kNew;
 }
 
@@ -252,7 +260,8 @@ Loaded load(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name
     case AttrKind::kTypeValue:
     case AttrKind::kMethod:
     case AttrKind::kBinding:
-      return load_own_or_of_type(entry, owner, name, value);
+    case AttrKind::kHook:
+      return load_own_or_of_type(ts, entry, owner, name, value);
     case AttrKind::kSlot:
       *value = member(owner, entry->offset);
       return *value != nullptr ? Loaded::kBorrowed : Loaded::kGeneric;
@@ -307,6 +316,37 @@ uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name) {
     default:
       return 0;
   }
+}
+
+namespace {
+
+PyObject* bind_quietly(PyObject* value, PyObject* owner, PyTypeObject* type) {
+  PyTypeObject* kind = Py_TYPE(value);
+  PyObject* bound = nullptr;
+  if (kind == &PyFunction_Type) {
+    if (owner != nullptr)
+      bound = PyMethod_New(value, owner);
+  } else if (kind == &PyStaticMethod_Type) {
+    return Py_XNewRef(port::wrapped_callable(value));
+  } else if (kind == &PyClassMethod_Type) {
+    if (PyObject* function = port::wrapped_callable(value))
+      bound = PyMethod_New(function, reinterpret_cast<PyObject*>(type));
+  } else if (kind == &PyMethodDescr_Type || kind == &PyClassMethodDescr_Type || kind == &PyWrapperDescr_Type) {
+    bound = kind->tp_descr_get(value, owner, reinterpret_cast<PyObject*>(type));
+  } else {
+    return nullptr;
+  }
+  if (bound == nullptr)
+    PyErr_Clear();  // to be raised where it can be
+  return bound;
+}
+
+}  // namespace
+
+PyObject* bind_to_object(PyObject* value, PyObject* owner) { return bind_quietly(value, owner, Py_TYPE(owner)); }
+
+PyObject* bind_to_type(PyObject* value, PyObject* owner) {
+  return bind_quietly(value, nullptr, reinterpret_cast<PyTypeObject*>(owner));
 }
 
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {

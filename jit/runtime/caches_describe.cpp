@@ -110,14 +110,16 @@ Described describe_of_type(PyTypeObject* owner, PyObject* name, AttrEntry* entry
 // A class with __getattr__ and without __getattribute__: attributes that exist are found as usual. Anything that can
 // raise AttributeError is not, for then __getattr__ is asked.
 // 3.13 Objects/typeobject.c, update_one_slot: such a class of Python code has _Py_slot_tp_getattr_hook.
-bool only_adds_getattr(PyTypeObject* type) {
+// Its __getattr__, borrowed; null: it is another class.
+PyObject* only_addition_getattr(PyTypeObject* type) {
   static PyObject* const getattr = PyUnicode_InternFromString("__getattr__");
   static PyObject* const getattribute = PyUnicode_InternFromString("__getattribute__");
   if (getattr == nullptr || getattribute == nullptr || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0)
-    return false;
+    return nullptr;
   PyObject* hook = _PyType_Lookup(type, getattr);
-  return hook != nullptr && PyFunction_Check(hook) &&
-         _PyType_Lookup(type, getattribute) == _PyType_Lookup(&PyBaseObject_Type, getattribute);
+  const bool only_addition = hook != nullptr && PyFunction_Check(hook) &&
+                             _PyType_Lookup(type, getattribute) == _PyType_Lookup(&PyBaseObject_Type, getattribute);
+  return only_addition ? hook : nullptr;
 }
 
 // 3.13 Objects/descrobject.c, member_get: a member of another class raises.
@@ -229,22 +231,23 @@ Described describe_load(PyObject* owner, PyObject* name, AttrEntry* entry) {
   if (PyModule_CheckExact(owner))
     return describe_module(owner, name, entry) ? Described::kYes : Described::kNotThis;
   const bool plain = type->tp_getattro == PyObject_GenericGetAttr;
-  if (!plain && !only_adds_getattr(type))
+  PyObject* hook = plain ? nullptr : only_addition_getattr(type);
+  if (!plain && hook == nullptr)
     return Described::kNever;
   PyObject* found = _PyType_Lookup(type, name);
   if (found != nullptr && !pin_type_of_value(found, entry))
     return Described::kNotThis;
   if (found != nullptr && Py_TYPE(found)->tp_descr_get != nullptr && Py_TYPE(found)->tp_descr_set != nullptr)
     return describe_data_descriptor(type, found, plain, false, entry);
-  entry->value = found;
-  entry->type_kind = found != nullptr ? kind_on_type(found) : AttrKind::kNone;
+  entry->value = found != nullptr ? found : hook;
+  entry->type_kind = found != nullptr ? kind_on_type(found) : hook != nullptr ? AttrKind::kHook : AttrKind::kNone;
   entry->kind = entry->type_kind;
   if (!plain && entry->type_kind == AttrKind::kBinding)
     return Described::kNever;
   if (!describe_instance_dict(type, entry))
     return Described::kNever;
   if (entry->dict_offset == 0)
-    return found != nullptr ? Described::kYes : Described::kNever;
+    return entry->value != nullptr ? Described::kYes : Described::kNever;
   if (!entry->inline_values)
     return describe_in_dict(owner, name, entry);
 
@@ -258,10 +261,10 @@ Described describe_load(PyObject* owner, PyObject* name, AttrEntry* entry) {
     return describe_in_dict(owner, name, entry);
   if (entry->index == AttrEntry::kNoIndex) {
     entry->shadow = Shadow::kSharedKeys;
-    return found != nullptr ? Described::kYes : Described::kNotThis;
+    return entry->value != nullptr ? Described::kYes : Described::kNotThis;
   }
   entry->offset = inline_value_offset(entry->index);
-  if (found == nullptr || _PyObject_InlineValues(owner)->values[entry->index] != nullptr)
+  if (entry->value == nullptr || _PyObject_InlineValues(owner)->values[entry->index] != nullptr)
     entry->kind = AttrKind::kInlineValue;
   return Described::kYes;
 }

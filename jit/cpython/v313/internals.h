@@ -111,6 +111,8 @@ inline constexpr int32_t kFunctionDefaults = offsetof(PyFunctionObject, func_def
 inline constexpr int32_t kFunctionClosure = offsetof(PyFunctionObject, func_closure);
 inline constexpr int32_t kMethodFunction = offsetof(PyMethodObject, im_func);
 inline constexpr int32_t kMethodSelf = offsetof(PyMethodObject, im_self);
+inline constexpr int32_t kPropertyGetter = offsetof(_PyPropertyObject, prop_get);
+inline constexpr int32_t kWrappedCallable = sizeof(PyObject);  // 3.13 Objects/funcobject.c, classmethod, staticmethod
 inline constexpr int32_t kRangeIterStart = offsetof(_PyRangeIterObject, start);
 inline constexpr int32_t kRangeIterStep = offsetof(_PyRangeIterObject, step);
 inline constexpr int32_t kRangeIterLength = offsetof(_PyRangeIterObject, len);
@@ -130,6 +132,11 @@ inline constexpr int32_t slot(int index) { return kFrameSlots + index * static_c
 inline constexpr uintptr_t kBreakerEventsMask = _PY_EVAL_EVENTS_MASK;
 
 inline PyCodeObject* code_of(const Frame* frame) { return reinterpret_cast<PyCodeObject*>(frame->f_executable); }
+// What a classmethod or staticmethod wraps, borrowed; null when it was not initialised.
+inline PyObject* wrapped_callable(PyObject* wrapper) {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(wrapper) + offset::kWrappedCallable);
+}
+
 inline CodeUnit* instructions(PyCodeObject* code) { return _PyCode_CODE(code); }
 inline int instruction_count(PyCodeObject* code) { return static_cast<int>(Py_SIZE(code)); }
 inline PyObject** stack_base(Frame* frame) { return frame->localsplus + code_of(frame)->co_nlocalsplus; }

@@ -64,6 +64,13 @@ bool check_functions(const Sample& sample) {
       func->func_defaults != PyFunction_GetDefaults(reinterpret_cast<PyObject*>(func)) ||
       func->vectorcall != PyVectorcall_Function(reinterpret_cast<PyObject*>(func)))
     return false;
+  for (PyTypeObject* wrapper : {&PyClassMethod_Type, &PyStaticMethod_Type}) {
+    PyObject* wrapped = PyObject_CallOneArg(reinterpret_cast<PyObject*>(wrapper), sample["function"]);
+    const bool ok = wrapped != nullptr && wrapped_callable(wrapped) == sample["function"];
+    Py_XDECREF(wrapped);
+    if (!ok)
+      return false;
+  }
   auto* closure = reinterpret_cast<PyFunctionObject*>(sample["closure"]);
   PyObject* cells = PyFunction_GetClosure(reinterpret_cast<PyObject*>(closure));
   return cells != nullptr && closure->func_closure == cells && PyTuple_GET_SIZE(cells) == 1 &&

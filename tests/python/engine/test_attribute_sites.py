@@ -673,3 +673,182 @@ def test_a_value_becomes_a_descriptor() -> None:
     ):
         twins.check(change, *["read(holders)", "of_class(1)"] * 3)
     assert twins.tiers("read", "of_class") == {ENGINE}
+
+
+MADE_BY_THE_TYPE = """
+    log = []
+    class Thing:
+        def __init__(self, n): self.n = n
+        @property
+        def twice(self): return [self.n, self.n]
+        @property
+        def deep(self): return [self.n, Thing(self.n - 1).deep] if self.n > 0 else []
+        @property
+        def failing(self): return 1 // (self.n - 3)
+        @classmethod
+        def make(cls, n=0): return cls, n
+        @staticmethod
+        def free(n=0): return n
+        def method(self, n=0): return self.n, n
+    class Slotted:
+        __slots__ = ("n",)
+        def __init__(self, n): self.n = n
+        twice = Thing.twice
+        make = Thing.__dict__["make"]
+        free = Thing.__dict__["free"]
+        def method(self, n=0): return -self.n, n
+    class Child(Thing): pass
+    class Mortal(Thing):
+        def __del__(self): log.append(("dead", self.n))
+    kinds = [Thing, Slotted, Child]
+    objects = [kind(n) for n, kind in enumerate(kinds * 4)]
+    dictionaries = [getattr(o, "__dict__", None) for o in objects[5:]]
+    def property_(objects): return [(1, [o.n], o.twice, 2) for o in objects]
+    def property_called(objects): return [o.twice.count(o.n) for o in objects]
+    def bound(objects): return [(o.make(1), o.free(2), o.method(3)) for o in objects]
+    def kept(objects):
+        out = []
+        for o in objects:
+            a, b, c = o.make, o.free, o.method
+            out.append((a(1), b(2), c(3)))
+        return out
+    def identities(objects):
+        out = []
+        for o in objects:
+            a, b, c, d = o.make, o.free, o.method, type(o).make
+            out.append((a.__self__ is type(o), c.__self__ is o, a == o.make == d, c == o.method, c is o.method, b is o.free))
+        return out
+    def of_types(kinds):
+        out = []
+        for k in kinds:
+            a, b = k.make, k.free
+            out.append((k.make(1), k.free(2), a(3), b(4)))
+        return out
+    def temporary(n):
+        value = 1, Mortal(n).twice, log[:], Mortal(n + 1).make(1), log[:], Mortal(n).method, log[:]
+        value = value[:-2], value[-2](5), log[:]
+        log.clear()
+        return value
+    def caught(objects, n):
+        out = []
+        for o in objects:
+            try:
+                out.append((n + 1, [n], o.failing))
+            except ZeroDivisionError as e:
+                t = e.__traceback__
+                out.append((t.tb_frame.f_code.co_name, t.tb_next.tb_frame.f_code.co_name, t.tb_next.tb_frame.f_locals))
+        return out
+    def deep(n): return Thing(n).deep
+    def too_deep(n):
+        try:
+            return deep(n)
+        except RecursionError:
+            return "too deep"
+    def generated(objects): return list(o.twice for o in objects)
+"""
+MADE_SITES = (
+    "property_(objects)",
+    "property_called(objects)",
+    "bound(objects)",
+    "kept(objects)",
+    "of_types(kinds)",
+    "generated(objects)",
+    "identities(objects)",
+)
+MADE_FUNCTIONS = "property_ property_called bound kept identities of_types temporary caught deep".split()
+MADE_METHODS = "Thing.twice.fget Thing.deep.fget Thing.failing.fget Thing.make Thing.free Thing.method Slotted.method".split()
+
+
+def _made_by_the_type() -> Twins:
+    twins = Twins(MADE_BY_THE_TYPE)
+    twins.warm(*MADE_SITES, "temporary(1)", "caught(objects[::3], 5)", "deep(5)")
+    twins.compile(*MADE_FUNCTIONS, *MADE_METHODS)
+    return twins
+
+
+@pytest.mark.parametrize("site", MADE_SITES[:-2])
+def test_what_the_type_makes_needs_no_slow_path(site: str) -> None:
+    twins = _made_by_the_type()
+    for _ in range(64):
+        twins.check(site)
+    before = whipsnake.stats()["slow_ops"]
+    twins.check(site)
+    assert whipsnake.stats()["slow_ops"] - before <= 1, "nothing but what the comparison itself does"
+
+
+def test_what_the_type_makes_in_every_shape() -> None:
+    twins = _made_by_the_type()
+    for n in range(40):
+        twins.check(*MADE_SITES, f"temporary({n})", "caught(objects[::3], 5)", f"deep({n})")
+    twins.check("too_deep(100_000)", "too_deep(60)", *MADE_SITES)
+    assert twins.tiers(*MADE_FUNCTIONS) == {ENGINE}
+
+
+def test_what_the_type_makes_is_made_anew() -> None:
+    """Properties and classmethods can be given another function without their class noticing."""
+    twins = _made_by_the_type()
+    twins.check(*MADE_SITES)
+    for change in (
+        "Thing.twice.__init__(lambda self: [self.n, 'new'])",
+        "Thing.__dict__['make'].__init__(lambda cls, n=0: (cls.__name__, n, 'new'))",
+        "Thing.__dict__['free'].__init__(lambda n=0: (n, 'new'))",
+        "Thing.twice.__init__(lambda self, *more: [len(more), self.n])",
+        "Thing.twice.__init__(str)",
+        "Thing.__dict__['make'].__init__(lambda *all: all)",
+        "Thing.__dict__['free'].__init__(abs)",
+        "Thing.twice.__init__(lambda self: [])",
+        "setattr(Slotted, 'twice', property(lambda self: [1]))",
+        "setattr(Thing, 'free', classmethod(lambda cls, n=0: n))",
+    ):
+        twins.check(change, *[*MADE_SITES[:3], *MADE_SITES[5:]] * 3)
+
+
+def test_getattr_is_asked_for_what_is_missing() -> None:
+    twins = Twins("""
+        class Plain:
+            def __init__(self, **own): vars(self).update(own)
+            def __getattr__(self, name): return [name]
+        class Slotted:
+            __slots__ = ("x",)
+            def __getattr__(self, name): return {name}
+        class Strict(Plain):
+            def __getattr__(self, name):
+                if name == "x": raise AttributeError(name)
+                return name
+        class Picky(Plain):
+            def __getattr__(self, name): raise KeyError(name)
+        objects = [Plain(), Plain(x=1), Slotted(), Strict(), Strict(x=2), Picky(x=3), Picky(), Plain(y=1)]
+        def get(objects):
+            out = []
+            for o in objects:
+                try:
+                    out.append((o.x, o.other))
+                except Exception as e:
+                    out.append((type(e).__name__, e.args, getattr(e, "name", 0), getattr(e, "obj", 0) is o))
+            return out
+        def call(objects):
+            out = []
+            for o in objects:
+                try:
+                    out.append(o.count(1))
+                except Exception as e:
+                    out.append((type(e).__name__, e.args, getattr(e, "name", 0), getattr(e, "obj", 0) is o))
+            return out
+    """)
+    twins.warm("get(objects)", "call(objects)")
+    twins.compile("get", "call", "Plain.__getattr__", "Slotted.__getattr__", "Strict.__getattr__", "Picky.__getattr__")
+    for _ in range(40):
+        twins.check("get(objects)", "call(objects)")
+    for change in (
+        "setattr(objects[0], 'x', 5)",
+        "delattr(objects[0], 'x')",
+        "setattr(Plain, 'x', 'of the class')",
+        "delattr(Plain, 'x')",
+        "setattr(Plain, '__getattr__', lambda self, name: name * 2)",
+        "delattr(Slotted, '__getattr__')",
+        "setattr(Plain, '__getattribute__', lambda self, name: name * 3)",
+        "delattr(Plain, '__getattribute__')",
+        "delattr(Plain, '__getattr__')",
+    ):
+        twins.check(change, *["get(objects)", "call(objects)"] * 3)
+    assert twins.tiers("get", "call") == {ENGINE}
