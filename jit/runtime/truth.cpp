@@ -35,6 +35,7 @@ const Sized kSized[] = {
 void emit(Masm& masm) {
   const Label known = masm.new_label();
   const Label unknown = masm.new_label();
+  const Label has_slot = masm.new_label();
   const auto is_not = [&](Reg reg, const void* what) {
     const Label next = masm.new_label();
     masm.cmp(reg, near_constant(what));
@@ -65,11 +66,21 @@ void emit(Masm& masm) {
     masm.load(Reg::kT1, Mem::at(Reg::kT0, asked.suite));
     masm.test(Reg::kT1, Reg::kT1);
     masm.skip_if(Cond::kEqual, none);
-    masm.cmp(Mem::at(Reg::kT1, asked.slot), 0);
-    masm.jump_if(Cond::kNotEqual, unknown);
+    masm.load(Reg::kT1, Mem::at(Reg::kT1, asked.slot));
+    masm.test(Reg::kT1, Reg::kT1);
+    masm.jump_if(Cond::kNotEqual, has_slot);
     masm.bind(none);
   }
   masm.mov_imm(Reg::kT1, 1);
+  masm.jump(known);
+  masm.bind(has_slot);  // kT1 is what it holds; subclasses of these have it from them
+  for (const Sized& sized : kSized) {
+    next = is_not(Reg::kT1, address_of(sized.type->tp_as_mapping->mp_length));
+    masm.load(Reg::kT1, Mem::at(Reg::kArg0, sized.size));
+    masm.jump(known);
+    masm.bind(next);
+  }
+  masm.jump(unknown);
   masm.bind(known);
   masm.mov_imm(Reg::kRet, 0);
   masm.ret();

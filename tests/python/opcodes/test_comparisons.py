@@ -367,12 +367,20 @@ TRUTH = """
     class Str(str): pass
     class Odd(int):
         def __bool__(self): return False
+    class Tuple(tuple): pass
+    class List(list): pass
+    class Dict(dict): pass
+    class Lying(tuple):
+        def __len__(self): return 0
+    class LyingList(list):
+        def __bool__(self): return False
     class Meta(type):
         def __len__(cls): return 0
     class OfMeta(metaclass=Meta): pass
     VALUES = [True, False, None, 0, 1, -1, 2**70, 0.0, 1.5, "", "x", [], [0], (), (0,), {}, {1: 2}, set(), {1}, b"",
               b"x", range(0), range(2), Plain(), Plain, len, object(), Bool(True), Bool(False), Len(0), Len(3), Both(0),
-              Both(1), Int(0), Int(5), Str(""), Str("s"), Odd(3), OfMeta, Plain().__init__, Ellipsis, 0j, frozenset()]
+              Both(1), Int(0), Int(5), Str(""), Str("s"), Odd(3), OfMeta, Plain().__init__, Ellipsis, 0j, frozenset(),
+              Tuple(), Tuple([0]), List(), List([0]), Dict(), Dict(a=1), Lying(), Lying([1]), LyingList([1])]
     def branch(x):
         if x: return "yes"
         return "no"
