@@ -18,7 +18,7 @@ setup  := BUILD='$(build)' tools/setup/setup.sh
 jobs   := $(shell nproc 2>/dev/null || echo 2)
 
 # What an installed Whipsnake is made of.
-sources := $(shell find jit src cmake CMakeLists.txt pyproject.toml tools/generate_opcodes.py tools/opcodes \
+sources := $(shell find jit src cmake CMakeLists.txt pyproject.toml tools/generate_opcodes.py tools/embed_code.py tools/opcodes \
              -type f ! -path '*/__pycache__/*' 2>/dev/null | LC_ALL=C sort)
 # Once on, warnings stay errors in this build directory: switching back and forth would rebuild everything.
 ifneq ($(filter ON,$(WERROR) $(shell cat $(stamps)/werror 2>/dev/null)),)

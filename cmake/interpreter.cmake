@@ -61,16 +61,24 @@ if(TARGET Python::Python)
   endif()
 endif()
 
-# CPython's opcode table, as a C++ include file, from the interpreter itself.
+# From the interpreter itself, as C++ include files: its opcode table, and code that is run at every start.
 set(opcode_tool "${PROJECT_SOURCE_DIR}/tools/generate_opcodes.py")
+set(embed_tool "${PROJECT_SOURCE_DIR}/tools/embed_code.py")
 if(WHIPSNAKE_JIT_ENABLED AND EXISTS "${opcode_tool}")
-  set(opcode_table "${PROJECT_BINARY_DIR}/generated/jit/cpython/opcode_table.inc")
+  set(generated "${PROJECT_BINARY_DIR}/generated/jit/cpython")
+  set(layout_sample "${PROJECT_SOURCE_DIR}/jit/cpython/v313/layout_sample.py")
+  file(MAKE_DIRECTORY "${generated}")
   add_custom_command(
-    OUTPUT "${opcode_table}"
-    COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/generated/jit/cpython"
-    COMMAND "${Python_EXECUTABLE}" "${opcode_tool}" --out "${opcode_table}"
+    OUTPUT "${generated}/opcode_table.inc"
+    COMMAND "${Python_EXECUTABLE}" "${opcode_tool}" --out "${generated}/opcode_table.inc"
     DEPENDS "${opcode_tool}"
     COMMENT "Generating the opcode table of ${python_name}"
     VERBATIM)
-  add_custom_target(whipsnake_generated DEPENDS "${opcode_table}")
+  add_custom_command(
+    OUTPUT "${generated}/layout_sample.inc"
+    COMMAND "${Python_EXECUTABLE}" "${embed_tool}" "${layout_sample}" --out "${generated}/layout_sample.inc"
+    DEPENDS "${embed_tool}" "${layout_sample}"
+    COMMENT "Compiling layout_sample.py"
+    VERBATIM)
+  add_custom_target(whipsnake_generated DEPENDS "${generated}/opcode_table.inc" "${generated}/layout_sample.inc")
 endif()

@@ -37,14 +37,6 @@ void call_dispatch(Masm& masm, const void* function) {
   masm.call(Reg::kT1);
 }
 
-const uint8_t* install(Masm& masm, CodeHeap& heap, const std::string& name) {
-  const CodeBuffer buffer = masm.finish();
-  const uint8_t* code = masm.failed() ? nullptr : heap.install(buffer);
-  if (code != nullptr) add_shared_code("thunk." + name, code, buffer.size);
-  masm.reset();
-  return code;
-}
-
 }  // namespace
 
 void emit_returned(Masm& masm) {
@@ -290,30 +282,58 @@ void emit_call_generic(Masm& masm) {
 bool make_thunks(CodeHeap& heap) {
   const std::unique_ptr<Masm> masm = make_masm(kHostCpu, heap.near_range());
   if (!masm) return false;
-  const auto make = [&](const char* name, void (*emit)(Masm&)) {
+  // One after the other in one piece of code memory: making that writable and executable takes longer than the rest.
+  struct Part {
+    std::string name;
+    const uint8_t** address;
+    Label begin;
+  };
+  std::vector<Part> parts;
+  const auto begin = [&](std::string name, const uint8_t** address) {
+    masm->align(16);
+    parts.push_back({std::move(name), address, masm->new_label()});
+    masm->bind(parts.back().begin);
+  };
+  const auto make = [&](const char* name, const uint8_t** address, void (*emit)(Masm&)) {
+    begin(name, address);
     emit(*masm);
-    return install(*masm, heap, name);
+  };
+  const auto install = [&] {
+    const CodeBuffer buffer = masm->finish();
+    const uint8_t* code = masm->failed() ? nullptr : heap.install(buffer);
+    if (code == nullptr) return false;
+    size_t end = buffer.size;
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+      const size_t offset = masm->offset_of(part->begin);
+      *part->address = code + offset;
+      add_shared_code("thunk." + part->name, code + offset, end - offset);
+      end = offset;
+    }
+    masm->reset();
+    parts.clear();
+    return true;
   };
   Thunks made;
-  const uint8_t* run = make("run", emit_run);
-  made.leave = make("leave", emit_leave);
-  made.finish = make("finish", emit_finish);
-  made.exit = make("exit", emit_exit);
-  made.slow = make("slow", emit_slow);
-  made.slow_failed = make("slow_failed", emit_slow_failed);
-  made.call_generic = thunks.call_generic = make("call_generic", emit_call_generic);
+  make("call_generic", &made.call_generic, emit_call_generic);
+  if (!install()) return false;
+  thunks.call_generic = made.call_generic;  // which the others go to
+  const uint8_t* run = nullptr;
+  make("run", &run, emit_run);
+  make("leave", &made.leave, emit_leave);
+  make("finish", &made.finish, emit_finish);
+  make("exit", &made.exit, emit_exit);
+  make("slow", &made.slow, emit_slow);
+  make("slow_failed", &made.slow_failed, emit_slow_failed);
   for (int arguments = 0; arguments <= Thunks::kCalls; ++arguments) {
+    begin("call." + std::to_string(arguments), &made.call[arguments]);
     emit_call(*masm, arguments);
-    made.call[arguments] = install(*masm, heap, "call." + std::to_string(arguments));
   }
-  made.leave_generator = make("leave_generator", emit_leave_generator);
-  made.finish_generator = make("finish_generator", emit_finish_generator);
-  made.yield[0] = make("yield.0", emit_yield<0>);
-  made.yield[1] = make("yield.1", emit_yield<1>);
-  made.resume = make("resume", emit_resume);
-  for (const uint8_t* thunk : {run, made.leave, made.finish, made.exit, made.slow, made.slow_failed, made.resume, made.call_generic, made.call[0], made.call[1],
-                               made.call[2], made.call[3], made.call[4], made.call[5], made.leave_generator, made.finish_generator, made.yield[0], made.yield[1]})
-    if (thunk == nullptr) return false;
+  make("leave_generator", &made.leave_generator, emit_leave_generator);
+  make("finish_generator", &made.finish_generator, emit_finish_generator);
+  make("yield.0", &made.yield[0], emit_yield<0>);
+  make("yield.1", &made.yield[1], emit_yield<1>);
+  make("resume", &made.resume, emit_resume);
+  if (!install()) return false;
   made.run = reinterpret_cast<decltype(made.run)>(reinterpret_cast<uintptr_t>(run));
   thunks = made;
   return true;

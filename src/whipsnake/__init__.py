@@ -11,8 +11,6 @@ Importing the package works on every Python from 3.11 on and does nothing; :func
 Whipsnake cannot work, and all other functions then answer truthfully for a program that runs interpreted.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,11 +58,11 @@ def __getattr__(name: str) -> str:
     return found
 
 
-_command_line: dict[str, str | int | bool] = {}
+_command_line: "dict[str, str | int | bool]" = {}
 """Options of the command that started this program; they hold for the program's own enable(), too."""
 
 
-def _unavailable() -> str | None:
+def _unavailable() -> "str | None":
     """Why the core cannot be used, as one sentence; None if it can."""
     try:
         from . import _core
@@ -95,7 +93,7 @@ def _missing_core(error: ImportError) -> str:
     return f"whipsnake's compiled part cannot be loaded into this interpreter ({found}): {detail}"
 
 
-def _function(func: object) -> Callable[..., object]:
+def _function(func: object) -> "Callable[..., object]":
     """The plain function behind a function, method, staticmethod or classmethod.
 
     Raises TypeError for anything else: classes, builtins and callable instances have no bytecode of their
@@ -107,7 +105,7 @@ def _function(func: object) -> Callable[..., object]:
     return plain
 
 
-def supported() -> tuple[bool, str]:
+def supported() -> "tuple[bool, str]":
     """Whether Whipsnake works in this interpreter.
 
     Returns:
@@ -117,7 +115,7 @@ def supported() -> tuple[bool, str]:
     return (reason is None, reason or "")
 
 
-def enable(**options: str | int | bool) -> None:
+def enable(**options: "str | int | bool") -> None:
     """Start compiling what the program runs.
 
     Args:
@@ -184,7 +182,7 @@ def is_enabled() -> bool:
     return _core.is_enabled()
 
 
-def jit(func: F, /) -> F:
+def jit(func: "F", /) -> "F":
     """Decorator: compile *func* at its first call, whatever the threshold says. Returns *func* itself.
 
     Takes functions, and staticmethod and classmethod objects.  Has no effect while Whipsnake is not enabled.
@@ -195,12 +193,12 @@ def jit(func: F, /) -> F:
     return _mark(func, "jit")
 
 
-def nojit(func: F, /) -> F:
+def nojit(func: "F", /) -> "F":
     """Decorator: never compile *func*. Returns *func* itself; see :func:`jit` for what it takes."""
     return _mark(func, "nojit")
 
 
-def _mark(func: F, how: Literal["jit", "nojit"]) -> F:
+def _mark(func: "F", how: "Literal['jit', 'nojit']") -> "F":
     plain = _function(func)
     if _unavailable() is None:
         from . import _core
@@ -209,7 +207,7 @@ def _mark(func: F, how: Literal["jit", "nojit"]) -> F:
     return func
 
 
-def compile(func: Callable[..., object], /) -> bool:
+def compile(func: "Callable[..., object]", /) -> bool:
     """Compile *func* at once.
 
     Returns:
@@ -227,7 +225,7 @@ def compile(func: Callable[..., object], /) -> bool:
     return _core.compile(plain)
 
 
-def tier(func: Callable[..., object], /) -> str:
+def tier(func: "Callable[..., object]", /) -> str:
     """How *func* runs.
 
     Returns:
@@ -244,7 +242,7 @@ def tier(func: Callable[..., object], /) -> str:
     return _core.tier(plain)
 
 
-def why(func: Callable[..., object], /) -> str | None:
+def why(func: "Callable[..., object]", /) -> "str | None":
     """Why *func* was declined, as a short text; None if it was not.
 
     Raises:
@@ -258,7 +256,7 @@ def why(func: Callable[..., object], /) -> str | None:
     return _core.why(plain)
 
 
-def exits(func: Callable[..., object], /) -> dict[str, int]:
+def exits(func: "Callable[..., object]", /) -> "dict[str, int]":
     """How often *func*'s machine code was left for the interpreter, by reason.
 
     Raises:
@@ -272,7 +270,7 @@ def exits(func: Callable[..., object], /) -> dict[str, int]:
     return _core.exits(plain)
 
 
-def stats() -> dict[str, Any]:
+def stats() -> "dict[str, Any]":
     """What Whipsnake has done so far in this process, as a dictionary that ``json.dumps`` takes.
 
     Among its keys: ``enabled``, ``engine``, ``functions_compiled``, ``functions_declined`` (reason to count),
@@ -288,7 +286,7 @@ def stats() -> dict[str, Any]:
     return _core.stats()
 
 
-def opcodes() -> list[OpcodeRow]:
+def opcodes() -> "list[OpcodeRow]":
     """One row per opcode of this interpreter: whether it is compiled, and if not, why.
 
     Empty where Whipsnake is unsupported.
@@ -300,7 +298,7 @@ def opcodes() -> list[OpcodeRow]:
     return _core.opcodes()
 
 
-def engines() -> list[str]:
+def engines() -> "list[str]":
     """Names that the option ``engine`` takes: ``"off"``, the engines built in, and those that installed
     packages offer."""
     if _unavailable() is not None:

@@ -9,8 +9,6 @@ quick, and never raises:
   ``whipsnake`` (see :mod:`whipsnake._launch`).
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .options import OPTIONS, OptionError, Switch, by_flag, resolve
+from .options import OPTIONS, SWITCH, OptionError, by_flag, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,12 +91,12 @@ def _long(argument: str, rest: list[str], request: Request) -> None:
         return
     option = by_flag(flag)
     if not equals:
-        if isinstance(option.kind, Switch) and rest[:1] not in (["0"], ["1"]):
+        if option.kind is SWITCH and rest[:1] not in (["0"], ["1"]):
             text = "1"
         elif rest:
             text = rest.pop(0)
         else:
-            raise OptionError(f"option {flag} needs a value; allowed: {option.kind.allowed()}")
+            raise OptionError(f"option {flag} needs a value; allowed: {option.kind.allowed}")
     option.convert(text, flag)
     request.options[option.name] = text
 

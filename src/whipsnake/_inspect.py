@@ -158,7 +158,7 @@ def markdown() -> str:
             f"`{option.flag}`",
             f"`{option.env}`",
             f"`{option.name}`",
-            option.kind.allowed(),
+            option.kind.allowed,
             f"`{option.kind.show(option.default)}`",
             option.help,
         )

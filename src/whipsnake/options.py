@@ -9,14 +9,13 @@ Values are looked up in this order: command-line flag or keyword, environment va
 environment variable that is set to the empty string counts as not set.
 
 The module is imported at interpreter start-up by the autoload hook, so it imports nothing that a bare
-interpreter has not loaded already: no ``dataclasses``, no ``enum``, no ``re``, no ``typing``.
+interpreter has not loaded already: no ``dataclasses``, no ``enum``, no ``re``, no ``typing``, and no
+``__future__`` either, so some annotations are in quotes.
 """
-
-from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     Value = str | int | bool
 
@@ -51,166 +50,117 @@ def _integer(text: str) -> int:
 
 
 class Kind:
-    """What values an option takes: a description for people and a check that also converts."""
+    """What values an option takes.
 
-    __slots__ = ()
-    metavar = "VALUE"
+    (An object with functions, not a class for each kind: making a class takes longer than all else here.)
 
-    def allowed(self) -> str:
-        """Say, as part of a sentence, which values are allowed."""
-        raise NotImplementedError
-
-    def convert(self, value: object) -> Value:
-        """Turn text, or a Python value of the right type, into the option's value.
-
-        Raises ValueError if it is not allowed.
-        """
-        raise NotImplementedError
-
-    def show(self, value: Value) -> str:
-        """Write a value the way a user would."""
-        return str(value)
-
-
-class Choice(Kind):
-    """One of a few words."""
-
-    __slots__ = ("words",)
-    metavar = "WORD"
-
-    def __init__(self, *words: str) -> None:
-        self.words = words
-
-    def allowed(self) -> str:
-        return " or ".join(self.words)
-
-    def convert(self, value: object) -> Value:
-        if isinstance(value, str) and value in self.words:
-            return value
-        raise ValueError(value)
-
-
-class EngineName(Kind):
-    """An engine's name.
-
-    Only its form is checked here: which engines exist is known to :mod:`whipsnake._engines`.
+    Attributes:
+        metavar: what stands for a value in ``--help``.
+        allowed: which values are allowed, as part of a sentence.
+        convert: turns text, or a Python value of the right type, into the option's value; raises ValueError
+            if it is not allowed.
+        show: writes a value the way a user would.
     """
 
-    __slots__ = ()
-    metavar = "NAME"
+    __slots__ = ("allowed", "convert", "metavar", "show")
 
-    def allowed(self) -> str:
-        return "off, baseline, or the name of an installed engine"
+    def __init__(
+        self,
+        metavar: str,
+        allowed: str,
+        convert: "Callable[[object], Value]",
+        show: "Callable[[Value], str]" = str,
+    ) -> None:
+        self.metavar = metavar
+        self.allowed = allowed
+        self.convert = convert
+        self.show = show
 
-    def convert(self, value: object) -> Value:
-        if (
-            isinstance(value, str)
-            and value.isprintable()
-            and value
-            and not any(c.isspace() or c in ",;=" for c in value)
-        ):
+
+def _words(*words: str) -> Kind:
+    """One of a few words."""
+
+    def convert(value: object) -> "Value":
+        if isinstance(value, str) and value in words:
             return value
         raise ValueError(value)
 
-
-class Count(Kind):
-    """A whole number from zero up."""
-
-    __slots__ = ()
-    metavar = "N"
-
-    def allowed(self) -> str:
-        return f"a whole number from 0 to {_MAX_COUNT}"
-
-    def convert(self, value: object) -> Value:
-        if isinstance(value, bool):
-            raise ValueError(value)
-        number = value if isinstance(value, int) else _integer(value) if isinstance(value, str) else -1
-        if not 0 <= number <= _MAX_COUNT:
-            raise ValueError(value)
-        return number
+    return Kind("WORD", " or ".join(words), convert)
 
 
-class Threshold(Count):
-    """A whole number from zero up, or ``auto``."""
-
-    __slots__ = ()
-    metavar = "N|auto"
-
-    def allowed(self) -> str:
-        return f"auto, or {super().allowed()}"
-
-    def convert(self, value: object) -> Value:
-        return AUTO if value == AUTO else super().convert(value)
+def _engine_name(value: object) -> "Value":
+    if (
+        isinstance(value, str)
+        and value.isprintable()
+        and value
+        and not any(c.isspace() or c in ",;=" for c in value)
+    ):
+        return value
+    raise ValueError(value)
 
 
-class Switch(Kind):
-    """On or off: 1 or 0 as text, True or False in Python."""
-
-    __slots__ = ()
-    metavar = "[0|1]"
-
-    def allowed(self) -> str:
-        return "0 or 1"
-
-    def convert(self, value: object) -> Value:
-        if isinstance(value, int) and value in (0, 1):
-            return bool(value)
-        if isinstance(value, str) and value in ("0", "1"):
-            return value == "1"
+def _count_or_auto(value: object) -> "Value":
+    if value == AUTO:
+        return AUTO
+    if isinstance(value, bool):
         raise ValueError(value)
-
-    def show(self, value: Value) -> str:
-        return "1" if value else "0"
-
-
-class Size(Kind):
-    """A number of bytes, as text optionally with a suffix K, M or G (1024, 1024**2, 1024**3)."""
-
-    __slots__ = ()
-    metavar = "SIZE"
-
-    def allowed(self) -> str:
-        return "a number of bytes, optionally with the suffix K, M or G"
-
-    def convert(self, value: object) -> Value:
-        if isinstance(value, bool):
-            raise ValueError(value)
-        if isinstance(value, str):
-            unit = _SIZE_SUFFIXES.get(value[-1:].upper())
-            number = _integer(value) if unit is None else _integer(value[:-1]) * unit
-        elif isinstance(value, int):
-            number = value
-        else:
-            number = -1
-        if not 0 <= number <= _MAX_BYTES:
-            raise ValueError(value)
-        return number
-
-    def show(self, value: Value) -> str:
-        number = int(value)
-        for suffix in "GMK":
-            unit = _SIZE_SUFFIXES[suffix]
-            if number and number % unit == 0:
-                return f"{number // unit}{suffix}"
-        return str(number)
-
-
-class CodeHeap(Kind):
-    """How the code heap gets executable memory: really, or refused as a hardened system would refuse it."""
-
-    __slots__ = ()
-    metavar = "ok|fail|fail:N"
-
-    def allowed(self) -> str:
-        return "ok, fail, or fail:N (from the N-th request for executable memory on)"
-
-    def convert(self, value: object) -> Value:
-        if isinstance(value, str):
-            head, colon, count = value.partition(":")
-            if value in ("ok", "fail") or (head == "fail" and colon and _integer(count) <= _MAX_COUNT):
-                return value
+    number = value if isinstance(value, int) else _integer(value) if isinstance(value, str) else -1
+    if not 0 <= number <= _MAX_COUNT:
         raise ValueError(value)
+    return number
+
+
+def _switch(value: object) -> "Value":
+    """Read 1 or 0 as text, True or False in Python."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    if isinstance(value, str) and value in ("0", "1"):
+        return value == "1"
+    raise ValueError(value)
+
+
+def _size(value: object) -> "Value":
+    """Read a number of bytes, as text optionally with a suffix K, M or G (1024, 1024**2, 1024**3)."""
+    if isinstance(value, bool):
+        raise ValueError(value)
+    if isinstance(value, str):
+        unit = _SIZE_SUFFIXES.get(value[-1:].upper())
+        number = _integer(value) if unit is None else _integer(value[:-1]) * unit
+    elif isinstance(value, int):
+        number = value
+    else:
+        number = -1
+    if not 0 <= number <= _MAX_BYTES:
+        raise ValueError(value)
+    return number
+
+
+def _show_size(value: "Value") -> str:
+    number = int(value)
+    for suffix in "GMK":
+        unit = _SIZE_SUFFIXES[suffix]
+        if number and number % unit == 0:
+            return f"{number // unit}{suffix}"
+    return str(number)
+
+
+def _code_heap(value: object) -> "Value":
+    if isinstance(value, str):
+        head, colon, count = value.partition(":")
+        if value in ("ok", "fail") or (head == "fail" and colon and _integer(count) <= _MAX_COUNT):
+            return value
+    raise ValueError(value)
+
+
+# Which engines exist is known to whipsnake._engines; here only the form of a name is checked.
+ENGINE_NAME = Kind("NAME", "off, baseline, or the name of an installed engine", _engine_name)
+THRESHOLD = Kind("N|auto", f"auto, or a whole number from 0 to {_MAX_COUNT}", _count_or_auto)
+SWITCH = Kind("[0|1]", "0 or 1", _switch, lambda value: "1" if value else "0")
+SIZE = Kind("SIZE", "a number of bytes, optionally with the suffix K, M or G", _size, _show_size)
+# How the code heap gets executable memory: really, or refused as a hardened system would refuse it.
+CODE_HEAP = Kind(
+    "ok|fail|fail:N", "ok, fail, or fail:N (from the N-th request for executable memory on)", _code_heap
+)
 
 
 class Option:
@@ -227,7 +177,7 @@ class Option:
 
     __slots__ = ("default", "env", "flag", "help", "kind", "name")
 
-    def __init__(self, name: str, kind: Kind, default: Value, help: str, *, env: str | None = None) -> None:
+    def __init__(self, name: str, kind: Kind, default: "Value", help: str, *, env: "str | None" = None) -> None:
         self.name = name
         self.kind = kind
         self.default = default
@@ -235,7 +185,7 @@ class Option:
         self.env = env or "WHIPSNAKE_" + name.upper()
         self.flag = "--" + name.replace("_", "-")
 
-    def convert(self, value: object, origin: str) -> Value:
+    def convert(self, value: object, origin: str) -> "Value":
         """Check *value* and return it in its proper type.
 
         Raises:
@@ -246,44 +196,44 @@ class Option:
             return self.kind.convert(value)
         except ValueError:
             shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-            raise OptionError(f"{origin}={shown} is not allowed; allowed: {self.kind.allowed()}") from None
+            raise OptionError(f"{origin}={shown} is not allowed; allowed: {self.kind.allowed}") from None
 
 
 OPTIONS: tuple[Option, ...] = (
-    Option("engine", EngineName(), "baseline", "the engine that compiles, or off", env="WHIPSNAKE"),
+    Option("engine", ENGINE_NAME, "baseline", "the engine that compiles, or off", env="WHIPSNAKE"),
     Option(
         "threshold",
-        Threshold(),
+        THRESHOLD,
         AUTO,
         "calls of a function before it is compiled; 0 compiles at the first call; auto looks now and then at what"
         " runs, and compiles what is hot",
     ),
     Option(
         "loop_threshold",
-        Threshold(),
+        THRESHOLD,
         AUTO,
         "back edges of a running loop before it is compiled and entered in mid-run; auto as above, or 400 where the"
         " other threshold is a number (which is 250 where only this one is)",
     ),
     Option(
         "entry",
-        Choice("vectorcall", "pep523"),
+        _words("vectorcall", "pep523"),
         "vectorcall",
         "how calls reach machine code: each function's vectorcall slot, or PEP 523's evaluator",
     ),
-    Option("loops", Switch(), True, "whether loops that are already running are compiled"),
+    Option("loops", SWITCH, True, "whether loops that are already running are compiled"),
     Option(
         "watchers",
-        Switch(),
+        SWITCH,
         True,
         "whether CPython's dict, type and function watchers are used; 0 acts as if none were free",
     ),
-    Option("budget", Size(), DEFAULT_BUDGET, "bytes of machine code that may be alive at one time"),
-    Option("code_heap", CodeHeap(), "ok", "simulates that the system refuses executable memory"),
+    Option("budget", SIZE, DEFAULT_BUDGET, "bytes of machine code that may be alive at one time"),
+    Option("code_heap", CODE_HEAP, "ok", "simulates that the system refuses executable memory"),
     Option(
-        "perf_map", Switch(), False, "whether a map of compiled functions is written to /tmp for Linux perf"
+        "perf_map", SWITCH, False, "whether a map of compiled functions is written to /tmp for Linux perf"
     ),
-    Option("stats", Switch(), False, "whether statistics are printed to stderr at exit"),
+    Option("stats", SWITCH, False, "whether statistics are printed to stderr at exit"),
 )
 
 _BY_NAME = {option.name: option for option in OPTIONS}
@@ -309,7 +259,7 @@ def by_flag(flag: str) -> Option:
         raise OptionError(f"unknown option {flag}; allowed: {', '.join(_BY_FLAG)}") from None
 
 
-def resolve(given: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, Value]:
+def resolve(given: "Mapping[str, object]", environ: "Mapping[str, str]") -> "dict[str, Value]":
     """Every option's value: from *given* (keywords and flags), else from the environment, else the default.
 
     Args:
@@ -321,7 +271,7 @@ def resolve(given: Mapping[str, object], environ: Mapping[str, str]) -> dict[str
     """
     for name in given:
         by_name(name)
-    values: dict[str, Value] = {}
+    values: "dict[str, Value]" = {}
     for option in OPTIONS:
         if option.name in given:
             values[option.name] = option.convert(given[option.name], option.name)

@@ -2,6 +2,8 @@
 
 #include "jit/cpython/port.h"
 
+#include <marshal.h>  // behind Python.h
+
 namespace whipsnake::port {
 
 namespace {
@@ -28,24 +30,25 @@ static_assert(_PY_EVAL_EVENTS_BITS == 8);
 
 // --- At run time
 
-constexpr char kSample[] =
-    "def function(first, second=2):\n"
-    "    third = first\n"
-    "    return lambda: third\n"
-    "def generator(first):\n"
-    "    yield first\n"
-    "class Class:\n"
-    "    pass\n"
-    "instance = Class()\n"
-    "instance.attribute = 12345678901\n"
-    "closure = function(instance)\n"
-    "suspended = generator(instance)\n"
-    "fresh = generator(instance)\n"
-    "next(suspended)\n";
+constexpr unsigned char kSample[] = {
+#include "jit/cpython/layout_sample.inc"
+};
 
 struct Sample {
   PyObject* globals = nullptr;
   ~Sample() { Py_XDECREF(globals); }
+
+  bool make() {
+    globals = PyDict_New();
+    if (globals == nullptr || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) != 0)
+      return false;
+    PyObject* code = PyMarshal_ReadObjectFromString(reinterpret_cast<const char*>(kSample), sizeof kSample);
+    PyObject* none = code != nullptr ? PyEval_EvalCode(code, globals, globals) : nullptr;
+    Py_XDECREF(code);
+    Py_XDECREF(none);
+    return none != nullptr;
+  }
+
   PyObject* operator[](const char* name) const { return PyDict_GetItemString(globals, name); }  // borrowed
 };
 
@@ -264,14 +267,8 @@ bool check_instances(const Sample& sample) {
 
 const char* verify_layouts() {
   Sample sample;
-  sample.globals = PyDict_New();
-  PyObject* none = nullptr;
-  if (sample.globals != nullptr && PyDict_SetItemString(sample.globals, "__builtins__", PyEval_GetBuiltins()) == 0)
-    none = PyRun_String(kSample, Py_file_input, sample.globals, sample.globals);
-  const bool ran = none != nullptr;
-  Py_XDECREF(none);
   const char* unexpected = nullptr;
-  if (!ran)
+  if (!sample.make())
     unexpected = "memory";
   else if (!check_thread())
     unexpected = "thread state";

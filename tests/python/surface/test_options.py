@@ -87,7 +87,7 @@ def test_refused_in_one_line_that_says_what_is_allowed(name: str, given: object)
     with pytest.raises(OptionError) as error:
         ROWS[name].convert(given, "WHERE")
     message = str(error.value)
-    assert message.startswith("WHERE=") and message.endswith(f"allowed: {ROWS[name].kind.allowed()}")
+    assert message.startswith("WHERE=") and message.endswith(f"allowed: {ROWS[name].kind.allowed}")
     assert "\n" not in message and len(message) < 250
 
 
