@@ -177,7 +177,9 @@ class Option:
 
     __slots__ = ("default", "env", "flag", "help", "kind", "name")
 
-    def __init__(self, name: str, kind: Kind, default: "Value", help: str, *, env: "str | None" = None) -> None:
+    def __init__(
+        self, name: str, kind: Kind, default: "Value", help: str, *, env: "str | None" = None
+    ) -> None:
         self.name = name
         self.kind = kind
         self.default = default
@@ -271,7 +273,7 @@ def resolve(given: "Mapping[str, object]", environ: "Mapping[str, str]") -> "dic
     """
     for name in given:
         by_name(name)
-    values: "dict[str, Value]" = {}
+    values: dict[str, Value] = {}
     for option in OPTIONS:
         if option.name in given:
             values[option.name] = option.convert(given[option.name], option.name)

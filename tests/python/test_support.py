@@ -1,7 +1,6 @@
 """The comparisons that other tests rely on do notice a difference."""
 
 import pytest
-import whipsnake
 from support import (
     check,
     compile_tree,
@@ -13,6 +12,8 @@ from support import (
     plain_and_jit,
     positions,
 )
+
+import whipsnake
 
 TELLS = """
     import sys, whipsnake
@@ -119,15 +120,42 @@ def test_description_tells_values_apart():
 
         __hash__ = None
 
-    values = [0, False, 0.0, -0.0, 0j, "", b"", (), [], {}, set(), frozenset(), None, Equal(), object(), ..., "0"]
-    values += [float("nan"), -float("nan"), {1: 2}, {1.0: 2}, {True: 2}, {2: 1, 1: 2}, {1: 2, 2: 1}, ValueError(1)]
+    values = [
+        0,
+        False,
+        0.0,
+        -0.0,
+        0j,
+        "",
+        b"",
+        (),
+        [],
+        {},
+        set(),
+        frozenset(),
+        None,
+        Equal(),
+        object(),
+        ...,
+        "0",
+    ]
+    values += [
+        float("nan"),
+        -float("nan"),
+        {1: 2},
+        {1.0: 2},
+        {True: 2},
+        {2: 1, 1: 2},
+        {1: 2, 2: 1},
+        ValueError(1),
+    ]
     values += [ValueError("1"), ValueError(), KeyError(1), len, int, lambda: 0, range(1), range(0, 2, 2)]
     assert len({describe(value) for value in values}) == len(values)
 
 
 def test_positions_have_columns():
     try:
-        (1 + (2 / 0))  # noqa: B018
+        (1 + (2 / 0))
     except ZeroDivisionError as error:
         ((name, line, where),) = positions(error)
     assert name == "test_positions_have_columns"

@@ -72,7 +72,9 @@ def _labels(instructions: list[Any], found: _core.MachineCode) -> dict[int, str]
         for i in instructions
         if (i.group(x86.X86_GRP_JUMP) or i.group(x86.X86_GRP_CALL)) and i.operands[0].type == x86.X86_OP_IMM
     }
-    labels |= {a: found["symbols"][a] for a in targets if not start <= a < end}  # code that all functions share
+    labels |= {
+        a: found["symbols"][a] for a in targets if not start <= a < end
+    }  # code that all functions share
     for target in sorted(targets - labels.keys()):
         labels[target] = f"L{sum(name.startswith('L') for name in labels.values()) + 1}"
     return labels

@@ -81,7 +81,7 @@ def count(n):
 
 
 def unpack(pair):
-    a, b = pair
+    a, b = pair  # noqa: RUF059
     return b
 
 

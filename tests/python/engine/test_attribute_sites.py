@@ -635,7 +635,9 @@ DICTS = """
 """
 
 
-@pytest.mark.parametrize("site", ["own(objects)", "late(objects)", "mark(objects)", "call(objects)", "of_class(8)"])
+@pytest.mark.parametrize(
+    "site", ["own(objects)", "late(objects)", "mark(objects)", "call(objects)", "of_class(8)"]
+)
 def test_instances_with_dictionaries_need_no_slow_path(site: str) -> None:
     twins = Twins(DICTS)
     twins.warm(site)
@@ -836,7 +838,9 @@ def test_getattr_is_asked_for_what_is_missing() -> None:
             return out
     """)
     twins.warm("get(objects)", "call(objects)")
-    twins.compile("get", "call", "Plain.__getattr__", "Slotted.__getattr__", "Strict.__getattr__", "Picky.__getattr__")
+    twins.compile(
+        "get", "call", "Plain.__getattr__", "Slotted.__getattr__", "Strict.__getattr__", "Picky.__getattr__"
+    )
     for _ in range(40):
         twins.check("get(objects)", "call(objects)")
     for change in (

@@ -427,7 +427,11 @@ def test_operators_that_change_classes_while_they_run():
 @pytest.mark.parametrize("operator", ["//", "%", "<<", ">>", "&", "|", "^"])
 def test_int_constants(operator):
     """Machine code expects ints there; whatever else comes is as right."""
-    calls = [f"{name}({a})" for name in ("right", "left", "both") for a in [*INTS, "'%s'", "1.5", "{1}", "None", "C()"]]
+    calls = [
+        f"{name}({a})"
+        for name in ("right", "left", "both")
+        for a in [*INTS, "'%s'", "1.5", "{1}", "None", "C()"]
+    ]
     check(
         f"""
         class C(int):

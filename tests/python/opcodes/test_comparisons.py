@@ -411,5 +411,7 @@ def test_truth_of_everything_at_one_site(warm):
     calls = [f"many({f})" for f in ("branch", "negated", "value", "fresh")]
     calls += ["[both(a, b) for a in VALUES for b in VALUES[:6]]", "loop(list(VALUES))", "loop([1, [2], 'x'])"]
     calls += ["raising(Bool(3))", "raising(Len(-1))", "raising(Bool('x'))", "raising([])"]
-    calls += [f"(branch({w}), negated({w}), value({w}), fresh({w}), both({w}, 1), raising({w}))" for w in warmups]
+    calls += [
+        f"(branch({w}), negated({w}), value({w}), fresh({w}), both({w}, 1), raising({w}))" for w in warmups
+    ]
     check(TRUTH, *calls, warm=[11 + warm])

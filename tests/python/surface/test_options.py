@@ -149,7 +149,6 @@ def test_page_is_current() -> None:
 
 
 def test_importing_the_table_imports_nothing_slow(tmp_path: Path, fake_environment: Environment) -> None:
-
     code = "import whipsnake.options, whipsnake._autoload, sys; print(*sys.modules)"
     done = fake_environment.run([fake_environment.python, "-c", code], tmp_path)
     slow = {
