@@ -126,8 +126,7 @@ struct PlanResources final : EngineResources {
 
 PyObject* run(PyThreadState* ts, _PyInterpreterFrame* frame, void* data) {
   const Plan& plan = *static_cast<Plan*>(data);
-  if (const int status = runtime->poll(ts, frame))
-    return leave_early(ts, frame, status);
+  if (const int status = runtime->poll(ts, frame)) return leave_early(ts, frame, status);
   runtime->set_instruction(frame, plan.return_index);
   PyObject* value = plan.constant != nullptr ? plan.constant : runtime->get_local(frame, plan.argument);
   return runtime->finish_frame(ts, frame, Py_NewRef(value));

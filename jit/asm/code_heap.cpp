@@ -39,8 +39,7 @@ struct CodeHeap::Impl {
   }
 
   ~Impl() {
-    if (base != nullptr)
-      munmap(base, page + 2 * half);
+    if (base != nullptr) munmap(base, page + 2 * half);
   }
 
   // Layout: code half, data half, one probe page.
@@ -76,8 +75,7 @@ struct CodeHeap::Impl {
 // [w^x] The only place where code pages are writable.
 bool CodeHeap::Impl::write_code(size_t offset, const CodeBuffer& buffer) const {
   RangeAllocator::Range pages{offset / page * page, round_up(offset + buffer.size, page)};
-  if (code.shares(pages, offset) && !can_become_executable())
-    return false;
+  if (code.shares(pages, offset) && !can_become_executable()) return false;
   if (!protect(pages, PROT_READ | PROT_WRITE)) {
     // The kernel may have changed some of the pages before it failed.
     protect(pages, PROT_READ | PROT_EXEC);
@@ -97,10 +95,8 @@ bool CodeHeap::Impl::write_code(size_t offset, const CodeBuffer& buffer) const {
       }
     }
   }
-  if (options.on_writable != nullptr)
-    options.on_writable();
-  if (!protect(pages, PROT_READ | PROT_EXEC))
-    return false;
+  if (options.on_writable != nullptr) options.on_writable();
+  if (!protect(pages, PROT_READ | PROT_EXEC)) return false;
   __builtin___clear_cache(reinterpret_cast<char*>(target), reinterpret_cast<char*>(target + buffer.size));
   return true;
 }
@@ -109,16 +105,13 @@ bool CodeHeap::Impl::write_code(size_t offset, const CodeBuffer& buffer) const {
 void CodeHeap::Impl::drop_whole_pages(uint8_t* area, RangeAllocator::Range freed, RangeAllocator::Range merged) const {
   size_t begin = std::max(freed.begin / page * page, round_up(merged.begin, page));
   size_t end = std::min(round_up(freed.end, page), merged.end / page * page);
-  if (begin < end)
-    madvise(area + begin, end - begin, MADV_DONTNEED);
+  if (begin < end) madvise(area + begin, end - begin, MADV_DONTNEED);
 }
 
 bool CodeHeap::Impl::make_data_accessible(size_t end) {
-  if (end <= data_accessible)
-    return true;
+  if (end <= data_accessible) return true;
   size_t wanted = std::min(round_up(end, kDataStep), half);
-  if (mprotect(data_base() + data_accessible, wanted - data_accessible, PROT_READ | PROT_WRITE) != 0)
-    return false;
+  if (mprotect(data_base() + data_accessible, wanted - data_accessible, PROT_READ | PROT_WRITE) != 0) return false;
   data_accessible = wanted;
   return true;
 }
@@ -129,8 +122,7 @@ CodeHeap::~CodeHeap() = default;
 bool CodeHeap::ok() const { return impl_->base != nullptr; }
 
 NearRange CodeHeap::near_range() const {
-  if (!ok())
-    return {};
+  if (!ok()) return {};
   return {impl_->base, impl_->base + 2 * impl_->half};
 }
 
@@ -161,13 +153,11 @@ const uint8_t* CodeHeap::install(const CodeBuffer& code) {
 }
 
 void CodeHeap::release(const uint8_t* code) {
-  if (!contains_code(code))
-    return;
+  if (!contains_code(code)) return;
   Impl& impl = *impl_;
   RangeAllocator::Range freed;
   RangeAllocator::Range merged;
-  if (!impl.code.release(static_cast<size_t>(code - impl.code_base()), &freed, &merged))
-    return;
+  if (!impl.code.release(static_cast<size_t>(code - impl.code_base()), &freed, &merged)) return;
   impl.drop_whole_pages(impl.code_base(), freed, merged);
   ++impl.stats.releases;
   impl.stats.code_bytes = impl.code.used();
@@ -177,8 +167,7 @@ void* CodeHeap::allocate_data(size_t bytes) {
   Impl& impl = *impl_;
   size_t limit = std::min(impl.options.budget, impl.half);
   size_t offset = RangeAllocator::kNone;
-  if (ok() && bytes <= limit && impl.data.used() + bytes <= limit)
-    offset = impl.data.allocate(bytes);
+  if (ok() && bytes <= limit && impl.data.used() + bytes <= limit) offset = impl.data.allocate(bytes);
   if (offset != RangeAllocator::kNone && !impl.make_data_accessible(offset + impl.data.size_at(offset))) {
     RangeAllocator::Range freed;
     RangeAllocator::Range merged;
@@ -198,12 +187,10 @@ void* CodeHeap::allocate_data(size_t bytes) {
 void CodeHeap::release_data(void* data) {
   Impl& impl = *impl_;
   auto* address = static_cast<uint8_t*>(data);
-  if (!ok() || address < impl.data_base() || address >= impl.data_base() + impl.half)
-    return;
+  if (!ok() || address < impl.data_base() || address >= impl.data_base() + impl.half) return;
   RangeAllocator::Range freed;
   RangeAllocator::Range merged;
-  if (!impl.data.release(static_cast<size_t>(address - impl.data_base()), &freed, &merged))
-    return;
+  if (!impl.data.release(static_cast<size_t>(address - impl.data_base()), &freed, &merged)) return;
   impl.drop_whole_pages(impl.data_base(), freed, merged);
   impl.stats.data_bytes = impl.data.used();
 }

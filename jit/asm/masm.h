@@ -201,7 +201,7 @@ class Masm {
   virtual void jump_reg(Reg target) = 0;
   virtual void jump_mem(Mem target) = 0;
   virtual void call(Reg target) = 0;
-  virtual void call_mem(Mem target) = 0;  // x86-64: call [cell]; the runtime's helper table uses this
+  virtual void call_mem(Mem target) = 0;           // x86-64: call [cell]; the runtime's helper table uses this
   virtual void call_code(const void* target) = 0;  // machine code in the range that make_masm() was given
   virtual void jump_code(const void* target) = 0;
   virtual void ret() = 0;

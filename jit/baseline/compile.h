@@ -21,9 +21,9 @@ struct TemplateTable {
 };
 
 struct CompileOptions {
-  CodeRecord* record = nullptr;   // counts exits; may be null
-  bool leave_out_cold = false;    // no machine code for what the interpreter, which has run the code for a while, never
-                                  // came to and record->warm does not name: it goes on in the interpreter
+  CodeRecord* record = nullptr;  // counts exits; may be null
+  bool leave_out_cold = false;   // no machine code for what the interpreter, which has run the code for a while, never
+                                 // came to and record->warm does not name: it goes on in the interpreter
 };
 
 // Machine code for `code` run with these globals and builtins (exact dicts), or null with the reason in *reason.

@@ -104,9 +104,7 @@ Label Emitter::label_of(int instruction) {
   return label;
 }
 
-Mem Emitter::home(int slot) const {
-  return Mem::at(Reg::kFrame, port::offset::slot(code_->co_nlocalsplus + slot));
-}
+Mem Emitter::home(int slot) const { return Mem::at(Reg::kFrame, port::offset::slot(code_->co_nlocalsplus + slot)); }
 
 void* Emitter::allocate_data(size_t bytes) {
   void* data = resources_->allocate_data(heap_, bytes);
@@ -245,9 +243,7 @@ void Emitter::store_position() {
     masm_.store_imm(Mem::at(Reg::kFrame, port::offset::kFrameInstrPtr), static_cast<int64_t>(address));
 }
 
-void Emitter::call_address(const void* function) {
-  masm_.call_mem(near_constant(function));
-}
+void Emitter::call_address(const void* function) { masm_.call_mem(near_constant(function)); }
 
 void Emitter::operation_call(OpHelper helper, int pops, intptr_t arg) {
   flush_top(pops);

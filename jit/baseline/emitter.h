@@ -39,13 +39,12 @@ class Resources : public CodeResources {
   size_t sites_used_ = 0;
 
  private:
-
   static constexpr size_t kEntryBlock = 32;
   std::vector<std::unique_ptr<StackEntry[]>> entry_blocks_;
   size_t entries_used_ = kEntryBlock;
   CodeHeap* heap_ = nullptr;
   std::vector<void*> data_;
-  char* aligned_ = nullptr;    // what is left of the last block
+  char* aligned_ = nullptr;  // what is left of the last block
   char* aligned_end_ = nullptr;
   std::vector<std::function<void()>> actions_;
 };
@@ -65,26 +64,26 @@ class Emitter {
   // --- the walk ---
   // The instruction behind the current one when no jump can enter there (so that the two may be fused), else null.
   const Instruction* following() const { return following_; }
-  void skip_following() { skip_ = true; }          // it has been emitted with the current one
-  Label label_of(int instruction);                 // of a jump target or handler
-  void end_block() { reachable_ = false; }         // control does not fall through
+  void skip_following() { skip_ = true; }   // it has been emitted with the current one
+  Label label_of(int instruction);          // of a jump target or handler
+  void end_block() { reachable_ = false; }  // control does not fall through
   bool failed() const { return failed_; }
-  void fail() { failed_ = true; }                  // out of memory: declines the function
+  void fail() { failed_ = true; }  // out of memory: declines the function
 
   // --- value stack ---
   void push_constant(PyObject* object) { stack_.push(Value::of_constant(object)); }
   void push_local(int index) { stack_.push(Value::local(index)); }
   void push_null() { stack_.push(Value::null()); }
-  void push_owned(Reg reg);                        // from any register into one of the value stack's
-  Reg allocate();                                  // a free kS register; may spill an entry
-  void to_memory(int slot);                        // owned, at home
-  void flush();                                    // all entries to memory
+  void push_owned(Reg reg);  // from any register into one of the value stack's
+  Reg allocate();            // a free kS register; may spill an entry
+  void to_memory(int slot);  // owned, at home
+  void flush();              // all entries to memory
   void flush_top(int count);
-  void flush_below(int count);                     // all but the top `count`
-  void protect_locals_below(int count);            // borrowed locals below the top `count` become owned
-  void spill_registers_below(int count);           // to memory what a call of compiled code would clobber
-  void forget_local(int index);                    // borrowed references to this local become owned
-  Mem home(int slot) const;                        // the home of a stack slot
+  void flush_below(int count);            // all but the top `count`
+  void protect_locals_below(int count);   // borrowed locals below the top `count` become owned
+  void spill_registers_below(int count);  // to memory what a call of compiled code would clobber
+  void forget_local(int index);           // borrowed references to this local become owned
+  Mem home(int slot) const;               // the home of a stack slot
   Mem local(int index) const { return Mem::at(Reg::kFrame, port::offset::slot(index)); }
   // The register that holds entry `from_top` (1 = top): its own, or `temp` after loading it there. Borrowed.
   Reg use(int from_top, Reg temp);
@@ -97,13 +96,15 @@ class Emitter {
   void pop_owned(Reg reg);
 
   // --- reference counts ---
-  void incref(Reg object);                         // clobbers kT2
-  void decref(Reg object);                         // object must survive calls or be dead after; all temporaries lost
+  void incref(Reg object);  // clobbers kT2
+  void decref(Reg object);  // object must survive calls or be dead after; all temporaries lost
 
   // --- calls ---
-  void store_position();                           // frame->instr_ptr of the current instruction       [position]
+  void store_position();  // frame->instr_ptr of the current instruction       [position]
   template <typename Function>
-  void call(Function* function) { call_address(reinterpret_cast<const void*>(function)); }
+  void call(Function* function) {
+    call_address(reinterpret_cast<const void*>(function));
+  }
   void call_address(const void* function);
   // An opcode carried out by its helper: operands to memory, call, result pushed.
   void operation(OpHelper helper, int pops, int results, intptr_t arg);
@@ -113,7 +114,7 @@ class Emitter {
   void operation_call(OpHelper helper, int pops, intptr_t arg);
 
   // --- exits ---
-  Label error_exit(int results = 1);               // jump here with an exception set (or ThreadContext::leave)
+  Label error_exit(int results = 1);  // jump here with an exception set (or ThreadContext::leave)
   Label reraise_exit();
   // The helper carries out the whole current opcode on `pops` operands; jump to `label` in the state as it is at
   // slow_path(). finish_slow() emits the cold code: `settle` (may be empty) finds the helper's result in kRet and puts
@@ -138,8 +139,8 @@ class Emitter {
   // To `exit` if somebody listens who did not when the instruction began. Registers of the value stack are kept.
   void jump_if_heard(Label exit);
 
-  void* allocate_data(size_t bytes);               // zeroed; null after fail()
-  void* allocate_aligned(size_t bytes);            // the same, aligned to 32 bytes; for multiples of that
+  void* allocate_data(size_t bytes);     // zeroed; null after fail()
+  void* allocate_aligned(size_t bytes);  // the same, aligned to 32 bytes; for multiples of that
   Resources& resources() { return *resources_; }
   int line_depth() const { return stack_.depth(); }
   const Instruction& instruction() const { return *current_; }
@@ -173,9 +174,9 @@ class Emitter {
     Label resume = {};
   };
   std::vector<Cold> cold_;
-  std::vector<Label> labels_;                      // by instruction index
-  std::vector<std::pair<Site*, Label>> resumes_;   // kBreaker sites
-  const std::vector<int>* handler_of_ = nullptr;   // index into *handlers_ by instruction index, -1 none
+  std::vector<Label> labels_;                     // by instruction index
+  std::vector<std::pair<Site*, Label>> resumes_;  // kBreaker sites
+  const std::vector<int>* handler_of_ = nullptr;  // index into *handlers_ by instruction index, -1 none
   const std::vector<Handler>* handlers_ = nullptr;
   const Instruction* current_ = nullptr;
   const Instruction* following_ = nullptr;

@@ -61,14 +61,11 @@ bool oparg_in_range(PyCodeObject* code, uint8_t opcode, int32_t oparg) {
   const auto is_name = [code](int32_t index) { return index < PyTuple_GET_SIZE(code->co_names); };
   switch (opcode) {
     case LOAD_CONST:
-    case RETURN_CONST:
-      return oparg < PyTuple_GET_SIZE(code->co_consts);
+    case RETURN_CONST: return oparg < PyTuple_GET_SIZE(code->co_consts);
 
     case LOAD_ATTR:
-    case LOAD_GLOBAL:
-      return is_name(oparg >> 1);
-    case LOAD_SUPER_ATTR:
-      return is_name(oparg >> 2);
+    case LOAD_GLOBAL: return is_name(oparg >> 1);
+    case LOAD_SUPER_ATTR: return is_name(oparg >> 2);
     case DELETE_ATTR:
     case DELETE_GLOBAL:
     case DELETE_NAME:
@@ -78,53 +75,38 @@ bool oparg_in_range(PyCodeObject* code, uint8_t opcode, int32_t oparg) {
     case LOAD_NAME:
     case STORE_ATTR:
     case STORE_GLOBAL:
-    case STORE_NAME:
-      return is_name(oparg);
+    case STORE_NAME: return is_name(oparg);
 
     case DELETE_FAST:
     case LOAD_FAST:
     case LOAD_FAST_AND_CLEAR:
     case LOAD_FAST_CHECK:
-    case STORE_FAST:
-      return oparg < code->co_nlocalsplus;
+    case STORE_FAST: return oparg < code->co_nlocalsplus;
     case LOAD_FAST_LOAD_FAST:
     case STORE_FAST_LOAD_FAST:
-    case STORE_FAST_STORE_FAST:
-      return (oparg >> 4) < code->co_nlocalsplus && (oparg & 15) < code->co_nlocalsplus;
+    case STORE_FAST_STORE_FAST: return (oparg >> 4) < code->co_nlocalsplus && (oparg & 15) < code->co_nlocalsplus;
     case DELETE_DEREF:
     case LOAD_DEREF:
     case LOAD_FROM_DICT_OR_DEREF:
     case MAKE_CELL:
-    case STORE_DEREF:
-      return is_cell(code, oparg);
-    case COPY_FREE_VARS:
-      return oparg == code->co_nfreevars;
+    case STORE_DEREF: return is_cell(code, oparg);
+    case COPY_FREE_VARS: return oparg == code->co_nfreevars;
 
-    case BINARY_OP:
-      return oparg <= NB_INPLACE_XOR;
-    case COMPARE_OP:
-      return (oparg >> 5) <= Py_GE;
+    case BINARY_OP: return oparg <= NB_INPLACE_XOR;
+    case COMPARE_OP: return (oparg >> 5) <= Py_GE;
     case CONTAINS_OP:
-    case IS_OP:
-      return oparg <= 1;
-    case CALL_INTRINSIC_1:
-      return oparg <= MAX_INTRINSIC_1;
-    case CALL_INTRINSIC_2:
-      return oparg <= MAX_INTRINSIC_2;
-    case CONVERT_VALUE:
-      return oparg >= FVC_STR && oparg <= FVC_ASCII;
-    case BUILD_SLICE:
-      return oparg == 2 || oparg == 3;
+    case IS_OP: return oparg <= 1;
+    case CALL_INTRINSIC_1: return oparg <= MAX_INTRINSIC_1;
+    case CALL_INTRINSIC_2: return oparg <= MAX_INTRINSIC_2;
+    case CONVERT_VALUE: return oparg >= FVC_STR && oparg <= FVC_ASCII;
+    case BUILD_SLICE: return oparg == 2 || oparg == 3;
     case SET_FUNCTION_ATTRIBUTE:
       return oparg == MAKE_FUNCTION_DEFAULTS || oparg == MAKE_FUNCTION_KWDEFAULTS ||
              oparg == MAKE_FUNCTION_ANNOTATIONS || oparg == MAKE_FUNCTION_CLOSURE;
     case RAISE_VARARGS:
-    case RERAISE:
-      return oparg <= 2;
-    case YIELD_VALUE:
-      return oparg <= 1;
-    case SWAP:
-      return oparg >= 2;
+    case RERAISE: return oparg <= 2;
+    case YIELD_VALUE: return oparg <= 1;
+    case SWAP: return oparg >= 2;
     case COPY:
     case DICT_MERGE:
     case DICT_UPDATE:
@@ -132,11 +114,9 @@ bool oparg_in_range(PyCodeObject* code, uint8_t opcode, int32_t oparg) {
     case LIST_EXTEND:
     case MAP_ADD:
     case SET_ADD:
-    case SET_UPDATE:
-      return oparg >= 1;
+    case SET_UPDATE: return oparg >= 1;
 
-    default:
-      return true;
+    default: return true;
   }
 }
 

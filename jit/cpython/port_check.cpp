@@ -20,8 +20,7 @@ constexpr unsigned long kMinorVersion = PY_VERSION_HEX >> 16;
 std::string refuse(const std::string& detail) {
   const char* version = Py_GetVersion();
   std::string text = "found CPython ";
-  for (const char* c = version; *c != '\0' && *c != ' '; ++c)
-    text += *c;
+  for (const char* c = version; *c != '\0' && *c != ' '; ++c) text += *c;
   return text + detail + "; this build of Whipsnake supports release builds of CPython " +
          std::to_string(PY_MAJOR_VERSION) + "." + std::to_string(PY_MINOR_VERSION) + " with the GIL";
 }
@@ -30,12 +29,9 @@ std::string refuse(const std::string& detail) {
 bool is_debug_build() { return PySys_GetObject("gettotalrefcount") != nullptr; }
 
 std::string check() {
-  if (Py_Version >> 16 != kMinorVersion)
-    return refuse("");
-  if (is_debug_build())
-    return refuse(" (a debug build)");
-  if (!init_names())
-    return refuse(", out of memory");
+  if (Py_Version >> 16 != kMinorVersion) return refuse("");
+  if (is_debug_build()) return refuse(" (a debug build)");
+  if (!init_names()) return refuse(", out of memory");
   if (const char* unexpected = verify_layouts())
     return refuse(std::string(" with an unexpected layout of its ") + unexpected);
   return "";
@@ -48,8 +44,7 @@ const std::string& initialize() {
   if (result == nullptr) {
     PyObject* pending = PyErr_GetRaisedException();
     result = new std::string(check());
-    if (result->empty())
-      main_interpreter = PyInterpreterState_Main();
+    if (result->empty()) main_interpreter = PyInterpreterState_Main();
     PyErr_SetRaisedException(pending);
   }
   return *result;

@@ -17,8 +17,7 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case JUMP_BACKWARD:
     case JUMP_BACKWARD_NO_INTERRUPT:
     case JUMP_FORWARD:
-    case RETURN_CONST:
-      return {0, 0};
+    case RETURN_CONST: return {0, 0};
 
     case LOAD_ASSERTION_ERROR:
     case LOAD_BUILD_CLASS:
@@ -29,15 +28,11 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case LOAD_FAST_CHECK:
     case LOAD_LOCALS:
     case LOAD_NAME:
-    case PUSH_NULL:
-      return {0, 1};
-    case LOAD_FAST_LOAD_FAST:
-      return {0, 2};
-    case LOAD_GLOBAL:
-      return {0, 1 + (oparg & 1)};
+    case PUSH_NULL: return {0, 1};
+    case LOAD_FAST_LOAD_FAST: return {0, 2};
+    case LOAD_GLOBAL: return {0, 1 + (oparg & 1)};
     // The generator itself goes to the caller; what is pushed here is the value of the first send(), always None.
-    case RETURN_GENERATOR:
-      return {0, 1};
+    case RETURN_GENERATOR: return {0, 1};
 
     case END_FOR:
     case EXIT_INIT_CHECK:
@@ -52,17 +47,13 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case STORE_FAST:
     case STORE_GLOBAL:
     case STORE_NAME:
-    case DELETE_ATTR:
-      return {1, 0};
+    case DELETE_ATTR: return {1, 0};
     case DELETE_SUBSCR:
     case END_ASYNC_FOR:
     case STORE_ATTR:
-    case STORE_FAST_STORE_FAST:
-      return {2, 0};
-    case STORE_SUBSCR:
-      return {3, 0};
-    case STORE_SLICE:
-      return {4, 0};
+    case STORE_FAST_STORE_FAST: return {2, 0};
+    case STORE_SUBSCR: return {3, 0};
+    case STORE_SLICE: return {4, 0};
 
     case CALL_INTRINSIC_1:
     case CONVERT_VALUE:
@@ -78,29 +69,21 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case TO_BOOL:
     case UNARY_INVERT:
     case UNARY_NEGATIVE:
-    case UNARY_NOT:
-      return {1, 1};
+    case UNARY_NOT: return {1, 1};
     // Out goes the value, in comes the one sent, or None when an exception is thrown in.
-    case YIELD_VALUE:
-      return {1, 1, 1};
-    case LOAD_ATTR:
-      return {1, 1 + (oparg & 1)};
+    case YIELD_VALUE: return {1, 1, 1};
+    case LOAD_ATTR: return {1, 1 + (oparg & 1)};
     case BEFORE_ASYNC_WITH:
-    case BEFORE_WITH:
-      return {1, 2};
+    case BEFORE_WITH: return {1, 2};
     case GET_ANEXT:
     case GET_LEN:
     case IMPORT_FROM:
     case MATCH_MAPPING:
     case MATCH_SEQUENCE:
-    case PUSH_EXC_INFO:
-      return {1, 2, 1};
-    case FOR_ITER:
-      return {1, jump ? 0 : 2, 1};
-    case UNPACK_SEQUENCE:
-      return {1, oparg};
-    case UNPACK_EX:
-      return {1, 1 + (oparg & 0xff) + (oparg >> 8)};
+    case PUSH_EXC_INFO: return {1, 2, 1};
+    case FOR_ITER: return {1, jump ? 0 : 2, 1};
+    case UNPACK_SEQUENCE: return {1, oparg};
+    case UNPACK_EX: return {1, 1 + (oparg & 0xff) + (oparg >> 8)};
 
     case BINARY_OP:
     case BINARY_SUBSCR:
@@ -111,67 +94,44 @@ StackUse stack_use(uint8_t opcode, int32_t oparg, bool jump) {
     case FORMAT_WITH_SPEC:
     case IMPORT_NAME:
     case IS_OP:
-    case SET_FUNCTION_ATTRIBUTE:
-      return {2, 1};
-    case CHECK_EG_MATCH:
-      return {2, 2};
+    case SET_FUNCTION_ATTRIBUTE: return {2, 1};
+    case CHECK_EG_MATCH: return {2, 2};
     case CHECK_EXC_MATCH:
-    case SEND:
-      return {2, 2, 1};
-    case MATCH_KEYS:
-      return {2, 3, 2};
+    case SEND: return {2, 2, 1};
+    case MATCH_KEYS: return {2, 3, 2};
     case BINARY_SLICE:
-    case MATCH_CLASS:
-      return {3, 1};
-    case CLEANUP_THROW:
-      return {3, 2};
-    case LOAD_SUPER_ATTR:
-      return {3, 1 + (oparg & 1)};
-    case WITH_EXCEPT_START:
-      return {4, 5, 4};
+    case MATCH_CLASS: return {3, 1};
+    case CLEANUP_THROW: return {3, 2};
+    case LOAD_SUPER_ATTR: return {3, 1 + (oparg & 1)};
+    case WITH_EXCEPT_START: return {4, 5, 4};
 
     case BUILD_LIST:
     case BUILD_SET:
     case BUILD_STRING:
-    case BUILD_TUPLE:
-      return {oparg, 1};
-    case BUILD_CONST_KEY_MAP:
-      return {oparg + 1, 1};
-    case BUILD_MAP:
-      return {oparg * 2, 1};
-    case BUILD_SLICE:
-      return {oparg == 3 ? 3 : 2, 1};
-    case CALL:
-      return {oparg + 2, 1};
-    case CALL_KW:
-      return {oparg + 3, 1};
-    case CALL_FUNCTION_EX:
-      return {3 + (oparg & 1), 1};
-    case RAISE_VARARGS:
-      return {oparg, 0};
-    case RERAISE:
-      return {oparg + 1, oparg, oparg};
+    case BUILD_TUPLE: return {oparg, 1};
+    case BUILD_CONST_KEY_MAP: return {oparg + 1, 1};
+    case BUILD_MAP: return {oparg * 2, 1};
+    case BUILD_SLICE: return {oparg == 3 ? 3 : 2, 1};
+    case CALL: return {oparg + 2, 1};
+    case CALL_KW: return {oparg + 3, 1};
+    case CALL_FUNCTION_EX: return {3 + (oparg & 1), 1};
+    case RAISE_VARARGS: return {oparg, 0};
+    case RERAISE: return {oparg + 1, oparg, oparg};
 
     // A collection stays, below oparg - 1 more values.
     case DICT_UPDATE:
     case LIST_APPEND:
     case LIST_EXTEND:
     case SET_ADD:
-    case SET_UPDATE:
-      return {oparg + 1, oparg, oparg};
-    case MAP_ADD:
-      return {oparg + 2, oparg, oparg};
-    case DICT_MERGE:
-      return {oparg + 4, oparg + 3, oparg + 3};
-    case COPY:
-      return {oparg, oparg + 1, oparg};
-    case SWAP:
-      return {oparg, oparg, oparg};
+    case SET_UPDATE: return {oparg + 1, oparg, oparg};
+    case MAP_ADD: return {oparg + 2, oparg, oparg};
+    case DICT_MERGE: return {oparg + 4, oparg + 3, oparg + 3};
+    case COPY: return {oparg, oparg + 1, oparg};
+    case SWAP: return {oparg, oparg, oparg};
 
     // CACHE, RESERVED, EXTENDED_ARG (part of the instruction that follows), INTERPRETER_EXIT, ENTER_EXECUTOR,
     // specialised, instrumented and unknown ones.
-    default:
-      return {-1, -1};
+    default: return {-1, -1};
   }
 }
 
@@ -188,10 +148,8 @@ bool ends_flow(uint8_t opcode) {
     case RAISE_VARARGS:
     case RERAISE:
     case RETURN_CONST:
-    case RETURN_VALUE:
-      return true;
-    default:
-      return false;
+    case RETURN_VALUE: return true;
+    default: return false;
   }
 }
 

@@ -17,8 +17,7 @@ class BaselineEngine final : public NativeEngine {
     options.leave_out_cold = request.record != nullptr && policy::knows_cold_code(*request.record);
     auto compiled = baseline::compile(request.code, request.globals, request.builtins, *request.heap,
                                       opcodes::templates(), options, reason);
-    if (compiled)
-      compiled->engine = name();
+    if (compiled) compiled->engine = name();
     return compiled;
   }
 };

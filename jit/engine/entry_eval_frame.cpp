@@ -26,19 +26,16 @@ PyObject* evaluate(PyThreadState* ts, Frame* frame, int throw_flag);
 PyObject* evaluate_alone(PyThreadState* ts, Frame* frame, int throw_flag) {
   const bool traced = !monitoring_quiet(ts) && code_is_monitored(ts, port::code_of(frame));
   const bool alone = (traced || native_stack_low(ts)) && port::frame_evaluator(ts) == evaluate && chained == nullptr;
-  if (alone)
-    port::set_frame_evaluator(ts, nullptr);
+  if (alone) port::set_frame_evaluator(ts, nullptr);
   PyObject* result = _PyEval_EvalFrameDefault(ts, frame, throw_flag);
-  if (alone && started && !suspended && port::frame_evaluator(ts) == nullptr)
-    port::set_frame_evaluator(ts, evaluate);
+  if (alone && started && !suspended && port::frame_evaluator(ts) == nullptr) port::set_frame_evaluator(ts, evaluate);
   return result;
 }
 
 // Without us the interpreter would not have nested for this frame; that it does must not bring C code closer to its
 // recursion limit.
 PyObject* interpret(PyThreadState* ts, Frame* frame, int throw_flag) {
-  if (chained != nullptr)
-    return chained(ts, frame, throw_flag);
+  if (chained != nullptr) return chained(ts, frame, throw_flag);
   ts->c_recursion_remaining += port::kEvalStackUnits;
   PyObject* result = evaluate_alone(ts, frame, throw_flag);
   ts->c_recursion_remaining -= port::kEvalStackUnits;
@@ -55,8 +52,7 @@ bool enter(PyThreadState* ts, Frame* frame, CodeRecord* record, PyObject** resul
       code_is_monitored(ts, record->code))
     return false;
   const uint8_t* target = compiled->entry(port::instruction_index(frame));
-  if (target == nullptr)
-    return false;
+  if (target == nullptr) return false;
   port::link_frame(ts, frame);
   *result = run_compiled(ts, frame, target);
   return true;
@@ -67,8 +63,7 @@ PyObject* evaluate(PyThreadState* ts, Frame* frame, int throw_flag) {
   if (throw_flag != 0 || !framework::active() || port::frame_evaluator(ts) != evaluate)
     return interpret(ts, frame, throw_flag);
   CodeRecord* record = get_record(port::code_of(frame));
-  if (record == nullptr)
-    return interpret(ts, frame, throw_flag);
+  if (record == nullptr) return interpret(ts, frame, throw_flag);
   if (record->state == TierState::kCold) {
     if (policy::compile_at_call(*record))
       framework::compile(record, frame->f_globals, frame->f_builtins);
@@ -101,8 +96,7 @@ void start_eval_frame() {
   eval_frame_is_ours = is_ours;
   chained = port::frame_evaluator(ts);
   port::set_frame_evaluator(ts, evaluate);
-  if (near_table != nullptr)
-    near_table->ok_evaluator = evaluate;
+  if (near_table != nullptr) near_table->ok_evaluator = evaluate;
   evaluate_default = evaluate_alone;
   started = true;
   suspended = false;
@@ -112,26 +106,20 @@ void stop_eval_frame() {
   PyThreadState* ts = PyThreadState_Get();
   if (awaited_function != nullptr) {
     awaited_function = nullptr;
-    if (port::frame_evaluator(ts) == evaluate_once)
-      port::set_frame_evaluator(ts, nullptr);
+    if (port::frame_evaluator(ts) == evaluate_once) port::set_frame_evaluator(ts, nullptr);
   }
-  if (!started)
-    return;
+  if (!started) return;
   // One that was installed after us may still call us: evaluate() then passes everything on.
-  if (port::frame_evaluator(ts) == evaluate)
-    port::set_frame_evaluator(ts, chained);
-  if (near_table != nullptr)
-    near_table->ok_evaluator = nullptr;
+  if (port::frame_evaluator(ts) == evaluate) port::set_frame_evaluator(ts, chained);
+  if (near_table != nullptr) near_table->ok_evaluator = nullptr;
   evaluate_default = _PyEval_EvalFrameDefault;
   started = false;
 }
 
 void suspend_eval_frame(bool suspend) {
-  if (!started || suspend == suspended)
-    return;
+  if (!started || suspend == suspended) return;
   PyThreadState* ts = PyThreadState_Get();
-  if (port::frame_evaluator(ts) != (suspend ? evaluate : chained))
-    return;
+  if (port::frame_evaluator(ts) != (suspend ? evaluate : chained)) return;
   suspended = suspend;
   port::set_frame_evaluator(ts, suspend ? chained : evaluate);
 }
@@ -141,19 +129,16 @@ bool eval_frame_displaced() { return started && !suspended && port::frame_evalua
 void enter_once(PyFunctionObject* func) {
   PyThreadState* ts = PyThreadState_Get();
   const _PyFrameEvalFunction evaluator = port::frame_evaluator(ts);
-  if (evaluator != nullptr && evaluator != evaluate_once)
-    return;
+  if (evaluator != nullptr && evaluator != evaluate_once) return;
   eval_frame_is_ours = is_ours;
   awaited_function = func;
-  if (evaluator == nullptr)
-    port::set_frame_evaluator(ts, evaluate_once);
+  if (evaluator == nullptr) port::set_frame_evaluator(ts, evaluate_once);
 }
 
 void cancel_enter_once() {
   awaited_function = nullptr;
   PyThreadState* ts = PyThreadState_Get();
-  if (port::frame_evaluator(ts) == evaluate_once)
-    port::set_frame_evaluator(ts, nullptr);
+  if (port::frame_evaluator(ts) == evaluate_once) port::set_frame_evaluator(ts, nullptr);
 }
 
 }  // namespace whipsnake::entry

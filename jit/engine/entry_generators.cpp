@@ -25,8 +25,7 @@ bool started = false;
 
 const Redirected& of(PyObject* generator) {
   for (const Redirected& entry : redirected)
-    if (Py_IS_TYPE(generator, entry.type))
-      return entry;
+    if (Py_IS_TYPE(generator, entry.type)) return entry;
   Py_UNREACHABLE();
 }
 
@@ -37,8 +36,7 @@ const uint8_t* takes(PyObject* self, PyObject* sent) {
   PyThreadState* ts = port::current_thread();
   if (generator->gi_frame_state >= FRAME_EXECUTING || !framework::enabled() || ts->interp != port::main_interpreter)
     return nullptr;
-  if (generator->gi_frame_state == FRAME_CREATED && sent != Py_None)
-    return nullptr;
+  if (generator->gi_frame_state == FRAME_CREATED && sent != Py_None) return nullptr;
   return resume_target(ts, port::frame_of(generator));
 }
 
@@ -50,13 +48,10 @@ PySendResult resume(PyObject* self, PyObject* sent, const uint8_t* target, PyObj
 // 3.13 Objects/genobject.c, gen_iternext: returning None is the end without an exception.
 PyObject* iternext(PyObject* self) {
   const uint8_t* target = takes(self, Py_None);
-  if (target == nullptr)
-    return of(self).iternext(self);
+  if (target == nullptr) return of(self).iternext(self);
   PyObject* result = nullptr;
-  if (resume(self, Py_None, target, &result) != PYGEN_RETURN)
-    return result;
-  if (result != Py_None)
-    _PyGen_SetStopIterationValue(result);
+  if (resume(self, Py_None, target, &result) != PYGEN_RETURN) return result;
+  if (result != Py_None) _PyGen_SetStopIterationValue(result);
   Py_DECREF(result);
   return nullptr;
 }
@@ -70,11 +65,9 @@ PySendResult send_slot(PyObject* self, PyObject* sent, PyObject** result) {
 // gen_send_ex
 PyObject* send_method(PyObject* self, PyObject* sent) {
   const uint8_t* target = takes(self, sent);
-  if (target == nullptr)
-    return of(self).send_method(self, sent);
+  if (target == nullptr) return of(self).send_method(self, sent);
   PyObject* result = nullptr;
-  if (resume(self, sent, target, &result) != PYGEN_RETURN)
-    return result;
+  if (resume(self, sent, target, &result) != PYGEN_RETURN) return result;
   if (result == Py_None)
     PyErr_SetNone(PyExc_StopIteration);
   else
@@ -92,15 +85,13 @@ PyCFunction asend_send = nullptr;
 // 3.13 Objects/genobject.c, async_gen_unwrap_value.
 PyObject* unwrap(PyAsyncGenObject* generator, PyObject* result) {
   if (result == nullptr) {
-    if (!PyErr_Occurred())
-      PyErr_SetNone(PyExc_StopAsyncIteration);
+    if (!PyErr_Occurred()) PyErr_SetNone(PyExc_StopAsyncIteration);
     if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit))
       generator->ag_closed = 1;
     generator->ag_running_async = 0;
     return nullptr;
   }
-  if (!Py_IS_TYPE(result, async_yield))
-    return result;
+  if (!Py_IS_TYPE(result, async_yield)) return result;
   _PyGen_SetStopIterationValue(reinterpret_cast<port::AsyncYield*>(result)->value);
   Py_DECREF(result);
   generator->ag_running_async = 0;
@@ -111,15 +102,11 @@ PyObject* unwrap(PyAsyncGenObject* generator, PyObject* result) {
 bool resume_asend(port::AsyncSend* awaitable, PyObject* sent, PyObject** result) {
   PyAsyncGenObject* generator = awaitable->generator;
   const bool fresh = awaitable->state == port::kAwaitableFresh;
-  if (awaitable->state == port::kAwaitableClosed || (fresh && generator->ag_running_async))
-    return false;
-  if (fresh && (sent == nullptr || sent == Py_None))
-    sent = awaitable->value;
-  if (sent == nullptr)
-    sent = Py_None;
+  if (awaitable->state == port::kAwaitableClosed || (fresh && generator->ag_running_async)) return false;
+  if (fresh && (sent == nullptr || sent == Py_None)) sent = awaitable->value;
+  if (sent == nullptr) sent = Py_None;
   const uint8_t* target = takes(reinterpret_cast<PyObject*>(generator), sent);
-  if (target == nullptr)
-    return false;
+  if (target == nullptr) return false;
   awaitable->state = port::kAwaitableStarted;
   generator->ag_running_async = 1;
   if (resume(reinterpret_cast<PyObject*>(generator), sent, target, result) == PYGEN_RETURN) {
@@ -127,8 +114,7 @@ bool resume_asend(port::AsyncSend* awaitable, PyObject* sent, PyObject** result)
     Py_CLEAR(*result);
   }
   *result = unwrap(generator, *result);
-  if (*result == nullptr)
-    awaitable->state = port::kAwaitableClosed;
+  if (*result == nullptr) awaitable->state = port::kAwaitableClosed;
   return true;
 }
 
@@ -144,16 +130,14 @@ PyObject* asend_send_redirected(PyObject* self, PyObject* sent) {
 
 PyMethodDef* find_method(PyTypeObject* type, const char* name) {
   for (PyMethodDef* method = type->tp_methods; method != nullptr && method->ml_name != nullptr; ++method)
-    if (std::string(method->ml_name) == name && method->ml_flags == METH_O)
-      return method;
+    if (std::string(method->ml_name) == name && method->ml_flags == METH_O) return method;
   return nullptr;
 }
 
 }  // namespace
 
 void start_generators() {
-  if (started)
-    return;
+  if (started) return;
   for (Redirected& entry : redirected) {
     if (entry.iterates) {
       entry.iternext = entry.type->tp_iternext;
@@ -180,22 +164,18 @@ void start_generators() {
 }
 
 void stop_generators() {
-  if (!started)
-    return;
+  if (!started) return;
   for (Redirected& entry : redirected) {
-    if (entry.type->tp_iternext == iternext)
-      entry.type->tp_iternext = entry.iternext;
+    if (entry.type->tp_iternext == iternext) entry.type->tp_iternext = entry.iternext;
     if (PyAsyncMethods* slots = entry.type->tp_as_async; slots != nullptr && slots->am_send == send_slot)
       slots->am_send = entry.send_slot;
     PyMethodDef* method = find_method(entry.type, "send");
-    if (method != nullptr && method->ml_meth == send_method)
-      method->ml_meth = entry.send_method;
+    if (method != nullptr && method->ml_meth == send_method) method->ml_meth = entry.send_method;
   }
   if (_PyAsyncGenASend_Type.tp_iternext == asend_iternext_redirected)
     _PyAsyncGenASend_Type.tp_iternext = asend_iternext;
   PyMethodDef* method = find_method(&_PyAsyncGenASend_Type, "send");
-  if (method != nullptr && method->ml_meth == asend_send_redirected)
-    method->ml_meth = asend_send;
+  if (method != nullptr && method->ml_meth == asend_send_redirected) method->ml_meth = asend_send;
   started = false;
 }
 

@@ -20,11 +20,9 @@ bool started = false;
 PyObject* callback = nullptr;  // made once, kept
 
 void stop_watching(CodeRecord* record) {
-  if (!record->loop_events_on)
-    return;
+  if (!record->loop_events_on) return;
   record->loop_events_on = false;
-  if (port::optimizer_tool_is_ours())
-    port::set_jump_events(record->code, false);
+  if (port::optimizer_tool_is_ours()) port::set_jump_events(record->code, false);
 }
 
 // The interpreter, and nobody else, looks at this frame.
@@ -48,15 +46,13 @@ void enter(PyThreadState* ts, CodeRecord* record, Frame* frame, const uint8_t* t
   policy::LoopAccount account{record->loop_credit};
   const bool pays = policy::loop_entry_pays(account, end - begin);
   record->loop_credit = account.credit;
-  if (!pays)
-    stop_watching(record);
+  if (!pays) stop_watching(record);
 }
 
 void on_back_edge(PyThreadState* ts, CodeRecord* record, Frame* frame, int target) {
   if (record->state == TierState::kCold) {
     ++record->back_edges;
-    if (!policy::compile_at_back_edge(*record))
-      return;
+    if (!policy::compile_at_back_edge(*record)) return;
     framework::compile(record, frame->f_globals, frame->f_builtins);
   }
   if (!record->compiled) {
@@ -64,28 +60,23 @@ void on_back_edge(PyThreadState* ts, CodeRecord* record, Frame* frame, int targe
     return;
   }
   CompiledCode* compiled = record->compiled.get();
-  if (compiled->globals != frame->f_globals || compiled->builtins != frame->f_builtins)
-    return;
+  if (compiled->globals != frame->f_globals || compiled->builtins != frame->f_builtins) return;
   const uint8_t* address = compiled->entry(target);
-  if (address == nullptr || !may_enter(ts, record->code))
-    return;
+  if (address == nullptr || !may_enter(ts, record->code)) return;
   enter(ts, record, frame, address);
 }
 
 // callback(code, offset of the jump, offset of its target), both in bytes
 PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (!framework::active() || count != 3)
-    Py_RETURN_NONE;
+  if (!framework::active() || count != 3) Py_RETURN_NONE;
   PyThreadState* ts = PyThreadState_GetUnchecked();
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
   Frame* frame = port::current_frame(ts);
   const long from = PyLong_AsLong(args[1]);
   const long to = PyLong_AsLong(args[2]);
-  if (to > from)
-    return Py_NewRef(port::monitoring_disable());
+  if (to > from) return Py_NewRef(port::monitoring_disable());
   CodeRecord* record = find_record(code);
-  if (record == nullptr || frame == nullptr || port::code_of(frame) != code || ts->tracing != 1)
-    Py_RETURN_NONE;
+  if (record == nullptr || frame == nullptr || port::code_of(frame) != code || ts->tracing != 1) Py_RETURN_NONE;
   on_back_edge(ts, record, frame, static_cast<int>(to / static_cast<long>(sizeof(CodeUnit))));
   Py_RETURN_NONE;
 }
@@ -96,10 +87,8 @@ PyMethodDef kCallback = {"whipsnake_loop_counter",
 
 void watch_frames(PyThreadState* thread) {
   for (Frame* frame = thread->current_frame; frame != nullptr; frame = frame->previous) {
-    if (!port::is_of_program(frame))
-      continue;
-    if (CodeRecord* record = get_record(port::code_of(frame)))
-      watch_loops(record);
+    if (!port::is_of_program(frame)) continue;
+    if (CodeRecord* record = get_record(port::code_of(frame))) watch_loops(record);
   }
 }
 
@@ -108,26 +97,21 @@ void stop_watching_any(CodeRecord* record, void*) { stop_watching(record); }
 }  // namespace
 
 void watch_loops(CodeRecord* record) {
-  if (!started || record->loop_events_on)
-    return;
+  if (!started || record->loop_events_on) return;
   record->has_loops = port::has_backward_jump(record->code);
-  if (!policy::count_back_edges(*record))
-    return;
+  if (!policy::count_back_edges(*record)) return;
   record->loop_events_on = port::set_jump_events(record->code, true);
 }
 
 std::string start_loops() {
-  if (callback == nullptr)
-    callback = PyCFunction_New(&kCallback, nullptr);
+  if (callback == nullptr) callback = PyCFunction_New(&kCallback, nullptr);
   if (callback == nullptr) {
     PyErr_Clear();
     return "out of memory";
   }
-  if (!port::claim_optimizer_tool(callback))
-    return "sys.monitoring tool id 5 is taken";
+  if (!port::claim_optimizer_tool(callback)) return "sys.monitoring tool id 5 is taken";
   started = true;
-  if (policy::thresholds.sampled)
-    return "";
+  if (policy::thresholds.sampled) return "";
   PyInterpreterState* interp = PyInterpreterState_Get();
   for (PyThreadState* thread = PyInterpreterState_ThreadHead(interp); thread != nullptr;
        thread = PyThreadState_Next(thread))
@@ -136,8 +120,7 @@ std::string start_loops() {
 }
 
 void stop_loops() {
-  if (!started)
-    return;
+  if (!started) return;
   visit_records(stop_watching_any, nullptr);
   started = false;
   port::release_optimizer_tool();

@@ -1,5 +1,5 @@
-// What is hot is found by looking now and then at the frames on top of the running thread. Their code is compiled when it
-// turns up often enough, and callers of hot code with it, so that calls between the two need not change sides.
+// What is hot is found by looking now and then at the frames on top of the running thread. Their code is compiled when
+// it turns up often enough, and callers of hot code with it, so that calls between the two need not change sides.
 #include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
@@ -41,7 +41,8 @@ void count_crossing(Frame* caller) {
   if (record == nullptr || record->state != TierState::kCold || !framework::active()) return;
   if (!policy::crosses_often(*record, now())) return;
   compile_frame(record, caller);
-  if (record->compiled && PyFunction_Check(caller->f_funcobj)) adopt(reinterpret_cast<PyFunctionObject*>(caller->f_funcobj));
+  if (record->compiled && PyFunction_Check(caller->f_funcobj))
+    adopt(reinterpret_cast<PyFunctionObject*>(caller->f_funcobj));
 }
 
 // Machine code calls a function that is not compiled.

@@ -24,9 +24,7 @@ PyCodeObject* code_of(PyFunctionObject* func) { return reinterpret_cast<PyCodeOb
 
 PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
-bool ours(const PyFunctionObject* func) {
-  return func->vectorcall == counting_vectorcall || enters_machine_code(func);
-}
+bool ours(const PyFunctionObject* func) { return func->vectorcall == counting_vectorcall || enters_machine_code(func); }
 
 // Code that runs once, in a namespace: modules, class bodies, exec().
 bool is_top_level(const PyCodeObject* code) {
@@ -66,8 +64,7 @@ PyObject* call_inlining(PyFunctionObject* func, PyObject* const* args, size_t na
   auto* callable = Py_NewRef(reinterpret_cast<PyObject*>(func));
   func->vectorcall = port::function_vectorcall;
   PyObject* result = port::function_vectorcall(callable, args, nargsf, kwnames);
-  if (func->vectorcall == port::function_vectorcall && framework::active())
-    adopt(func);
+  if (func->vectorcall == port::function_vectorcall && framework::active()) adopt(func);
   Py_DECREF(callable);
   return result;
 }
@@ -79,16 +76,13 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   CodeRecord* record = get_record(code_of(func));
   if (record == nullptr) [[unlikely]]
     return port::function_vectorcall(callable, args, nargsf, kwnames);
-  if (policy::compile_at_call(*record))
-    framework::compile(record, func->func_globals, func->func_builtins);
+  if (policy::compile_at_call(*record)) framework::compile(record, func->func_globals, func->func_builtins);
   if (record->state != TierState::kCold || !policy::counts_calls(record)) {
     adopt(func);
     return func->vectorcall(callable, args, nargsf, kwnames);
   }
-  if (enters_machine_code(func))
-    adopt(func);  // its machine code is gone
-  if (record->calls++ == 0)
-    watch_loops(record);
+  if (enters_machine_code(func)) adopt(func);  // its machine code is gone
+  if (record->calls++ == 0) watch_loops(record);
   PyThreadState* ts = port::thread_with_gil();
   if (native_stack_low(ts)) [[unlikely]]
     return call_inlining(func, args, nargsf, kwnames);
@@ -99,22 +93,16 @@ void on_create(PyFunctionObject* func) {
   PyCodeObject* code = code_of(func);
   if (is_top_level(code)) {
     CodeRecord* record = policy::thresholds.sampled ? find_record(code) : get_record(code);
-    if (record == nullptr || record->state == TierState::kDeclined || record->state == TierState::kDisabled)
-      return;
-    if (record->calls == 0 && !policy::thresholds.sampled)
-      watch_loops(record);
-    if (record->compiled ? callable_code(func) != nullptr : policy::compile_at_call(*record))
-      enter_once(func);
-    if (record->state == TierState::kCold)
-      ++record->calls;
+    if (record == nullptr || record->state == TierState::kDeclined || record->state == TierState::kDisabled) return;
+    if (record->calls == 0 && !policy::thresholds.sampled) watch_loops(record);
+    if (record->compiled ? callable_code(func) != nullptr : policy::compile_at_call(*record)) enter_once(func);
+    if (record->state == TierState::kCold) ++record->calls;
     return;
   }
-  if (func->vectorcall != port::function_vectorcall)
-    return;
+  if (func->vectorcall != port::function_vectorcall) return;
   const CodeRecord* record = find_record(code);
   if (record == nullptr || record->state == TierState::kCold) {
-    if (policy::counts_calls(record))
-      count_calls(func);
+    if (policy::counts_calls(record)) count_calls(func);
   } else if (const CompiledCode* compiled = callable_code(func)) {
     func->vectorcall = compiled->vectorcall();
   } else if (record->state == TierState::kCompiled) {
@@ -126,15 +114,12 @@ void on_create(PyFunctionObject* func) {
 // and go by the million, so the common cases are short.
 int on_function_event(PyFunction_WatchEvent event, PyFunctionObject* func, PyObject*) {
   if (event == PyFunction_EVENT_CREATE) {
-    if (framework::enabled() && !suspended)
-      on_create(func);
+    if (framework::enabled() && !suspended) on_create(func);
     return 0;
   }
-  if (functions_are_assumed)
-    function_changed(func);
+  if (functions_are_assumed) function_changed(func);
   if (event == PyFunction_EVENT_DESTROY) {
-    if (func == awaited_function)
-      cancel_enter_once();
+    if (func == awaited_function) cancel_enter_once();
   } else if (event == PyFunction_EVENT_MODIFY_CODE && framework::enabled() && !suspended &&
              (func->vectorcall == port::function_vectorcall || ours(func))) {
     // Comes before the change; the trampoline looks at the code that it then finds.
@@ -155,18 +140,15 @@ void give_versions(PyCodeObject* code) {
   PyObject* constants = code->co_consts;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); ++i) {
     PyObject* constant = PyTuple_GET_ITEM(constants, i);
-    if (PyCode_Check(constant))
-      give_versions(reinterpret_cast<PyCodeObject*>(constant));
+    if (PyCode_Check(constant)) give_versions(reinterpret_cast<PyCodeObject*>(constant));
   }
 }
 
 int restore_existing(PyObject* object, void*) {
-  if (!PyFunction_Check(object))
-    return 1;
+  if (!PyFunction_Check(object)) return 1;
   auto* func = reinterpret_cast<PyFunctionObject*>(object);
   give_versions(code_of(func));
-  if (ours(func))
-    leave_alone(func);
+  if (ours(func)) leave_alone(func);
   return 1;
 }
 
@@ -175,10 +157,8 @@ void restore_record(CodeRecord* record, void*) { port::give_version(record->code
 }  // namespace
 
 void adopt(PyFunctionObject* func) {
-  if (suspended)
-    return;
-  if (func->vectorcall != port::function_vectorcall && !ours(func))
-    return;
+  if (suspended) return;
+  if (func->vectorcall != port::function_vectorcall && !ours(func)) return;
   const CodeRecord* record = find_record(code_of(func));
   if (record == nullptr || record->state == TierState::kCold) {
     if (policy::counts_calls(record)) {
@@ -191,16 +171,14 @@ void adopt(PyFunctionObject* func) {
     func->vectorcall = compiled->vectorcall();
     port::take_version(func);
   } else {
-    if (record->state != TierState::kCompiled)
-      port::give_version(code_of(func));
+    if (record->state != TierState::kCompiled) port::give_version(code_of(func));
     leave_alone(func);
   }
 }
 
 bool start_vectorcall() {
   watcher = port::take_late_watcher_id(PyFunction_AddWatcher, PyFunction_ClearWatcher, on_function_event);
-  if (watcher < 0)
-    return false;
+  if (watcher < 0) return false;
   suspended = false;
   uncompiled_vectorcall = counting_vectorcall;
   set_function_watcher(true);
@@ -209,17 +187,14 @@ bool start_vectorcall() {
 }
 
 void suspend_vectorcall(bool suspend) {
-  if (watcher < 0 || suspend == suspended)
-    return;
+  if (watcher < 0 || suspend == suspended) return;
   suspended = suspend;
   PyUnstable_GC_VisitObjects(suspend ? restore_existing : adopt_existing, nullptr);
 }
 
 void stop_vectorcall() {
-  if (watcher < 0)
-    return;
-  if (PyFunction_ClearWatcher(watcher) < 0)
-    PyErr_Clear();
+  if (watcher < 0) return;
+  if (PyFunction_ClearWatcher(watcher) < 0) PyErr_Clear();
   watcher = -1;
   set_function_watcher(false);
   PyUnstable_GC_VisitObjects(restore_existing, nullptr);

@@ -34,8 +34,7 @@ PyObject* runtime_finish_frame(PyThreadState* ts, Frame* frame, PyObject* result
 // As for compiled frames of our own (exits.cpp): a frame entered in mid-loop goes back to the interpreter that runs it.
 PyObject* runtime_interpret(PyThreadState* ts, Frame* frame, int instruction, int depth) {
   ++counters.deopts;
-  if (CodeRecord* record = find_record(port::code_of(frame)))
-    count_exits(record, 1);
+  if (CodeRecord* record = find_record(port::code_of(frame))) count_exits(record, 1);
   ++exit_counts[static_cast<int>(ExitReason::kGuard)];
   port::set_instruction(frame, instruction);
   frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth;
@@ -55,15 +54,11 @@ void runtime_set_stack(Frame* frame, int slot, PyObject* value) { port::stack_ba
 void runtime_set_instruction(Frame* frame, int instruction) { port::set_instruction(frame, instruction); }
 
 int runtime_poll(PyThreadState* ts, Frame* frame) {
-  if (breaker_quiet(ts))
-    return 0;
+  if (breaker_quiet(ts)) return 0;
   switch (breaker_slow(ts, frame, true)) {
-    case BreakerAction::kGoOn:
-      return 0;
-    case BreakerAction::kLeave:
-      return 1;
-    case BreakerAction::kError:
-      return -1;
+    case BreakerAction::kGoOn: return 0;
+    case BreakerAction::kLeave: return 1;
+    case BreakerAction::kError: return -1;
   }
   Py_UNREACHABLE();
 }
@@ -87,14 +82,12 @@ class Resources final : public CodeResources {
       forget_cells(data, static_cast<char*>(data) + bytes);
       heap_->release_data(data);
     }
-    if (body != nullptr)
-      heap_->release(body);
+    if (body != nullptr) heap_->release(body);
   }
 
   void* allocate(size_t bytes) {
     void* data = heap_->allocate_data(bytes);
-    if (data != nullptr)
-      data_.emplace_back(data, bytes);
+    if (data != nullptr) data_.emplace_back(data, bytes);
     return data;
   }
 
@@ -146,10 +139,8 @@ uint32_t read_u32(const CodeUnit* cache, size_t offset) {
 api::Observation InterpreterProfile::at(int32_t index) const {
   api::Observation seen;
   for (const Instruction& instruction : instructions_) {
-    if (static_cast<int32_t>(instruction.start) != index)
-      continue;
-    if (instruction.specialized == instruction.opcode)
-      return seen;
+    if (static_cast<int32_t>(instruction.start) != index) continue;
+    if (instruction.specialized == instruction.opcode) return seen;
     seen.specialized = instruction.specialized;
     // 3.13 Include/internal/pycore_code.h: the caches of the specialised families.
     if (instruction.opcode == LOAD_ATTR) {
@@ -213,8 +204,7 @@ api::CompileResult ExternalEngine::ask(const NativeRequest& request, HostForOne&
     instructions.push_back({static_cast<int32_t>(i.start), static_cast<int32_t>(i.next), i.oparg, i.target, i.opcode,
                             i.specialized,
                             i.next > i.index + 1 ? reinterpret_cast<const uint16_t*>(i.cache) : nullptr});
-    if (i.opcode == JUMP_BACKWARD)
-      entries.push_back(i.target);
+    if (i.opcode == JUMP_BACKWARD) entries.push_back(i.target);
   }
   std::vector<api::ExceptionRange> ranges;
   for (const Handler& h : handlers)
@@ -256,8 +246,7 @@ std::unique_ptr<CompiledCode> ExternalEngine::compile(const NativeRequest& reque
   auto resources = std::make_unique<Resources>(&heap);
   HostForOne host(request, *resources);
   api::CompileResult answer = ask(request, host, reason);
-  if (!reason->empty())
-    return nullptr;
+  if (!reason->empty()) return nullptr;
   resources->engine_resources = std::move(answer.resources);
   if (!answer.declined.empty()) {
     *reason = answer.declined;
@@ -267,8 +256,7 @@ std::unique_ptr<CompiledCode> ExternalEngine::compile(const NativeRequest& reque
   std::vector<std::pair<int32_t, api::EntryFunction>> targets;
   if (!answer.code.empty()) {
     resources->body = heap.install({answer.code.data(), answer.code.size(), nullptr, 0});
-    if (answer.entries.empty())
-      answer.entries.emplace_back(0, 0);
+    if (answer.entries.empty()) answer.entries.emplace_back(0, 0);
     for (const auto& [instruction, offset] : answer.entries)
       if (resources->body != nullptr && offset < answer.code.size())
         targets.emplace_back(

@@ -10,11 +10,11 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
-#include "jit/runtime/thunks.h"
 #include "jit/runtime/invariants.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
+#include "jit/runtime/thunks.h"
 
 namespace whipsnake::framework {
 
@@ -63,8 +63,7 @@ void prepare_heap(const Settings& settings) {
   }
   const bool works = near_table != nullptr &&
                      (thunks.run != nullptr || (init_numbers() && init_known_callables() && make_thunks(*code_heap)));
-  if (!works)
-    state().unavailable["machine code"] = "no executable memory";
+  if (!works) state().unavailable["machine code"] = "no executable memory";
 }
 
 bool heap_works() { return thunks.run != nullptr; }
@@ -89,8 +88,7 @@ std::unique_ptr<CompiledCode> run_engine(const NativeRequest& request, std::stri
   *nanoseconds = now() - begin;
   PyErr_Clear();
   PyErr_SetRaisedException(pending);
-  if (!compiled && reason->empty())
-    *reason = "unknown";
+  if (!compiled && reason->empty()) *reason = "unknown";
   return compiled;
 }
 
@@ -107,26 +105,22 @@ bool usable(const CompiledCode& compiled, PyObject* globals, PyObject* builtins)
 }
 
 void forget_declined(CodeRecord* record, void*) {
-  if (record->state != TierState::kDeclined)
-    return;
+  if (record->state != TierState::kDeclined) return;
   record->state = TierState::kCold;
   record->reason.clear();
   record->calls = record->back_edges = record->heat = 0;
 }
 
 void drop_other_engines(CodeRecord* record, void* engine) {
-  if (record->compiled && state().engine->name() != std::string(record->compiled->engine))
-    retire(record);
+  if (record->compiled && state().engine->name() != std::string(record->compiled->engine)) retire(record);
   forget_declined(record, engine);
 }
 
 // Called from within a frame that runs the record's machine code.
 void review(CodeRecord* record) {
-  if (!record->compiled)
-    return;
+  if (!record->compiled) return;
   switch (policy::review_exits(*record)) {
-    case policy::Verdict::kKeep:
-      return;
+    case policy::Verdict::kKeep: return;
     case policy::Verdict::kCompileNow: {
       PyObject* globals = record->compiled->globals;
       PyObject* builtins = record->compiled->builtins;
@@ -170,15 +164,11 @@ const std::map<std::string, uint64_t>& decline_reasons() { return state().declin
 
 std::string enable(const Settings& wanted) {
   const std::string& refused = port::initialize();
-  if (!refused.empty())
-    return refused;
-  if (!in_main_interpreter())
-    return "Whipsnake serves the main interpreter only";
-  if (state().shutting_down || Py_IsFinalizing())
-    return "the interpreter is shutting down";
+  if (!refused.empty()) return refused;
+  if (!in_main_interpreter()) return "Whipsnake serves the main interpreter only";
+  if (state().shutting_down || Py_IsFinalizing()) return "the interpreter is shutting down";
   NativeEngine* engine = registry::find(wanted.engine);
-  if (engine == nullptr)
-    return "unknown engine '" + wanted.engine + "'";
+  if (engine == nullptr) return "unknown engine '" + wanted.engine + "'";
   disable();
 
   State& s = state();
@@ -213,8 +203,7 @@ std::string enable(const Settings& wanted) {
   }
   if (wanted.loops) {
     const std::string problem = entry::start_loops();
-    if (!problem.empty())
-      s.unavailable["loops"] = problem;
+    if (!problem.empty()) s.unavailable["loops"] = problem;
   } else {
     s.unavailable["loops"] = "switched off";
   }
@@ -227,8 +216,7 @@ std::string enable(const Settings& wanted) {
 
 void disable() {
   State& s = state();
-  if (!enabled())
-    return;
+  if (!enabled()) return;
   PyObject* pending = PyErr_GetRaisedException();
   detail::is_enabled = false;
   allow_compiled_code(PyThreadState_Get(), false);
@@ -238,18 +226,15 @@ void disable() {
   entry::stop_loops();
   entry::stop_eval_frame();
   // At shut-down the trampolines let everything pass; walking a large heap for them would only cost time.
-  if (!s.shutting_down)
-    entry::stop_vectorcall();
+  if (!s.shutting_down) entry::stop_vectorcall();
   stop_invariants();
   flush_released();
   PyErr_SetRaisedException(pending);
 }
 
 CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins) {
-  if (record->compiled)
-    return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
-  if (record->state != TierState::kCold || !enabled())
-    return nullptr;
+  if (record->compiled) return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
+  if (record->state != TierState::kCold || !enabled()) return nullptr;
   flush_released();
   std::string reason;
   uint64_t nanoseconds = 0;
@@ -265,20 +250,16 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   record->exits = record->cold_exits = 0;
   record->state = TierState::kCompiled;
   record->compiled = std::move(compiled);
-  if (on_compile != nullptr)
-    on_compile(*record, *record->compiled);
+  if (on_compile != nullptr) on_compile(*record, *record->compiled);
   // Set before we were there to notice.
-  if (port::has_foreign_local_events(record->code))
-    entry::events_changed(record->code);
+  if (port::has_foreign_local_events(record->code)) entry::events_changed(record->code);
   return record->compiled.get();
 }
 
 Measurement measure(PyCodeObject* code, PyObject* globals, PyObject* builtins) {
   Measurement result;
-  if (state().engine == nullptr)
-    state().engine = registry::find("baseline");
-  if (!heap_works())
-    prepare_heap(state().settings);
+  if (state().engine == nullptr) state().engine = registry::find("baseline");
+  if (!heap_works()) prepare_heap(state().settings);
   std::unique_ptr<CompiledCode> compiled =
       run_engine({nullptr, code, globals, builtins, code_heap}, &result.declined, &result.nanoseconds);
   if (compiled) {
@@ -289,56 +270,43 @@ Measurement measure(PyCodeObject* code, PyObject* globals, PyObject* builtins) {
 }
 
 void invalidate(CodeRecord* record) {
-  if (!record->compiled)
-    return;
+  if (!record->compiled) return;
   ++counters.invalidations;
   retire(record);
 }
 
 void mark_jit(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
-  if (record == nullptr)
-    return;
+  if (record == nullptr) return;
   record->marked_jit = true;
-  if (record->state == TierState::kDisabled)
-    record->state = TierState::kCold;
-  if (active() && state().settings.entry == EntryMode::kVectorcall)
-    entry::adopt(func);
+  if (record->state == TierState::kDisabled) record->state = TierState::kCold;
+  if (active() && state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
 }
 
 void mark_nojit(PyFunctionObject* func) {
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
-  if (record == nullptr)
-    return;
+  if (record == nullptr) return;
   record->marked_jit = false;
   retire(record);
   record->state = TierState::kDisabled;
-  if (active() && state().settings.entry == EntryMode::kVectorcall)
-    entry::adopt(func);
+  if (active() && state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
 }
 
 bool compile_function(PyFunctionObject* func) {
-  if (!active())
-    return false;
+  if (!active()) return false;
   CodeRecord* record = get_record(reinterpret_cast<PyCodeObject*>(func->func_code));
-  if (record == nullptr || compile(record, func->func_globals, func->func_builtins) == nullptr)
-    return false;
-  if (state().settings.entry == EntryMode::kVectorcall)
-    entry::adopt(func);
+  if (record == nullptr || compile(record, func->func_globals, func->func_builtins) == nullptr) return false;
+  if (state().settings.entry == EntryMode::kVectorcall) entry::adopt(func);
   return true;
 }
 
 const char* tier(PyFunctionObject* func) {
   const CodeRecord* record =
       in_main_interpreter() ? find_record(reinterpret_cast<PyCodeObject*>(func->func_code)) : nullptr;
-  if (record == nullptr)
-    return "interpreter";
-  if (record->state == TierState::kDisabled)
-    return "disabled";
-  if (!enabled())
-    return "interpreter";
-  if (record->state == TierState::kDeclined)
-    return "declined";
+  if (record == nullptr) return "interpreter";
+  if (record->state == TierState::kDisabled) return "disabled";
+  if (!enabled()) return "interpreter";
+  if (record->state == TierState::kDeclined) return "declined";
   const CompiledCode* compiled = callable_code(func);
   return compiled != nullptr ? compiled->engine : "interpreter";
 }

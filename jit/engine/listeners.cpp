@@ -17,21 +17,17 @@ struct Found {
 void note_foreign_events(CodeRecord* record, void* context) {
   auto* found = static_cast<Found*>(context);
   record->foreign_events = port::has_foreign_local_events(record->code);
-  if (!record->foreign_events)
-    return;
+  if (!record->foreign_events) return;
   found->local_events = true;
-  if (port::calls_are_heard(record->code))
-    found->calls = true;
+  if (port::calls_are_heard(record->code)) found->calls = true;
 }
 
 }  // namespace
 
 void events_changed(PyCodeObject* code) {
-  if (!framework::enabled())
-    return;
+  if (!framework::enabled()) return;
   // A record for each code object that others listen to, so that they are found when the last one stops listening.
-  if (code != nullptr && port::has_foreign_local_events(code))
-    get_record(code);
+  if (code != nullptr && port::has_foreign_local_events(code)) get_record(code);
   Found found;
   visit_records(note_foreign_events, &found);
   foreign_local_events = found.local_events;

@@ -27,8 +27,8 @@ bool crosses_often(CodeRecord& record, uint64_t now) {
 }
 
 bool compile_at_sample(CodeRecord& record, int depth) {
-  // One sample says little, however long it stands for: while a program starts, each finds something else, and compiling
-  // that costs more than it will ever give back. What several have found will be found again.
+  // One sample says little, however long it stands for: while a program starts, each finds something else, and
+  // compiling that costs more than it will ever give back. What several have found will be found again.
   constexpr uint32_t kHot = 5;
   if (record.state != TierState::kCold) return false;
   record.heat += depth == 0 ? 2 : 1;
@@ -62,20 +62,18 @@ constexpr uint32_t kAttempts = 4;  // to compile a function, if its machine code
 
 bool knows_cold_code(const CodeRecord& record) {
   constexpr uint32_t kExperience = 16;
-  const bool experienced = record.heat != 0 || record.compilations != 0 || record.calls >= kExperience ||
-                           record.back_edges >= kExperience;
+  const bool experienced =
+      record.heat != 0 || record.compilations != 0 || record.calls >= kExperience || record.back_edges >= kExperience;
   return experienced && record.compilations + 1 < kAttempts;
 }
 
 Verdict review_exits(const CodeRecord& record) {
   // Machine code follows what the interpreter had specialised when it was compiled. When that turns out wrong, the
-  // interpreter adapts while it runs what we left, so compiling again sees better facts; of code that was left out all is
-  // known at once. Each further attempt waits twice as long; code that still leaves that often is not worth having.
+  // interpreter adapts while it runs what we left, so compiling again sees better facts; of code that was left out all
+  // is known at once. Each further attempt waits twice as long; code that still leaves that often is not worth having.
   constexpr uint32_t kManyExits = 512;
-  if (record.exits < kManyExits << record.compilations)
-    return Verdict::kKeep;
-  if (record.compilations >= kAttempts)
-    return Verdict::kGiveBack;
+  if (record.exits < kManyExits << record.compilations) return Verdict::kKeep;
+  if (record.compilations >= kAttempts) return Verdict::kGiveBack;
   return record.cold_exits > record.exits / 2 ? Verdict::kCompileNow : Verdict::kCompileLater;
 }
 

@@ -19,13 +19,13 @@ inline constexpr Thresholds kSampled{true, 0, 400};
 extern Thresholds thresholds;  // set by enable()
 
 // Whether calls of code that is not compiled arrive at a trampoline, which compile_at_call() is asked by. Where samples
-// find what is hot they do not: a function with a trampoline has no version, so that the interpreter would neither inline
-// nor specialise its calls while a program starts. `record` may be null.
+// find what is hot they do not: a function with a trampoline has no version, so that the interpreter would neither
+// inline nor specialise its calls while a program starts. `record` may be null.
 bool counts_calls(const CodeRecord* record);
 
 // Where samples find what is hot, calls between the tiers are counted all the same, record->calls of them since
-// record->first_call: whether the code is to be compiled for their sake. Begins anew when there have been many, but over
-// a long time.
+// record->first_call: whether the code is to be compiled for their sake. Begins anew when there have been many, but
+// over a long time.
 bool crosses_often(CodeRecord& record, uint64_t now);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
@@ -42,8 +42,8 @@ bool compile_at_call(const CodeRecord& record);
 // Asked at each counted back edge.
 bool compile_at_back_edge(const CodeRecord& record);
 
-// Whether the interpreter has run the code long enough for its never having been somewhere to mean that it will not. From
-// the last attempt on everything is compiled.
+// Whether the interpreter has run the code long enough for its never having been somewhere to mean that it will not.
+// From the last attempt on everything is compiled.
 bool knows_cold_code(const CodeRecord& record);
 
 // Whether back edges of this code are worth counting: it has loops, and compiling it has not been settled.

@@ -16,11 +16,9 @@ std::vector<std::unique_ptr<NativeEngine>>& engines() {
 }
 
 bool name_allowed(const char* name) {
-  if (name == nullptr || *name == '\0' || std::strcmp(name, "off") == 0)
-    return false;
+  if (name == nullptr || *name == '\0' || std::strcmp(name, "off") == 0) return false;
   for (const char* c = name; *c != '\0'; ++c)
-    if (*c <= ' ' || *c == 0x7f || std::strchr(",;=", *c) != nullptr)
-      return false;
+    if (*c <= ' ' || *c == 0x7f || std::strchr(",;=", *c) != nullptr) return false;
   return true;
 }
 
@@ -28,15 +26,13 @@ bool name_allowed(const char* name) {
 
 NativeEngine* find(const std::string& name) {
   for (const auto& engine : engines())
-    if (name == engine->name())
-      return engine.get();
+    if (name == engine->name()) return engine.get();
   return nullptr;
 }
 
 std::vector<std::string> names() {
   std::vector<std::string> result;
-  for (const auto& engine : engines())
-    result.emplace_back(engine->name());
+  for (const auto& engine : engines()) result.emplace_back(engine->name());
   return result;
 }
 
@@ -45,10 +41,8 @@ std::string add(api::Engine* engine) {
     return "the engine was built for version " + std::to_string(engine->api_version()) +
            " of the engine interface, this is version " + std::to_string(api::kEngineApiVersion);
   const char* name = engine->name();
-  if (!name_allowed(name))
-    return std::string("not a name for an engine: '") + (name != nullptr ? name : "") + "'";
-  if (find(name) != nullptr)
-    return std::string("an engine named '") + name + "' is registered already";
+  if (!name_allowed(name)) return std::string("not a name for an engine: '") + (name != nullptr ? name : "") + "'";
+  if (find(name) != nullptr) return std::string("an engine named '") + name + "' is registered already";
   engines().push_back(make_external_engine(engine));
   return "";
 }

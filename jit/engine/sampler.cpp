@@ -1,10 +1,10 @@
 #include "jit/engine/sampler.h"
 
-#include <csignal>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <atomic>
 #include <ctime>
@@ -25,7 +25,7 @@ bool fork_hooks_registered = false;
 
 pthread_t thread;
 std::atomic<pid_t> thread_id{0};  // the kernel's
-pid_t thread_of = -1;  // the process that has the thread; a child of a plain fork() has none
+pid_t thread_of = -1;             // the process that has the thread; a child of a plain fork() has none
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards `stopping`
 pthread_cond_t wake;
@@ -173,7 +173,8 @@ bool register_fork_hooks() {
   PyObject* before = PyCFunction_New(&kBefore, nullptr);
   PyObject* after = PyCFunction_New(&kAfter, nullptr);
   PyObject* arguments = PyTuple_New(0);
-  PyObject* keywords = Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after, "after_in_child", after);
+  PyObject* keywords =
+      Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after, "after_in_child", after);
   PyObject* done = hook != nullptr && keywords != nullptr ? PyObject_Call(hook, arguments, keywords) : nullptr;
   fork_hooks_registered = done != nullptr;
   PyErr_Clear();

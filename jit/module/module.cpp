@@ -27,8 +27,7 @@ const std::string& unsupported() {
 
 // Null with TypeError set if it is not a Python function.
 PyFunctionObject* function_argument(PyObject* object) {
-  if (PyFunction_Check(object))
-    return reinterpret_cast<PyFunctionObject*>(object);
+  if (PyFunction_Check(object)) return reinterpret_cast<PyFunctionObject*>(object);
   PyErr_Format(PyExc_TypeError, "expected a Python function, got %.200s", Py_TYPE(object)->tp_name);
   return nullptr;
 }
@@ -48,16 +47,14 @@ PyObject* enable(PyObject*, PyObject* dict) {
     return nullptr;
   }
   Options options;
-  if (!read_options(dict, &options))
-    return nullptr;
+  if (!read_options(dict, &options)) return nullptr;
   if (!unsupported().empty()) {
     PyErr_SetString(PyExc_RuntimeError, unsupported().c_str());
     return nullptr;
   }
   if (registry::find(options.settings.engine) == nullptr) {
     std::string allowed = "off";
-    for (const std::string& name : registry::names())
-      allowed += ", " + name;
+    for (const std::string& name : registry::names()) allowed += ", " + name;
     PyErr_Format(PyExc_ValueError, "unknown engine '%s'; allowed: %s", options.settings.engine.c_str(),
                  allowed.c_str());
     return nullptr;
@@ -72,8 +69,7 @@ PyObject* enable(PyObject*, PyObject* dict) {
 }
 
 PyObject* disable(PyObject*, PyObject*) {
-  if (in_main_interpreter())
-    framework::disable();
+  if (in_main_interpreter()) framework::disable();
   Py_RETURN_NONE;
 }
 
@@ -95,10 +91,8 @@ PyObject* mark(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return nullptr;
   }
   PyFunctionObject* func = function_argument(args[0]);
-  if (func == nullptr)
-    return nullptr;
-  if (!unsupported().empty())
-    Py_RETURN_NONE;
+  if (func == nullptr) return nullptr;
+  if (!unsupported().empty()) Py_RETURN_NONE;
   if (PyUnicode_EqualToUTF8(args[1], "jit")) {
     framework::mark_jit(func);
   } else if (PyUnicode_EqualToUTF8(args[1], "nojit")) {
@@ -112,35 +106,28 @@ PyObject* mark(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyObject* why(PyObject*, PyObject* object) {
   PyFunctionObject* func = function_argument(object);
-  if (func == nullptr)
-    return nullptr;
+  if (func == nullptr) return nullptr;
   const CodeRecord* record = record_of(func);
-  if (record == nullptr || record->state != TierState::kDeclined)
-    Py_RETURN_NONE;
+  if (record == nullptr || record->state != TierState::kDeclined) Py_RETURN_NONE;
   return PyUnicode_FromString(record->reason.c_str());
 }
 
 PyObject* exits(PyObject*, PyObject* object) {
   PyFunctionObject* func = function_argument(object);
-  if (func == nullptr)
-    return nullptr;
+  if (func == nullptr) return nullptr;
   std::map<std::string, uint64_t> counts;
   const auto visit = [](void* context, const char* reason, uint64_t taken) {
-    if (taken != 0)
-      (*static_cast<std::map<std::string, uint64_t>*>(context))[reason] += taken;
+    if (taken != 0) (*static_cast<std::map<std::string, uint64_t>*>(context))[reason] += taken;
   };
   if (const CodeRecord* record = record_of(func)) {
-    if (record->compiled && record->compiled->resources)
-      record->compiled->resources->visit_exits(visit, &counts);
+    if (record->compiled && record->compiled->resources) record->compiled->resources->visit_exits(visit, &counts);
     for (const auto& old : record->retired)
-      if (old->resources)
-        old->resources->visit_exits(visit, &counts);
+      if (old->resources) old->resources->visit_exits(visit, &counts);
   }
   PyObject* dict = PyDict_New();
   for (const auto& [reason, taken] : counts) {
     PyObject* number = dict != nullptr ? PyLong_FromUnsignedLongLong(taken) : nullptr;
-    if (number == nullptr || PyDict_SetItemString(dict, reason.c_str(), number) < 0)
-      Py_CLEAR(dict);
+    if (number == nullptr || PyDict_SetItemString(dict, reason.c_str(), number) < 0) Py_CLEAR(dict);
     Py_XDECREF(number);
   }
   return dict;
@@ -148,10 +135,8 @@ PyObject* exits(PyObject*, PyObject* object) {
 
 PyObject* machine_code(PyObject*, PyObject* object) {
   PyFunctionObject* func = function_argument(object);
-  if (func == nullptr)
-    return nullptr;
-  if (!in_main_interpreter())
-    Py_RETURN_NONE;
+  if (func == nullptr) return nullptr;
+  if (!in_main_interpreter()) Py_RETURN_NONE;
   return observe::machine_code(func);
 }
 
@@ -159,8 +144,7 @@ PyObject* stats(PyObject*, PyObject*) { return observe::statistics(); }
 
 PyObject* opcodes(PyObject*, PyObject*) {
   PyObject* list = PyList_New(0);
-  if (list == nullptr)
-    return nullptr;
+  if (list == nullptr) return nullptr;
   for (const opcodes::Coverage& row : opcodes::coverage()) {
     PyObject* item = Py_BuildValue("{s:i,s:s,s:O,s:s,s:z,s:i}", "number", row.number, "name", row.name, "handled",
                                    row.handled ? Py_True : Py_False, "reason", row.reason, "specializes",
@@ -179,8 +163,7 @@ PyObject* engines(PyObject*, PyObject*) {
   PyObject* list = PyList_New(0);
   for (const std::string& name : registry::names()) {
     PyObject* text = list != nullptr ? PyUnicode_FromString(name.c_str()) : nullptr;
-    if (text == nullptr || PyList_Append(list, text) < 0)
-      Py_CLEAR(list);
+    if (text == nullptr || PyList_Append(list, text) < 0) Py_CLEAR(list);
     Py_XDECREF(text);
   }
   return list;
@@ -220,8 +203,7 @@ PyObject* measure_compile(PyObject*, PyObject* object) {
   std::vector<Instruction> instructions;
   decode(code, instructions);
   PyObject* globals = PyDict_New();
-  if (globals == nullptr)
-    return nullptr;
+  if (globals == nullptr) return nullptr;
   const framework::Measurement result = framework::measure(code, globals, PyEval_GetBuiltins());
   Py_DECREF(globals);
   return Py_BuildValue("{s:n,s:K,s:n,s:z}", "instructions", static_cast<Py_ssize_t>(instructions.size()), "nanoseconds",
@@ -232,8 +214,7 @@ PyObject* measure_compile(PyObject*, PyObject* object) {
 
 PyObject* hot_sites(PyObject*, PyObject* limit) {
   const Py_ssize_t count = PyLong_AsSsize_t(limit);
-  if (count < 0 && PyErr_Occurred())
-    return nullptr;
+  if (count < 0 && PyErr_Occurred()) return nullptr;
   return observe::hot_sites(static_cast<size_t>(count < 0 ? 0 : count));
 }
 

@@ -16,10 +16,8 @@ bool refuse(const char* key, PyObject* value, const char* allowed) {
 
 bool read_number(PyObject* dict, const char* key, unsigned long long limit, unsigned long long* result) {
   PyObject* value = find(dict, key);
-  if (value == nullptr)
-    return true;
-  if (!PyLong_Check(value))
-    return refuse(key, value, "a whole number");
+  if (value == nullptr) return true;
+  if (!PyLong_Check(value)) return refuse(key, value, "a whole number");
   const unsigned long long number = PyLong_AsUnsignedLongLong(value);
   if (PyErr_Occurred() || number > limit) {
     PyErr_Clear();
@@ -31,8 +29,7 @@ bool read_number(PyObject* dict, const char* key, unsigned long long limit, unsi
 
 bool read_count(PyObject* dict, const char* key, uint32_t* result) {
   unsigned long long number = *result;
-  if (!read_number(dict, key, INT32_MAX, &number))
-    return false;
+  if (!read_number(dict, key, INT32_MAX, &number)) return false;
   *result = static_cast<uint32_t>(number);
   return true;
 }
@@ -40,30 +37,25 @@ bool read_count(PyObject* dict, const char* key, uint32_t* result) {
 // "auto": left to us.
 bool read_threshold(PyObject* dict, const char* key, std::optional<uint32_t>* result) {
   PyObject* value = find(dict, key);
-  if (value != nullptr && PyUnicode_Check(value) && PyUnicode_EqualToUTF8(value, "auto"))
-    return true;
+  if (value != nullptr && PyUnicode_Check(value) && PyUnicode_EqualToUTF8(value, "auto")) return true;
   uint32_t number = 0;
-  if (value == nullptr || !read_count(dict, key, &number))
-    return value == nullptr;
+  if (value == nullptr || !read_count(dict, key, &number)) return value == nullptr;
   *result = number;
   return true;
 }
 
 bool read_switch(PyObject* dict, const char* key, bool* result) {
   PyObject* value = find(dict, key);
-  if (value == nullptr)
-    return true;
+  if (value == nullptr) return true;
   const int truth = PyObject_IsTrue(value);
-  if (truth >= 0)
-    *result = truth != 0;
+  if (truth >= 0) *result = truth != 0;
   return truth >= 0;
 }
 
 // A str, as UTF-8 that lives as long as the object; null with *ok false on error, null alone when missing.
 const char* read_text(PyObject* dict, const char* key, bool* ok) {
   PyObject* value = find(dict, key);
-  if (value == nullptr)
-    return nullptr;
+  if (value == nullptr) return nullptr;
   const char* text = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
   if (text == nullptr) {
     PyErr_Clear();
@@ -75,8 +67,7 @@ const char* read_text(PyObject* dict, const char* key, bool* ok) {
 bool read_entry(PyObject* dict, framework::Settings* settings) {
   bool ok = true;
   const char* text = read_text(dict, "entry", &ok);
-  if (text == nullptr)
-    return ok;
+  if (text == nullptr) return ok;
   if (std::strcmp(text, "vectorcall") == 0)
     settings->entry = framework::EntryMode::kVectorcall;
   else if (std::strcmp(text, "pep523") == 0)
@@ -89,8 +80,7 @@ bool read_entry(PyObject* dict, framework::Settings* settings) {
 bool read_code_heap(PyObject* dict, framework::Settings* settings) {
   bool ok = true;
   const char* text = read_text(dict, "code_heap", &ok);
-  if (text == nullptr)
-    return ok;
+  if (text == nullptr) return ok;
   char* end = nullptr;
   if (std::strcmp(text, "ok") == 0) {
     settings->heap_fail_after = -1;
@@ -111,10 +101,8 @@ bool read_options(PyObject* dict, Options* options) {
   framework::Settings& settings = options->settings;
   bool ok = true;
   const char* engine = read_text(dict, "engine", &ok);
-  if (!ok)
-    return false;
-  if (engine != nullptr)
-    settings.engine = engine;
+  if (!ok) return false;
+  if (engine != nullptr) settings.engine = engine;
   unsigned long long budget = settings.budget;
   if (!read_threshold(dict, "threshold", &settings.threshold) ||
       !read_threshold(dict, "loop_threshold", &settings.loop_threshold) || !read_entry(dict, &settings) ||

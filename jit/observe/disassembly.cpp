@@ -9,11 +9,11 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/frames.h"
-#include "jit/runtime/shared_code.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
+#include "jit/runtime/shared_code.h"
 #include "jit/runtime/site.h"
 
 namespace whipsnake::observe {
@@ -68,15 +68,14 @@ const Named kNamed[] = {
 
 std::map<const void*, const char*> known_addresses() {
   std::map<const void*, const char*> known;
-  for (const Named& row : kNamed)
-    known.emplace(row.address, row.name);
-  for (const auto& [oparg, name] : {std::pair(NB_ADD, "int_add"), {NB_SUBTRACT, "int_subtract"}, {NB_MULTIPLY, "int_multiply"}})
+  for (const Named& row : kNamed) known.emplace(row.address, row.name);
+  for (const auto& [oparg, name] :
+       {std::pair(NB_ADD, "int_add"), {NB_SUBTRACT, "int_subtract"}, {NB_MULTIPLY, "int_multiply"}})
     known.emplace(address_of(int_function(oparg)), name);
   known.emplace(Py_None, "None");
   known.emplace(Py_True, "True");
   known.emplace(Py_False, "False");
-  for (const SharedCode& piece : all_shared_code())
-    known.emplace(piece.code, piece.name.c_str());
+  for (const SharedCode& piece : all_shared_code()) known.emplace(piece.code, piece.name.c_str());
   return known;
 }
 
@@ -91,15 +90,13 @@ void add(Symbols& symbols, const void* address, std::string name) {
 
 // The table's cells hold addresses, so each word of it that is a known one gets that one's name.
 void add_near_table(Symbols& symbols, const std::map<const void*, const char*>& known) {
-  if (near_table == nullptr)
-    return;
+  if (near_table == nullptr) return;
   add(symbols, &near_table->ok_breaker, "ok_breaker");
   const auto* begin = reinterpret_cast<const char*>(near_table);
   for (size_t at = 0; at + sizeof(void*) <= sizeof(NearTable); at += sizeof(void*)) {
     const void* held = nullptr;
     std::memcpy(&held, begin + at, sizeof held);
-    if (const char* name = name_of(known, held))
-      add(symbols, begin + at, name);
+    if (const char* name = name_of(known, held)) add(symbols, begin + at, name);
   }
 }
 
@@ -133,8 +130,7 @@ PyObject* make_dict(const Symbols& symbols) {
   for (const auto& [address, text] : symbols) {
     PyObject* key = dict != nullptr ? PyLong_FromUnsignedLongLong(address) : nullptr;
     PyObject* value = key != nullptr ? PyUnicode_FromString(text.c_str()) : nullptr;
-    if (value == nullptr || PyDict_SetItem(dict, key, value) < 0)
-      Py_CLEAR(dict);
+    if (value == nullptr || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
     Py_XDECREF(key);
     Py_XDECREF(value);
   }
@@ -145,8 +141,7 @@ PyObject* make_entries(const CompiledCode& compiled) {
   PyObject* list = PyList_New(0);
   for (const auto& [instruction, offset] : compiled.entries) {
     PyObject* item = list != nullptr ? Py_BuildValue("(II)", instruction, offset) : nullptr;
-    if (item == nullptr || PyList_Append(list, item) < 0)
-      Py_CLEAR(list);
+    if (item == nullptr || PyList_Append(list, item) < 0) Py_CLEAR(list);
     Py_XDECREF(item);
   }
   return list;
@@ -157,16 +152,13 @@ PyObject* make_entries(const CompiledCode& compiled) {
 PyObject* machine_code(PyFunctionObject* func) {
   const CompiledCode* compiled = callable_code(func);
   // What engines from outside made is not in one piece.
-  if (compiled == nullptr || std::strcmp(compiled->engine, "baseline") != 0)
-    Py_RETURN_NONE;
+  if (compiled == nullptr || std::strcmp(compiled->engine, "baseline") != 0) Py_RETURN_NONE;
   const std::map<const void*, const char*> known = known_addresses();
   Symbols symbols;
   for (const auto& [address, text] : known)
-    if (address != nullptr)
-      add(symbols, address, text);
+    if (address != nullptr) add(symbols, address, text);
   add_near_table(symbols, known);
-  if (compiled->resources)
-    add_sites(symbols, known, *compiled->resources);
+  if (compiled->resources) add_sites(symbols, known, *compiled->resources);
   add_objects(symbols, *compiled, reinterpret_cast<PyCodeObject*>(func->func_code));
   return Py_BuildValue("{s:y#,s:K,s:N,s:N}", "code", reinterpret_cast<const char*>(compiled->code),
                        static_cast<Py_ssize_t>(compiled->size), "address",

@@ -17,8 +17,7 @@ std::FILE* file = nullptr;
 pid_t owner = 0;
 
 bool open_for_this_process() {
-  if (file != nullptr && owner == getpid())
-    return true;
+  if (file != nullptr && owner == getpid()) return true;
   owner = getpid();
   file = std::fopen(("/tmp/perf-" + std::to_string(owner) + ".map").c_str(), "a");
   return file != nullptr;
@@ -30,14 +29,12 @@ std::string printable(PyObject* text) {
   PyErr_Clear();
   std::string result = utf8 != nullptr ? utf8 : "?";
   for (char& c : result)
-    if (c == '\n' || c == '\r')
-      c = ' ';
+    if (c == '\n' || c == '\r') c = ' ';
   return result;
 }
 
 void write_entry(const CodeRecord& record, const CompiledCode& compiled) {
-  if (!open_for_this_process())
-    return;
+  if (!open_for_this_process()) return;
   std::fprintf(file, "%" PRIxPTR " %zx whipsnake:%s:%s:%s\n", reinterpret_cast<uintptr_t>(compiled.code), compiled.size,
                compiled.engine, printable(record.code->co_qualname).c_str(),
                printable(record.code->co_filename).c_str());
@@ -45,8 +42,7 @@ void write_entry(const CodeRecord& record, const CompiledCode& compiled) {
 }
 
 void write_shared(const SharedCode& piece) {
-  if (!open_for_this_process())
-    return;
+  if (!open_for_this_process()) return;
   std::fprintf(file, "%" PRIxPTR " %zx whipsnake:%s\n", reinterpret_cast<uintptr_t>(piece.code), piece.size,
                piece.name.c_str());
   std::fflush(file);
@@ -57,15 +53,13 @@ void write_shared(const SharedCode& piece) {
 void start_perf_map() {
   framework::on_compile = write_entry;
   on_shared_code = write_shared;
-  for (const SharedCode& piece : all_shared_code())
-    write_shared(piece);
+  for (const SharedCode& piece : all_shared_code()) write_shared(piece);
 }
 
 void stop_perf_map() {
   framework::on_compile = nullptr;
   on_shared_code = nullptr;
-  if (file != nullptr)
-    std::fclose(file);
+  if (file != nullptr) std::fclose(file);
   file = nullptr;
 }
 

@@ -33,8 +33,7 @@ class Table {
 
  private:
   void take(const char* key, PyObject* value) {
-    if (dict_ != nullptr && (value == nullptr || PyDict_SetItemString(dict_, key, value) < 0))
-      Py_CLEAR(dict_);
+    if (dict_ != nullptr && (value == nullptr || PyDict_SetItemString(dict_, key, value) < 0)) Py_CLEAR(dict_);
     Py_XDECREF(value);
   }
 
@@ -55,15 +54,12 @@ void add_memory(Table& table) {
 PyObject* statistics() {
   flush_released();
   Table declined;
-  for (const auto& [reason, count] : framework::decline_reasons())
-    declined.add(reason.c_str(), count);
+  for (const auto& [reason, count] : framework::decline_reasons()) declined.add(reason.c_str(), count);
   Table exits;
   for (int i = 0; i < static_cast<int>(ExitReason::kCount); ++i)
-    if (exit_counts[i] != 0)
-      exits.add(name(static_cast<ExitReason>(i)), exit_counts[i]);
+    if (exit_counts[i] != 0) exits.add(name(static_cast<ExitReason>(i)), exit_counts[i]);
   Table unavailable;
-  for (const auto& [what, why] : framework::unavailable())
-    unavailable.add(what.c_str(), why.c_str());
+  for (const auto& [what, why] : framework::unavailable()) unavailable.add(what.c_str(), why.c_str());
 
   const bool on = framework::enabled();
   Table table;

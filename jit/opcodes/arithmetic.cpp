@@ -129,8 +129,7 @@ void binary_op(Emitter& e, const Instruction& i) {
     case BINARY_OP_MULTIPLY_FLOAT: return floats(e, i, &Masm::fmul);
     default: break;
   }
-  if (port::without_in_place(i.oparg) == NB_TRUE_DIVIDE && divides_by_constant(e))
-    return floats(e, i, &Masm::fdiv);
+  if (port::without_in_place(i.oparg) == NB_TRUE_DIVIDE && divides_by_constant(e)) return floats(e, i, &Masm::fdiv);
   IntFunction function = int_function(i.oparg);
   if (function != nullptr && is_about_ints(e)) return ints(e, i, function);
   e.operation(&op_binary_op, 2, 1, i.oparg);

@@ -30,8 +30,7 @@ void call_shared(Emitter& e, const AttrCode* codes, AttrCache* cache, const Site
 
 void load_plain(Emitter& e, AttrCache* cache, bool shared) {
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (!shared)
-    return e.operation(&op_load_attr_cached, 1, 1, arg);
+  if (!shared) return e.operation(&op_load_attr_cached, 1, 1, arg);
   call_shared(e, attr_code(AttrAccess::kLoad, e.stack().peek(1).owned()), cache,
               e.slow_site(&op_load_attr_cached, 1, 1, arg));
   e.stack().drop(1);
@@ -41,8 +40,7 @@ void load_plain(Emitter& e, AttrCache* cache, bool shared) {
 // Two results, both in memory, where the call that follows wants them.
 void load_for_call(Emitter& e, AttrCache* cache, bool shared) {
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (!shared)
-    return e.operation_storing(&op_load_method_cached, 1, 2, arg);
+  if (!shared) return e.operation_storing(&op_load_method_cached, 1, 2, arg);
   e.masm().lea(Reg::kArg2, e.home(e.stack().depth() - 1));
   call_shared(e, attr_code(AttrAccess::kMethod, e.stack().peek(1).owned()), cache,
               e.slow_site(&op_load_method_cached, 1, 2, arg));
@@ -64,8 +62,7 @@ void load_attr(Emitter& e, const Instruction& i) {
 }
 
 void load_super_attr(Emitter& e, const Instruction& i) {
-  if ((i.oparg & 1) == 0)
-    return e.operation(&op_load_super_attr, 3, 1, i.oparg);
+  if ((i.oparg & 1) == 0) return e.operation(&op_load_super_attr, 3, 1, i.oparg);
   if (SuperCache* cache = new_super_cache(e, i.oparg))
     e.operation_storing(&op_load_super_method_cached, 3, 2, reinterpret_cast<intptr_t>(cache));
 }

@@ -58,10 +58,8 @@ void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
 }  // namespace
 
 void binary_subscr(Emitter& e, const Instruction& i) {
-  if (i.specialized == BINARY_SUBSCR_LIST_INT)
-    return subscript_sequence(e, i, true);
-  if (i.specialized == BINARY_SUBSCR_TUPLE_INT)
-    return subscript_sequence(e, i, false);
+  if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
+  if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
   if (i.specialized == BINARY_SUBSCR_GETITEM) {
     if (GetItemCache* cache = new_getitem_cache(e))
       e.operation(&op_binary_subscr_getitem, 2, 1, reinterpret_cast<intptr_t>(cache));
@@ -71,8 +69,7 @@ void binary_subscr(Emitter& e, const Instruction& i) {
 }
 
 void store_subscr(Emitter& e, const Instruction& i) {
-  if (i.specialized != STORE_SUBSCR_LIST_INT)
-    return e.operation(&op_store_subscr, 3, 0, i.oparg);
+  if (i.specialized != STORE_SUBSCR_LIST_INT) return e.operation(&op_store_subscr, 3, 0, i.oparg);
   Masm& masm = e.masm();
   const Emitter::Slow slow = e.slow_path(&op_store_subscr, 3, 0, i.oparg);
   const Value container = e.stack().peek(2);

@@ -237,7 +237,8 @@ void for_iter(Emitter& e, const Instruction& i) {
   loop.finish();
 }
 
-// Sites that have seen a generator or coroutine resume it directly; the rest, and they for anything else, ask op_send().
+// Sites that have seen a generator or coroutine resume it directly; the rest, and they for anything else, ask
+// op_send().
 void send(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   e.flush();

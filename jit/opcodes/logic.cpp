@@ -239,8 +239,8 @@ void compare_floats(Emitter& e, const Instruction& i) {
 
 }  // namespace
 
-// What the interpreter has specialised for is tested here; other objects by shared code (runtime/truth.h), so that a site
-// that sees many kinds is no slow one; and what is left asks the helper.
+// What the interpreter has specialised for is tested here; other objects by shared code (runtime/truth.h), so that a
+// site that sees many kinds is no slow one; and what is left asks the helper.
 void to_bool(Emitter& e, const Instruction& i) {
   if (truth_code() == nullptr) return e.fail();
   Masm& masm = e.masm();
@@ -281,8 +281,8 @@ void to_bool(Emitter& e, const Instruction& i) {
     case TO_BOOL_STR: {
       const bool list = i.specialized == TO_BOOL_LIST;
       sequences::guard_type(masm, reg, list ? &PyList_Type : &PyUnicode_Type, Reg::kT0, other);
-      masm.load(Reg::kT1, Mem::at(reg, list ? port::offset::kVarSize
-                                            : static_cast<int32_t>(offsetof(PyASCIIObject, length))));
+      masm.load(Reg::kT1,
+                Mem::at(reg, list ? port::offset::kVarSize : static_cast<int32_t>(offsetof(PyASCIIObject, length))));
       settle(e, answer);
       break;
     }

@@ -129,10 +129,12 @@ constexpr Row kRows[] = {
     {DELETE_ATTR, with_name<op_delete_attr, 1, 0>, nullptr},
     {LOAD_SUPER_ATTR, load_super_attr, nullptr},
     {IMPORT_NAME, with_name<op_import_name, 2, 1>, nullptr},
-    {IMPORT_FROM, [](Emitter& e, const Instruction& i) {
+    {IMPORT_FROM,
+     [](Emitter& e, const Instruction& i) {
        e.flush_top(1);
        with_name<op_import_from, 0, 1>(e, i);
-     }, nullptr},
+     },
+     nullptr},
     // calls and functions
     {CALL, call, nullptr},
     {CALL_KW, with_operands<op_call_kw, 1, 3>, nullptr},

@@ -1,5 +1,5 @@
-#include "jit/opcodes/families.h"
 #include "jit/opcodes/cells.h"
+#include "jit/opcodes/families.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
 

@@ -67,7 +67,8 @@ PyObject* at_site(PyThreadState* ts, Frame* frame, PyObject* owner, AttrCache* a
   if (kHelper == &op_store_attr_cached) top[-2] = kOwnsValue ? value : Py_NewRef(value);
   port::set_instruction(frame, static_cast<int>(site->instruction));
   PyObject* result = kHelper(ts, top, reinterpret_cast<intptr_t>(at));
-  if (result == nullptr) [[unlikely]] thread_context().failed_site = site;
+  if (result == nullptr) [[unlikely]]
+    thread_context().failed_site = site;
   return result;
 }
 
@@ -327,8 +328,8 @@ class Maker {
     release_owner_and_return();
   }
 
-  // The getter of the property in kRet, which must have machine code, is called with the owner, as CALL would; see calls.h.
-  // 3.13 Python/bytecodes.c, LOAD_ATTR_PROPERTY.
+  // The getter of the property in kRet, which must have machine code, is called with the owner, as CALL would; see
+  // calls.h. 3.13 Python/bytecodes.c, LOAD_ATTR_PROPERTY.
   void call_getter() {
     constexpr int kLocals = 64;
     enum Local { kCallable, kSelf, kSite, kResultHome, kSavedS0, kSavedS1, kSavedS2 };
@@ -545,16 +546,12 @@ class Maker {
   // kRet = the attribute, borrowed.
   void value(const EntryRef& entry) {
     switch (kind_) {
-      case AttrKind::kInlineValue:
-        guard_inline_values(ask(entry));
-        [[fallthrough]];
+      case AttrKind::kInlineValue: guard_inline_values(ask(entry)); [[fallthrough]];
       case AttrKind::kSlot:
         masm_.load32_signed(Reg::kT1, entry.at(offsetof(AttrEntry, offset)));
         masm_.load(Reg::kRet, Mem::indexed(kOwner, Reg::kT1, 1));
         break;
-      case AttrKind::kHintedDict:
-        hinted_value(entry);
-        break;
+      case AttrKind::kHintedDict: hinted_value(entry); break;
       case AttrKind::kModule:
         masm_.load(Reg::kT0, Mem::at(kOwner, offset::kModuleDict));
         masm_.load(Reg::kT0, Mem::at(Reg::kT0, offset::kDictKeys));
@@ -571,9 +568,7 @@ class Maker {
         masm_.jump_if(Cond::kNotEqual, slow_);
         masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
         return;
-      case AttrKind::kProperty:
-        masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
-        return;
+      case AttrKind::kProperty: masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value))); return;
       default:
         if (shadow_ == Shadow::kAsk) return masm_.jump(ask(entry));
         guard_not_shadowed(entry);

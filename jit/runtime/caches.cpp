@@ -23,8 +23,7 @@ constexpr uint32_t kMaxMisses = 64;
 uint32_t version_of_keys(PyDictKeysObject* keys) {
   if (keys->dk_version == 0) {
     uint32_t& next = PyInterpreterState_Get()->dict_state.next_keys_version;
-    if (next != 0)
-      keys->dk_version = next++;
+    if (next != 0) keys->dk_version = next++;
   }
   return keys->dk_version != 0 ? keys->dk_version : kNoVersion;
 }
@@ -38,27 +37,24 @@ constexpr uint32_t kMaxPlaces = 16;
 PyDictKeysObject* plain_keys(PyObject* dict) {
   auto* exact = reinterpret_cast<PyDictObject*>(dict);
   return PyDict_CheckExact(dict) && exact->ma_values == nullptr && DK_IS_UNICODE(exact->ma_keys) ? exact->ma_keys
-                                                                                                  : nullptr;
+                                                                                                 : nullptr;
 }
 
 // 3.13 Python/specialize.c, _Py_Specialize_LoadGlobal
 void find_place(GlobalCache* cache) {
   cache->globals_version = kNoVersion;
-  if (++cache->places > kMaxPlaces)
-    return;
+  if (++cache->places > kMaxPlaces) return;
   PyDictKeysObject* globals = plain_keys(cache->globals);
   PyDictKeysObject* builtins = plain_keys(cache->builtins);
-  if (globals == nullptr || builtins == nullptr)
-    return;
+  if (globals == nullptr || builtins == nullptr) return;
   PyDictKeysObject* keys = globals;
   const Py_hash_t hash = PyObject_Hash(cache->name);
   if (_PyDict_GetItem_KnownHash(cache->globals, cache->name, hash) == nullptr) keys = builtins;
   const PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
   for (Py_ssize_t i = 0; i < keys->dk_nentries; ++i) {
-    if (entries[i].me_key != cache->name)
-      continue;
-    cache->offset = static_cast<int32_t>(reinterpret_cast<const char*>(&entries[i].me_value) -
-                                         reinterpret_cast<const char*>(keys));
+    if (entries[i].me_key != cache->name) continue;
+    cache->offset =
+        static_cast<int32_t>(reinterpret_cast<const char*>(&entries[i].me_value) - reinterpret_cast<const char*>(keys));
     cache->builtins_version = keys == builtins ? version_of_keys(builtins) : 0;
     cache->globals_version = version_of_keys(globals);
     return;
@@ -102,8 +98,7 @@ const uint8_t* load_global_code() {
 
 PyObject* op_load_global_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<GlobalCache*>(arg);
-  if (cache->value != nullptr)
-    return Py_NewRef(cache->value);
+  if (cache->value != nullptr) return Py_NewRef(cache->value);
   if (cache->refusals < kMaxRefusals) {
     if (assume_global(cache->globals, cache->builtins, cache->name, &cache->value)) {
       ++counters.cache_misses;
@@ -124,26 +119,20 @@ namespace {
 // which the version stands for. 3.13 Objects/typeobject.c, _super_lookup_descr, supercheck (instances).
 PyObject* find_super_method(PyTypeObject* type, PyObject* self, PyObject* name) {
   PyTypeObject* self_type = Py_TYPE(self);
-  if (PyType_Check(self) || self_type->tp_getattro != PyObject_GenericGetAttr)
-    return nullptr;
+  if (PyType_Check(self) || self_type->tp_getattro != PyObject_GenericGetAttr) return nullptr;
   PyObject* mro = self_type->tp_mro;
-  if (mro == nullptr || !PyUnicode_CHECK_INTERNED(name))
-    return nullptr;
+  if (mro == nullptr || !PyUnicode_CHECK_INTERNED(name)) return nullptr;
   const Py_ssize_t count = PyTuple_GET_SIZE(mro);
   Py_ssize_t i = 0;
-  while (i < count && PyTuple_GET_ITEM(mro, i) != reinterpret_cast<PyObject*>(type))
-    ++i;
+  while (i < count && PyTuple_GET_ITEM(mro, i) != reinterpret_cast<PyObject*>(type)) ++i;
   for (++i; i < count; ++i) {
     PyObject* dict = PyType_GetDict(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro, i)));
-    if (dict == nullptr)
-      return nullptr;
+    if (dict == nullptr) return nullptr;
     const bool plain = PyDict_CheckExact(dict) && DK_IS_UNICODE(reinterpret_cast<PyDictObject*>(dict)->ma_keys);
     PyObject* found = plain ? _PyDict_GetItem_KnownHash(dict, name, PyObject_Hash(name)) : nullptr;
     Py_DECREF(dict);
-    if (!plain)
-      return nullptr;
-    if (found == nullptr)
-      continue;
+    if (!plain) return nullptr;
+    if (found == nullptr) continue;
     const unsigned long flags = Py_TYPE(found)->tp_flags;
     return (flags & Py_TPFLAGS_METHOD_DESCRIPTOR) != 0 && (flags & Py_TPFLAGS_IMMUTABLETYPE) != 0 ? found : nullptr;
   }
@@ -188,18 +177,15 @@ namespace {
 // 3.13 Python/specialize.c, _Py_Specialize_BinarySubscr: a class whose __getitem__ is a Python function.
 PyObject* find_getitem(PyTypeObject* type) {
   static PyObject* const name = PyUnicode_InternFromString("__getitem__");
-  if (name == nullptr || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0)
-    return nullptr;
+  if (name == nullptr || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return nullptr;
   PyObject* found = _PyType_Lookup(type, name);
   return found != nullptr && Py_IS_TYPE(found, &PyFunction_Type) ? found : nullptr;
 }
 
 PyObject* cached_getitem(GetItemCache* cache, PyTypeObject* type) {
   for (const GetItemCache::Entry& entry : cache->entries)
-    if (entry.version == type->tp_version_tag)
-      return entry.function;
-  if (cache->misses >= kMaxMisses)
-    return nullptr;
+    if (entry.version == type->tp_version_tag) return entry.function;
+  if (cache->misses >= kMaxMisses) return nullptr;
   ++cache->misses;
   const uint32_t version = version_of(type);
   PyObject* found = version != 0 ? find_getitem(type) : nullptr;
@@ -214,8 +200,7 @@ PyObject* cached_getitem(GetItemCache* cache, PyTypeObject* type) {
 
 PyObject* op_binary_subscr_getitem(PyThreadState* ts, PyObject** top, intptr_t arg) {
   PyObject* function = cached_getitem(reinterpret_cast<GetItemCache*>(arg), Py_TYPE(top[-2]));
-  if (function == nullptr)
-    return op_binary_subscr(ts, top, 0);
+  if (function == nullptr) return op_binary_subscr(ts, top, 0);
   PyObject* arguments[] = {nullptr, top[-2], top[-1]};
   return after_escape(ts, call_stealing(ts, Py_NewRef(function), arguments + 1, 2, nullptr));
 }

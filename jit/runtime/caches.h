@@ -17,9 +17,9 @@ struct Site;
 // compares.
 inline constexpr uint32_t kNoVersion = ~uint32_t{0};
 
-// A global or builtin name: its value as long as a watcher says that it has not changed, or, where it changes often, the
-// place in the dictionary's keys where it was found, as long as those have the same version (they get another when a name
-// comes or goes).
+// A global or builtin name: its value as long as a watcher says that it has not changed, or, where it changes often,
+// the place in the dictionary's keys where it was found, as long as those have the same version (they get another when
+// a name comes or goes).
 struct GlobalCache {
   PyObject* value;            // borrowed; null: look at the place
   uint32_t globals_version;   // of the keys of `globals`; kNoVersion: no place
@@ -29,15 +29,15 @@ struct GlobalCache {
   PyObject* name;
   PyObject* globals;
   PyObject* builtins;
-  uint32_t places;            // so often a place was looked for
-  const Site* site;           // of the slow path
+  uint32_t places;   // so often a place was looked for
+  const Site* site;  // of the slow path
 };
 
 // The version of a dictionary's keys, which they are given if they have none; kNoVersion when they cannot have one.
 uint32_t version_of_keys(PyDictKeysObject* keys);
 
-// Shared machine code that loads by the place: called with kT2 = the cache; a new reference in kRet. Goes to the slow path
-// of `site` by itself. Null when there is no memory for the code.
+// Shared machine code that loads by the place: called with kT2 = the cache; a new reference in kRet. Goes to the slow
+// path of `site` by itself. Null when there is no memory for the code.
 const uint8_t* load_global_code();
 
 // -> value [arg: GlobalCache*]
@@ -78,15 +78,16 @@ struct AttrEntry {
   static constexpr uint16_t kNoIndex = 0xffff;
 
   // What most lookups need comes first; see AttrCache.
-  uint32_t version;     // of the owner's type; of the owner where that is a type. kNoVersion: empty
-  int32_t offset;       // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
-  uint32_t keys;        // number of shared keys; kModule: keys version; owner is a type: version of its metatype
-  int32_t dict_offset;  // of the instance's dictionary pointer, from the object; 0: there is none
-  PyObject* value;      // borrowed
-  uint32_t id;          // in shared_entries: attribute_id() of the name
+  uint32_t version;        // of the owner's type; of the owner where that is a type. kNoVersion: empty
+  int32_t offset;          // kInlineValue, kSlot: bytes from the object; kModule: from the dictionary's keys
+  uint32_t keys;           // number of shared keys; kModule: keys version; owner is a type: version of its metatype
+  int32_t dict_offset;     // of the instance's dictionary pointer, from the object; 0: there is none
+  PyObject* value;         // borrowed
+  uint32_t id;             // in shared_entries: attribute_id() of the name
   uint32_t value_version;  // of the type of `value` if that can change, else 0
   AttrKind kind;
-  AttrKind type_kind;  // kTypeValue, kMethod, kBinding or kHook: what `value` is behind the instance; kNone: no such value
+  AttrKind
+      type_kind;  // kTypeValue, kMethod, kBinding or kHook: what `value` is behind the instance; kNone: no such value
   Shadow shadow;
   bool inline_values;  // instances have them
   uint16_t index;      // among the shared keys, or kNoIndex
@@ -108,18 +109,18 @@ struct AttrCode {
   }
 };
 
-// One site: an entry of its own, and what serves others. A site takes over every entry that it sees, until it has missed
-// kMaxAttrMisses times.
+// One site: an entry of its own, and what serves others. A site takes over every entry that it sees, until it has
+// missed kMaxAttrMisses times.
 inline constexpr uint32_t kMaxAttrMisses = 32;
 struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry` share a line of the processor's cache
-  const uint8_t* code;   // what the site's machine code calls; fits `entry`
+  const uint8_t* code;          // what the site's machine code calls; fits `entry`
   AttrEntry entry;
   PyObject* name;
-  uint32_t id;           // attribute_id() of the name; 0: it has none
-  uint32_t id_hash;      // id_hash(id)
+  uint32_t id;       // attribute_id() of the name; 0: it has none
+  uint32_t id_hash;  // id_hash(id)
   uint32_t misses;
-  const AttrCode* codes; // all of that kind of access; null: the site's machine code calls the helper
-  const Site* site;      // of the slow path
+  const AttrCode* codes;  // all of that kind of access; null: the site's machine code calls the helper
+  const Site* site;       // of the slow path
 };
 
 // What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()

@@ -18,12 +18,10 @@ uint32_t attribute_id(PyObject* name, bool store) {
   constexpr uint32_t kMaxNames = 1u << 18;
   // Never destroyed: machine code may run until the process ends.
   static auto* const ids = new (std::nothrow) std::unordered_map<PyObject*, uint32_t>;
-  if (ids == nullptr || !PyUnicode_CHECK_INTERNED(name))
-    return 0;
+  if (ids == nullptr || !PyUnicode_CHECK_INTERNED(name)) return 0;
   auto known = ids->find(name);
   if (known == ids->end()) {
-    if (ids->size() >= kMaxNames)
-      return 0;
+    if (ids->size() >= kMaxNames) return 0;
     try {
       known = ids->emplace(name, static_cast<uint32_t>(ids->size() + 1)).first;
     } catch (const std::bad_alloc&) {
@@ -42,8 +40,7 @@ bool guard_holds(const AttrEntry& entry, PyObject* owner) {
   const uint32_t version = Py_TYPE(owner)->tp_version_tag;
   if (owner_is_type(entry.kind)) {
     // Whoever has a metatype with that version is a type.
-    if (version != entry.keys || reinterpret_cast<PyTypeObject*>(owner)->tp_version_tag != entry.version)
-      return false;
+    if (version != entry.keys || reinterpret_cast<PyTypeObject*>(owner)->tp_version_tag != entry.version) return false;
   } else if (version != entry.version) {
     return false;
   }
@@ -52,12 +49,10 @@ bool guard_holds(const AttrEntry& entry, PyObject* owner) {
 
 // The site's own entry becomes this one, unless there have been many.
 bool take_over(AttrCache* cache, const AttrEntry& entry) {
-  if (cache->misses >= kMaxAttrMisses)
-    return false;
+  if (cache->misses >= kMaxAttrMisses) return false;
   ++cache->misses;
   cache->entry = entry;
-  if (cache->codes != nullptr)
-    cache->code = cache->codes->for_entry(entry);
+  if (cache->codes != nullptr) cache->code = cache->codes->for_entry(entry);
   return true;
 }
 
@@ -70,12 +65,10 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
 [[gnu::noinline]] AttrEntry* lookup_shared(AttrCache* cache, PyObject* owner) {
   auto* described_type = PyType_Check(owner) ? reinterpret_cast<PyTypeObject*>(owner) : Py_TYPE(owner);
   const uint32_t version = version_of(described_type);
-  if (version == 0 || cache->id == 0)
-    return nullptr;
+  if (version == 0 || cache->id == 0) return nullptr;
   AttrEntry& shared = shared_entries[shared_index(version, cache->id)];
   if (shared.version == version && shared.id == cache->id) {
-    if (known_to_be_useless(shared, owner))
-      return nullptr;
+    if (known_to_be_useless(shared, owner)) return nullptr;
     if (shared.kind != AttrKind::kNone && guard_holds(shared, owner)) {
       ++counters.cache_hits;
       take_over(cache, shared);
@@ -85,16 +78,13 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
   ++counters.cache_misses;
   AttrEntry entry;
   const Described described = kDescribe(owner, cache->name, &entry);
-  if (described == Described::kNotThis)
-    return nullptr;
+  if (described == Described::kNotThis) return nullptr;
   if (entry.kind == AttrKind::kModule)  // of this module only
     return take_over(cache, entry) ? &cache->entry : nullptr;
   entry.id = cache->id;
-  if (described == Described::kNever)
-    entry.kind = AttrKind::kNone;
+  if (described == Described::kNever) entry.kind = AttrKind::kNone;
   shared = entry;
-  if (described == Described::kNever)
-    return nullptr;
+  if (described == Described::kNever) return nullptr;
   take_over(cache, entry);
   return &shared;
 }
@@ -130,8 +120,7 @@ Py_hash_t hash_of(PyObject* name) {
 // In a dictionary that compares keys without running anybody's code.
 Own find_in_dict(PyDictObject* dict, uint16_t hint, PyObject* name, PyObject** value) {
   PyDictKeysObject* keys = dict->ma_keys;
-  if (!DK_IS_UNICODE(keys))
-    return Own::kUnknown;
+  if (!DK_IS_UNICODE(keys)) return Own::kUnknown;
   if (hint < keys->dk_nentries && dict->ma_values == nullptr) {
     const PyDictUnicodeEntry& entry = DK_UNICODE_ENTRIES(keys)[hint];
     if (entry.me_key == name && entry.me_value != nullptr) {
@@ -139,8 +128,7 @@ Own find_in_dict(PyDictObject* dict, uint16_t hint, PyObject* name, PyObject** v
       return Own::kFound;
     }
   }
-  if (dict->ma_used == 0)
-    return Own::kAbsent;
+  if (dict->ma_used == 0) return Own::kAbsent;
   const Py_ssize_t index = port::probe_unicode_keys(keys, name, hash_of(name));
   if (index >= 0)
     *value = dict->ma_values != nullptr ? dict->ma_values->values[index] : DK_UNICODE_ENTRIES(keys)[index].me_value;
@@ -151,8 +139,7 @@ Own find_in_dict(PyDictObject* dict, uint16_t hint, PyObject* name, PyObject** v
 
 // The instance's own attribute, borrowed.
 Own find_own(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
-  if (entry->dict_offset == 0)
-    return Own::kAbsent;
+  if (entry->dict_offset == 0) return Own::kAbsent;
   if (entry->inline_values) {
     PyDictValues* values = _PyObject_InlineValues(owner);
     if (values->valid) {
@@ -160,15 +147,13 @@ Own find_own(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value
       if (entry->index == AttrEntry::kNoIndex && keys->dk_nentries != static_cast<Py_ssize_t>(entry->keys)) {
         // Its class has given instances more names; `keys` stays what it is, for machine code, if this is one of them.
         const Py_ssize_t index = find_key(keys, name);
-        if (index < 0 && !all_keys_interned(keys))
-          return Own::kUnknown;
+        if (index < 0 && !all_keys_interned(keys)) return Own::kUnknown;
         if (index < 0)
           entry->keys = static_cast<uint32_t>(keys->dk_nentries);
         else
           entry->index = static_cast<uint16_t>(index);
       }
-      if (entry->index == AttrEntry::kNoIndex)
-        return Own::kAbsent;
+      if (entry->index == AttrEntry::kNoIndex) return Own::kAbsent;
       *value = values->values[entry->index];
       return *value != nullptr ? Own::kFound : Own::kAbsent;
     }
@@ -196,24 +181,17 @@ enum class Loaded : uint8_t {
 // Runs nobody's code.
 Loaded find_own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
   switch (find_own(entry, owner, name, value)) {
-    case Own::kFound:
-      return Loaded::kBorrowed;
-    case Own::kUnknown:
-      return Loaded::kGeneric;
-    case Own::kAbsent:
-      break;
+    case Own::kFound: return Loaded::kBorrowed;
+    case Own::kUnknown: return Loaded::kGeneric;
+    case Own::kAbsent: break;
   }
   *value = entry->value;
   switch (entry->type_kind) {
-    case AttrKind::kTypeValue:
-      return Loaded::kBorrowed;
-    case AttrKind::kMethod:
-      return Loaded::kMethod;
+    case AttrKind::kTypeValue: return Loaded::kBorrowed;
+    case AttrKind::kMethod: return Loaded::kMethod;
     case AttrKind::kBinding:
-    case AttrKind::kHook:
-      return Loaded::kUnbound;
-    default:
-      return Loaded::kGeneric;
+    case AttrKind::kHook: return Loaded::kUnbound;
+    default: return Loaded::kGeneric;
   }
 }
 
@@ -225,10 +203,9 @@ PyObject* call_hook(PyThreadState* ts, PyObject* hook, PyObject* owner, PyObject
 
 Loaded load_own_or_of_type(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name, PyObject** value) {
   const Loaded found = find_own_or_of_type(entry, owner, name, value);
-  if (found != Loaded::kUnbound)
-    return found;
-  *value = entry->type_kind == AttrKind::kHook ? call_hook(ts, *value, owner, name)
-                                               : bind(*value, owner, Py_TYPE(owner));
+  if (found != Loaded::kUnbound) return found;
+  *value =
+      entry->type_kind == AttrKind::kHook ? call_hook(ts, *value, owner, name) : bind(*value, owner, Py_TYPE(owner));
   return Loaded::kNew;
 }
 
@@ -246,8 +223,7 @@ Loaded load_property(PyThreadState* ts, const AttrEntry& entry, PyObject* owner,
 Loaded load_of_module(const AttrEntry& entry, PyObject* owner, PyObject* name, PyObject** value) {
   auto* dict = reinterpret_cast<PyDictObject*>(reinterpret_cast<PyModuleObject*>(owner)->md_dict);
   PyDictKeysObject* keys = dict->ma_keys;
-  if (!DK_IS_UNICODE(keys) || dict->ma_values != nullptr || entry.hint >= keys->dk_nentries)
-    return Loaded::kGeneric;
+  if (!DK_IS_UNICODE(keys) || dict->ma_values != nullptr || entry.hint >= keys->dk_nentries) return Loaded::kGeneric;
   const PyDictUnicodeEntry& found = DK_UNICODE_ENTRIES(keys)[entry.hint];
   *value = found.me_value;
   return found.me_key == name && found.me_value != nullptr ? Loaded::kBorrowed : Loaded::kGeneric;
@@ -260,29 +236,19 @@ Loaded load(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name
     case AttrKind::kTypeValue:
     case AttrKind::kMethod:
     case AttrKind::kBinding:
-    case AttrKind::kHook:
-      return load_own_or_of_type(ts, entry, owner, name, value);
+    case AttrKind::kHook: return load_own_or_of_type(ts, entry, owner, name, value);
     case AttrKind::kSlot:
       *value = member(owner, entry->offset);
       return *value != nullptr ? Loaded::kBorrowed : Loaded::kGeneric;
-    case AttrKind::kProperty:
-      return load_property(ts, *entry, owner, value);
-    case AttrKind::kDataDescriptor:
-      *value = bind(entry->value, owner, Py_TYPE(owner));
-      return Loaded::kNew;
-    case AttrKind::kModule:
-      return load_of_module(*entry, owner, name, value);
-    case AttrKind::kOfType:
-      *value = entry->value;
-      return Loaded::kBorrowed;
+    case AttrKind::kProperty: return load_property(ts, *entry, owner, value);
+    case AttrKind::kDataDescriptor: *value = bind(entry->value, owner, Py_TYPE(owner)); return Loaded::kNew;
+    case AttrKind::kModule: return load_of_module(*entry, owner, name, value);
+    case AttrKind::kOfType: *value = entry->value; return Loaded::kBorrowed;
     case AttrKind::kOfTypeBinding:
       *value = bind(entry->value, nullptr, reinterpret_cast<PyTypeObject*>(owner));
       return Loaded::kNew;
-    case AttrKind::kOfMeta:
-      *value = bind(entry->value, owner, Py_TYPE(owner));
-      return Loaded::kNew;
-    case AttrKind::kNone:
-      break;
+    case AttrKind::kOfMeta: *value = bind(entry->value, owner, Py_TYPE(owner)); return Loaded::kNew;
+    case AttrKind::kNone: break;
   }
   return Loaded::kGeneric;
 }
@@ -292,8 +258,7 @@ Loaded load(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name
 void add_error_context(PyObject* owner, PyObject* name) {
   static PyObject* const name_name = PyUnicode_InternFromString("name");
   static PyObject* const obj_name = PyUnicode_InternFromString("obj");
-  if (name_name == nullptr || obj_name == nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError))
-    return;
+  if (name_name == nullptr || obj_name == nullptr || !PyErr_ExceptionMatches(PyExc_AttributeError)) return;
   PyObject* exception = PyErr_GetRaisedException();
   const auto* error = reinterpret_cast<PyAttributeErrorObject*>(exception);
   if (error->name == nullptr && error->obj == nullptr &&
@@ -309,12 +274,9 @@ void add_error_context(PyObject* owner, PyObject* name) {
 uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name) {
   PyObject* value = nullptr;
   switch (find_own_or_of_type(entry, owner, name, &value)) {
-    case Loaded::kBorrowed:
-      return reinterpret_cast<uintptr_t>(value);
-    case Loaded::kMethod:
-      return reinterpret_cast<uintptr_t>(value) + kIsMethod;
-    default:
-      return 0;
+    case Loaded::kBorrowed: return reinterpret_cast<uintptr_t>(value);
+    case Loaded::kMethod: return reinterpret_cast<uintptr_t>(value) + kIsMethod;
+    default: return 0;
   }
 }
 
@@ -324,8 +286,7 @@ PyObject* bind_quietly(PyObject* value, PyObject* owner, PyTypeObject* type) {
   PyTypeObject* kind = Py_TYPE(value);
   PyObject* bound = nullptr;
   if (kind == &PyFunction_Type) {
-    if (owner != nullptr)
-      bound = PyMethod_New(value, owner);
+    if (owner != nullptr) bound = PyMethod_New(value, owner);
   } else if (kind == &PyStaticMethod_Type) {
     return Py_XNewRef(port::wrapped_callable(value));
   } else if (kind == &PyClassMethod_Type) {
@@ -336,8 +297,7 @@ PyObject* bind_quietly(PyObject* value, PyObject* owner, PyTypeObject* type) {
   } else {
     return nullptr;
   }
-  if (bound == nullptr)
-    PyErr_Clear();  // to be raised where it can be
+  if (bound == nullptr) PyErr_Clear();  // to be raised where it can be
   return bound;
 }
 
@@ -357,18 +317,14 @@ PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
     Loaded loaded = load(ts, entry, owner, cache->name, &value);
     switch (loaded) {
       case Loaded::kGeneric:
-      case Loaded::kUnbound:
-        break;
+      case Loaded::kUnbound: break;
       case Loaded::kBorrowed:
         Py_INCREF(value);
         Py_DECREF(owner);
         return value;
-      case Loaded::kMethod:
-        value = bind(value, owner, Py_TYPE(owner));
-        [[fallthrough]];
+      case Loaded::kMethod: value = bind(value, owner, Py_TYPE(owner)); [[fallthrough]];
       case Loaded::kNew:
-        if (value == nullptr)
-          add_error_context(owner, cache->name);
+        if (value == nullptr) add_error_context(owner, cache->name);
         Py_DECREF(owner);
         return after_escape(ts, value);
     }
@@ -384,15 +340,12 @@ PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
   const Loaded loaded = entry != nullptr ? load(ts, entry, owner, cache->name, &value) : Loaded::kGeneric;
   switch (loaded) {
     case Loaded::kGeneric:
-    case Loaded::kUnbound:
-      return op_load_attr_method(ts, top, reinterpret_cast<intptr_t>(cache->name));
+    case Loaded::kUnbound: return op_load_attr_method(ts, top, reinterpret_cast<intptr_t>(cache->name));
     case Loaded::kMethod:
       top[-1] = Py_NewRef(value);
       top[0] = owner;
       return kDone;
-    case Loaded::kBorrowed:
-      Py_INCREF(value);
-      [[fallthrough]];
+    case Loaded::kBorrowed: Py_INCREF(value); [[fallthrough]];
     case Loaded::kNew:
       // 3.13 Objects/object.c, _PyObject_GetMethod: itself does not add the context.
       if (value == nullptr && Py_TYPE(owner)->tp_getattro != PyObject_GenericGetAttr)
@@ -400,8 +353,7 @@ PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
       Py_DECREF(owner);
       break;
   }
-  if (value == nullptr)
-    return nullptr;
+  if (value == nullptr) return nullptr;
   top[-1] = value;
   top[0] = nullptr;
   return after_escape(ts, kDone);
@@ -414,8 +366,7 @@ namespace {
 // Steals `value` if it says yes. 3.13 Python/bytecodes.c, _STORE_ATTR_INSTANCE_VALUE.
 bool store_inline(const AttrEntry& entry, PyObject* owner, PyObject* value) {
   PyDictValues* values = _PyObject_InlineValues(owner);
-  if (!values->valid || instance_dict(entry, owner) != nullptr || entry.index == AttrEntry::kNoIndex)
-    return false;
+  if (!values->valid || instance_dict(entry, owner) != nullptr || entry.index == AttrEntry::kNoIndex) return false;
   PyObject* old = values->values[entry.index];
   values->values[entry.index] = value;
   if (old == nullptr)
@@ -429,8 +380,7 @@ bool store_inline(const AttrEntry& entry, PyObject* owner, PyObject* value) {
 // -1: an exception is set, 0: stored, 1: not done
 int store_in_dict(const AttrEntry& entry, PyObject* owner, PyObject* name, PyObject* value) {
   PyDictObject* dict = instance_dict(entry, owner);
-  if (dict == nullptr || dict->ma_values != nullptr || !DK_IS_UNICODE(dict->ma_keys))
-    return 1;
+  if (dict == nullptr || dict->ma_values != nullptr || !DK_IS_UNICODE(dict->ma_keys)) return 1;
   Py_INCREF(dict);
   const int failed = _PyDict_SetItem_KnownHash(reinterpret_cast<PyObject*>(dict), name, value, hash_of(name));
   Py_DECREF(dict);
@@ -444,8 +394,7 @@ PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) 
   PyObject* owner = top[-1];
   PyObject* value = top[-2];
   const AttrEntry* entry = lookup<describe_store>(cache, owner);
-  if (entry == nullptr)
-    return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
+  if (entry == nullptr) return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
   int failed = 1;
   switch (entry->kind) {
     case AttrKind::kSlot: {
@@ -461,20 +410,16 @@ PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) 
         return after_escape(ts, kDone);
       }
       [[fallthrough]];
-    case AttrKind::kHintedDict:
-      failed = store_in_dict(*entry, owner, cache->name, value);
-      break;
+    case AttrKind::kHintedDict: failed = store_in_dict(*entry, owner, cache->name, value); break;
     case AttrKind::kDataDescriptor: {
       PyObject* descriptor = Py_NewRef(entry->value);
       failed = Py_TYPE(descriptor)->tp_descr_set(descriptor, owner, value) < 0 ? -1 : 0;
       Py_DECREF(descriptor);
       break;
     }
-    default:
-      break;
+    default: break;
   }
-  if (failed > 0)
-    return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
+  if (failed > 0) return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
   Py_DECREF(value);
   Py_DECREF(owner);
   return after_escape(ts, failed == 0 ? kDone : nullptr);

@@ -19,38 +19,40 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
 //   - kDirectEntrance bytes behind it, for machine code: on to what entry_of_shape() gives (shapes.h).
 //
 // A CALL has its operands on the value stack in memory, and calls thunks.call[] with kArg2 = the address of the
-// callable. That finds out whether the callable is a function with machine code (or a bound method of one) and goes to its
-// second entrance with kT1 = the number of arguments, self included, kArg3 = the address of the first one, kArg1 = the
-// function, kArg2 unchanged. The code for its shape checks what depends on the callee, moves the arguments into a new frame
-// and jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same state, which
-// is op_call(). Either consumes the operands. Result in kRet, null with an exception; kS0 to kS2 are lost.
+// callable. That finds out whether the callable is a function with machine code (or a bound method of one) and goes to
+// its second entrance with kT1 = the number of arguments, self included, kArg3 = the address of the first one, kArg1 =
+// the function, kArg2 unchanged. The code for its shape checks what depends on the callee, moves the arguments into a
+// new frame and jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same
+// state, which is op_call(). Either consumes the operands. Result in kRet, null with an exception; kS0 to kS2 are lost.
 inline constexpr int kDirectEntrance = kHostCpu == Cpu::kX64 ? 16 : 32;
 
 // CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.
-PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg);      // C functions and method descriptors
-PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg);         // len(x)
-PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg);  // isinstance(x, y)
-PyObject* op_call_type(PyThreadState* ts, PyObject** top, intptr_t oparg);        // type(x)
-PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg);         // str(x)
-PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg); // list.append(self, x)
+PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg);       // C functions and method descriptors
+PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg);          // len(x)
+PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg);   // isinstance(x, y)
+PyObject* op_call_type(PyThreadState* ts, PyObject** top, intptr_t oparg);         // type(x)
+PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg);          // str(x)
+PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg);  // list.append(self, x)
 
 // A site that makes instances of a class whose __init__ is a Python function.
 struct ClassCache {
-  PyTypeObject* type;   // borrowed; valid as long as it has `version`
+  PyTypeObject* type;  // borrowed; valid as long as it has `version`
   uint32_t version;
   uint32_t misses;
-  PyObject* init;       // borrowed from the type
+  PyObject* init;  // borrowed from the type
   int32_t oparg;
 };
 
 // Makes the instance. kDone: the class and the slot above have become __init__ and the new instance, of which there is
-// one reference too many; machine code calls __init__ and takes that one as its result, or lets op_init_failed() do so. It
-// gives back the unit of recursion that the interpreter takes for a frame of its own below __init__. Else the whole call is over, with this result or null. [arg: ClassCache*]
+// one reference too many; machine code calls __init__ and takes that one as its result, or lets op_init_failed() do so.
+// It gives back the unit of recursion that the interpreter takes for a frame of its own below __init__. Else the whole
+// call is over, with this result or null. [arg: ClassCache*]
 PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg);
 // __init__ returned something else than None (or null); `self` is stolen. The instance after all, or null.
 PyObject* op_init_failed(PyObject* returned, PyObject* self);
 
-// Calls a class as op_begin_class() does, at a site without a cache: what object.__new__() makes is initialised by a Python
+// Calls a class as op_begin_class() does, at a site without a cache: what object.__new__() makes is initialised by a
+// Python
 // __init__. args[-1] is scratch. False: it is not such a class, nothing was done. Else the class and the arguments are
 // gone, and *result is the instance or null with an exception.
 bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result);

@@ -28,16 +28,16 @@ class CodeResources {
   }
 };
 
-// How others enter the machine code of one code object: all that a call needs to know about its callee, in one place. In
-// the code heap's data half, owned by the machine code's resources. See runtime/calls.h.                 [direct-call]
+// How others enter the machine code of one code object: all that a call needs to know about its callee, in one place.
+// In the code heap's data half, owned by the machine code's resources. See runtime/calls.h. [direct-call]
 struct CodeEntry {
-  PyObject* globals;               // borrowed, as all here; null from the moment that nobody may enter any more
+  PyObject* globals;  // borrowed, as all here; null from the moment that nobody may enter any more
   PyObject* builtins;
   PyCodeObject* code;
-  const uint8_t* start;            // the machine code of instruction 0
-  int32_t frame_bytes;             // co_framesize in bytes
-  int32_t locals;                  // co_nlocalsplus
-  int32_t arguments;               // co_argcount; -1 where the arguments are not simply the first so many variables
+  const uint8_t* start;  // the machine code of instruction 0
+  int32_t frame_bytes;   // co_framesize in bytes
+  int32_t locals;        // co_nlocalsplus
+  int32_t arguments;     // co_argcount; -1 where the arguments are not simply the first so many variables
 };
 
 // Machine code for one code object with one globals/builtins pair.
@@ -47,23 +47,24 @@ struct CodeEntry {
 // frame: it returns a new reference with the frame cleared and popped, or null with an exception set and the frame
 // popped, or (generators) the yielded value with the frame suspended; see runtime/frames.h for the helpers that do so.
 struct CompiledCode {
-  const uint8_t* code = nullptr;             // in the code heap
+  const uint8_t* code = nullptr;  // in the code heap
   size_t size = 0;
-  PyObject* globals = nullptr;               // borrowed; compared by identity before entering
+  PyObject* globals = nullptr;  // borrowed; compared by identity before entering
   PyObject* builtins = nullptr;
   std::vector<std::pair<uint32_t, uint32_t>> entries;  // (instruction index, code offset), sorted
   std::unique_ptr<CodeResources> resources;
-  const char* engine = "";                   // name of the engine that made it
-  uint32_t start_entry = 0;                  // offset of the entry for instruction 0
+  const char* engine = "";   // name of the engine that made it
+  uint32_t start_entry = 0;  // offset of the entry for instruction 0
   // What the entrances in front of `code` lead to (see runtime/calls.h), for machine code that has them and follows the
   // convention of runtime/thunks.h; else null, and the code is entered from C++ only.
   CodeEntry* door = nullptr;
-  CodeLink* callers = nullptr;               // caches that resume generators in it
+  CodeLink* callers = nullptr;  // caches that resume generators in it
 
   // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
   // machine code resumes anywhere.
   const uint32_t* entry_offsets(int instructions) {
-    if (offsets_.empty()) [[unlikely]] make_offsets(instructions);
+    if (offsets_.empty()) [[unlikely]]
+      make_offsets(instructions);
     return offsets_.data();
   }
 
@@ -73,9 +74,9 @@ struct CompiledCode {
 
   // What functions with this code have as their vectorcall.
   vectorcallfunc vectorcall() const;
-  void close();                              // nobody enters any more
+  void close();  // nobody enters any more
 
-  std::vector<uint32_t> offsets_;            // see entry_offsets()
+  std::vector<uint32_t> offsets_;  // see entry_offsets()
 
   CompiledCode() = default;
   CompiledCode(const CompiledCode&) = delete;
@@ -104,28 +105,28 @@ struct CodeLink {
 enum class TierState : uint8_t { kCold, kCompiled, kDeclined, kDisabled };
 
 struct CodeRecord {
-  PyCodeObject* code = nullptr;              // borrowed: the record dies with the code object
+  PyCodeObject* code = nullptr;  // borrowed: the record dies with the code object
   TierState state = TierState::kCold;
-  bool marked_jit = false;                   // @whipsnake.jit: compile at first call
+  bool marked_jit = false;  // @whipsnake.jit: compile at first call
   bool has_loops = false;
-  bool loop_events_on = false;               // our JUMP events are set on the code object
-  bool foreign_events = false;               // another tool has local events on it
+  bool loop_events_on = false;  // our JUMP events are set on the code object
+  bool foreign_events = false;  // another tool has local events on it
   uint32_t calls = 0;
   uint32_t back_edges = 0;
-  uint64_t first_call = 0;                   // when, in nanoseconds of CLOCK_MONOTONIC, if calls are counted
-  uint32_t heat = 0;                         // from samples; see engine/policy.h
-  int32_t loop_credit = 100;                 // see engine/policy.h, loop_entry_pays()
-  uint32_t exits = 0;                        // deopts out of the current machine code, weighted
-  uint32_t cold_exits = 0;                   // of these to code that was left out
+  uint64_t first_call = 0;    // when, in nanoseconds of CLOCK_MONOTONIC, if calls are counted
+  uint32_t heat = 0;          // from samples; see engine/policy.h
+  int32_t loop_credit = 100;  // see engine/policy.h, loop_entry_pays()
+  uint32_t exits = 0;         // deopts out of the current machine code, weighted
+  uint32_t cold_exits = 0;    // of these to code that was left out
   uint32_t compilations = 0;
-  std::vector<uint32_t> warm;                // where control came although machine code had left it out; sorted
-  std::string reason;                        // why compiling was declined
+  std::vector<uint32_t> warm;  // where control came although machine code had left it out; sorted
+  std::string reason;          // why compiling was declined
   std::unique_ptr<CompiledCode> compiled;
   std::vector<std::unique_ptr<CompiledCode>> retired;  // replaced machine code that frames may still be running
 };
 
 // The record of a code object; null when it has none yet. Never raises.
-extern Py_ssize_t code_extra_index;          // -1 until the first record was asked for
+extern Py_ssize_t code_extra_index;  // -1 until the first record was asked for
 inline CodeRecord* find_record(PyCodeObject* code) {
   return static_cast<CodeRecord*>(port::code_extra(code, code_extra_index));
 }

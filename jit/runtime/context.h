@@ -12,15 +12,15 @@ namespace whipsnake {
 struct Site;
 
 struct ThreadContext {
-  uintptr_t stack_limit = 0;        // native stack: below this address calls go to the interpreter; 0 = not computed yet
-  PyObject* saved[3] = {};          // kS0..kS2 as the exit and slow-path thunks found them
-  PyObject* exit_result = nullptr;  // what the leave thunk returns to compiled code's caller
+  uintptr_t stack_limit = 0;  // native stack: below this address calls go to the interpreter; 0 = not computed yet
+  PyObject* saved[3] = {};    // kS0..kS2 as the exit and slow-path thunks found them
+  PyObject* exit_result = nullptr;    // what the leave thunk returns to compiled code's caller
   const void* jump_target = nullptr;  // where the slow-path thunk goes when slow_dispatch() returned null; between
-                                    // calls, scratch of the templates in opcodes/logic.cpp
+                                      // calls, scratch of the templates in opcodes/logic.cpp
   const Site* failed_site = nullptr;  // for thunks.slow_failed
-  Frame* osr_frame = nullptr;       // frame of the innermost loop entry on this thread, else null
-  bool leave = false;               // a helper finished but compiled code must not go on (tracing was switched on):
-  PyObject* leave_result = nullptr; //   its result (owned; kDone for none)
+  Frame* osr_frame = nullptr;         // frame of the innermost loop entry on this thread, else null
+  bool leave = false;                 // a helper finished but compiled code must not go on (tracing was switched on):
+  PyObject* leave_result = nullptr;   //   its result (owned; kDone for none)
 };
 
 // Reached without a call: the module is loaded at start-up or by one dlopen(), and this is little enough for the space
@@ -31,19 +31,20 @@ void compute_stack_limit(ThreadContext& context);
 // The calling thread's context, with stack_limit computed.
 inline ThreadContext& thread_context() {
   ThreadContext& context = this_thread_context;
-  if (context.stack_limit == 0) [[unlikely]] compute_stack_limit(context);
+  if (context.stack_limit == 0) [[unlikely]]
+    compute_stack_limit(context);
   return context;
 }
 
 // Counters that statistics report. Plain integers: written with the GIL held.
 struct Counters {
-  uint64_t entries = 0;             // compiled code entered from C or from the interpreter
+  uint64_t entries = 0;  // compiled code entered from C or from the interpreter
   uint64_t loops_entered = 0;
-  uint64_t deopts = 0;              // frames handed to the interpreter
-  uint64_t slow_ops = 0;            // guards that failed and were served by a helper
-  uint64_t cache_hits = 0;          // inline caches in helpers
+  uint64_t deopts = 0;      // frames handed to the interpreter
+  uint64_t slow_ops = 0;    // guards that failed and were served by a helper
+  uint64_t cache_hits = 0;  // inline caches in helpers
   uint64_t cache_misses = 0;
-  uint64_t exceptions = 0;          // raised in or propagated through compiled code
+  uint64_t exceptions = 0;  // raised in or propagated through compiled code
   uint64_t invalidations = 0;
   uint64_t compiled = 0, declined = 0, retired = 0;
   uint64_t compile_ns = 0;
@@ -53,7 +54,7 @@ extern Counters counters;
 // `ok_breaker` is the value of PyThreadState.eval_breaker with which compiled code may run on: the monitoring version
 // that was found to listen to nothing, and no request bits. kPoisoned means: ask breaker_slow() every time. [breaker]
 inline constexpr uintptr_t kPoisoned = ~uintptr_t{0};
-extern uintptr_t* ok_breaker;       // a cell in the code heap's data half (a static one while there is no heap)
+extern uintptr_t* ok_breaker;  // a cell in the code heap's data half (a static one while there is no heap)
 
 // True when the monitoring version is one that listens to nothing; request bits do not matter.
 inline bool monitoring_quiet(PyThreadState* ts) {
@@ -81,7 +82,8 @@ bool code_is_monitored(PyThreadState* ts, PyCodeObject* code);
 // asks for something, then serves requests and, when compiled code must stop, parks the result and returns null.
 PyObject* after_call_slow(PyThreadState* ts, PyObject* result);
 inline PyObject* after_call(PyThreadState* ts, PyObject* result) {
-  if (result != nullptr && !breaker_quiet(ts)) [[unlikely]] return after_call_slow(ts, result);
+  if (result != nullptr && !breaker_quiet(ts)) [[unlikely]]
+    return after_call_slow(ts, result);
   return result;
 }
 

@@ -58,7 +58,8 @@ bool drop_lower(Frame* frame, const Site* site, int first_owned) {
   for (int i = 0; i < site->entry_count; ++i) {
     const StackEntry& entry = site->entries[i];
     if (entry.slot >= first_owned || entry.where != StackEntry::Where::kLocal) continue;
-    if (frame->localsplus[entry.index] != base[entry.slot]) [[unlikely]] return false;
+    if (frame->localsplus[entry.index] != base[entry.slot]) [[unlikely]]
+      return false;
   }
   for (int i = 0; i < site->entry_count; ++i) {
     const StackEntry& entry = site->entries[i];
@@ -162,7 +163,8 @@ const void* unwind(PyThreadState* ts, Frame* frame, const Site* site, ThreadCont
   }
   base[depth++] = PyErr_GetRaisedException();
   if (monitoring_quiet(ts)) [[likely]] {
-    if (site->handler != nullptr) [[likely]] return site->handler;
+    if (site->handler != nullptr) [[likely]]
+      return site->handler;
     return go_on_interpreted(ts, frame, site, context, depth, site->handler_instruction, ExitReason::kColdCode);
   }
   // Somebody listens: the handler runs in the interpreter, which tells them everything that follows.
@@ -174,7 +176,8 @@ const void* error_exit(PyThreadState* ts, Frame* frame, const Site* site, Thread
   if (context->leave) return leave_after(ts, frame, site, context, depth);
   port::set_instruction(frame, static_cast<int>(site->instruction));
   add_traceback(ts, frame);
-  if (!monitoring_quiet(ts)) [[unlikely]] _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  if (!monitoring_quiet(ts)) [[unlikely]]
+    _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
   return unwind(ts, frame, site, context, depth);
 }
 
@@ -184,15 +187,13 @@ const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Thr
   ++const_cast<Site*>(site)->taken;
   materialize(frame, site, context, 0);
   switch (site->kind) {
-    case SiteKind::kError:
-      return error_exit(ts, frame, site, context, site->depth);
+    case SiteKind::kError: return error_exit(ts, frame, site, context, site->depth);
     case SiteKind::kReraise:
-      if (!monitoring_quiet(ts)) [[unlikely]] port::fire_reraise(ts, frame);
+      if (!monitoring_quiet(ts)) [[unlikely]]
+        port::fire_reraise(ts, frame);
       return unwind(ts, frame, site, context, site->depth);
-    case SiteKind::kDeopt:
-      return go_on_interpreted(ts, frame, site, context, site->depth, site->start, site->reason);
-    case SiteKind::kLeave:
-      return go_on_interpreted(ts, frame, site, context, site->depth, site->next, site->reason);
+    case SiteKind::kDeopt: return go_on_interpreted(ts, frame, site, context, site->depth, site->start, site->reason);
+    case SiteKind::kLeave: return go_on_interpreted(ts, frame, site, context, site->depth, site->next, site->reason);
     case SiteKind::kBreaker: {
       port::set_instruction(frame, static_cast<int>(site->instruction));
       switch (breaker_slow(ts, frame, site->handles_requests)) {
@@ -231,11 +232,12 @@ PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Threa
   port::set_instruction(frame, static_cast<int>(site->instruction));
   PyObject* result = site->helper(ts, port::stack_base(frame) + site->depth, site->arg);
   if (result != nullptr) [[likely]] {
-    if (drop_lower(frame, site, below)) [[likely]] return result;
+    if (drop_lower(frame, site, below)) [[likely]]
+      return result;
     take_lower(site, below);
     push_results(frame, site, result, below);
-    context->jump_target = go_on_interpreted(ts, frame, site, context, below + site->results, site->next,
-                                             ExitReason::kLocalsChanged);
+    context->jump_target =
+        go_on_interpreted(ts, frame, site, context, below + site->results, site->next, ExitReason::kLocalsChanged);
     return nullptr;
   }
   take_lower(site, below);

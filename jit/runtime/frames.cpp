@@ -33,7 +33,8 @@ constexpr int kEvalStackUnits = 2;
   return frame;
 }
 
-// Positional arguments with the missing ones taken from the defaults; null when that does not fit. Steals func and args.
+// Positional arguments with the missing ones taken from the defaults; null when that does not fit. Steals func and
+// args.
 Frame* push_with_defaults(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
                           Py_ssize_t nargs) {
   PyObject* defaults = func->func_defaults;
@@ -152,7 +153,8 @@ PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObjec
   Frame* frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
   give_back_none(args, total);
   if (frame == nullptr) return nullptr;
-  return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0) : _PyEval_EvalFrameDefault(ts, frame, 0);
+  return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0)
+                                           : _PyEval_EvalFrameDefault(ts, frame, 0);
 }
 
 namespace {
@@ -177,8 +179,8 @@ PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargs
   const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
   const bool current = entry->globals == func->func_globals && entry->builtins == func->func_builtins;
-  if (!current || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0 ||
-      native_stack_low(ts)) [[unlikely]] {
+  if (!current || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0 || native_stack_low(ts))
+      [[unlikely]] {
     PyObject* result = refuse(ts, func, args, nargsf, kwnames, current);
     if (stolen) release_call(callable, args, total);
     return result;
@@ -216,11 +218,12 @@ PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_
     auto* func = reinterpret_cast<PyFunctionObject*>(callable);
     if (called_from_machine_code != nullptr && func->vectorcall == port::function_vectorcall && crossing_counts())
       called_from_machine_code(func);
-    if (enters_machine_code(func)) return func->vectorcall(callable, args, static_cast<size_t>(nargs) | kStolen, kwnames);
+    if (enters_machine_code(func))
+      return func->vectorcall(callable, args, static_cast<size_t>(nargs) | kStolen, kwnames);
   }
   const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
-  PyObject* result = PyObject_Vectorcall(callable, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                         kwnames);
+  PyObject* result =
+      PyObject_Vectorcall(callable, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
   release_call(callable, args, total);
   return result;
 }
@@ -269,7 +272,8 @@ PyObject* finish_with_error(PyThreadState* ts, Frame* frame, ThreadContext* cont
     frame->instr_ptr = stub;
     return nullptr;
   }
-  if (!monitoring_quiet(ts)) [[unlikely]] port::fire_unwind(ts, frame);
+  if (!monitoring_quiet(ts)) [[unlikely]]
+    port::fire_unwind(ts, frame);
   ++ts->py_recursion_remaining;
   ts->current_frame = frame->previous;
   _PyEval_FrameClearAndPop(ts, frame);

@@ -22,9 +22,9 @@ inline void link_frame(PyThreadState* ts, Frame* frame) {
 // `start` may be null, to be filled in.
 CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builtins, const uint8_t* start);
 
-// The vectorcall of compiled functions, behind the entrance of their machine code (see calls.h). Takes the interpreter's
-// way whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's eval_frame).
-// `nargsf` may have kStolen: the callable and all arguments then become the callee's, in any case.
+// The vectorcall of compiled functions, behind the entrance of their machine code (see calls.h). Takes the
+// interpreter's way whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's
+// eval_frame). `nargsf` may have kStolen: the callable and all arguments then become the callee's, in any case.
 PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                          const CodeEntry* entry);
 inline constexpr size_t kStolen = PY_VECTORCALL_ARGUMENTS_OFFSET >> 1;
@@ -50,8 +50,10 @@ extern vectorcallfunc uncompiled_vectorcall;
 
 // Whether a vectorcall comes from the CALL or CALL_KW of the running frame, with the arguments as that instruction has
 // them on the value stack. There the interpreter would have moved them into the callee's frame, where they live as long
-// as the callee wants. The callee may take them then: give_back_none() leaves immortal objects for the caller to release.
-bool may_take_arguments(PyThreadState* ts, PyObject* callable, PyObject* const* args, Py_ssize_t total, PyObject* kwnames);
+// as the callee wants. The callee may take them then: give_back_none() leaves immortal objects for the caller to
+// release.
+bool may_take_arguments(PyThreadState* ts, PyObject* callable, PyObject* const* args, Py_ssize_t total,
+                        PyObject* kwnames);
 void give_back_none(PyObject* const* args, Py_ssize_t total);
 
 // Calls a Python function in the interpreter, taking the arguments where that is allowed.
@@ -75,10 +77,11 @@ PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising = false);
 // The ends of a compiled frame, tail-jumped to by machine code with nothing of the function left on the native stack
 // (so that its code may be freed with its code object). instr_ptr is that of the opcode, the value stack is empty
 // (finish_*) or in memory with stacktop set (yield).
-PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, ThreadContext* context);   // RETURN_*
-PyObject* finish_with_error(PyThreadState* ts, Frame* frame, ThreadContext* context);                // null
-PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadContext* context);     // YIELD_VALUE
-PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject* unused, ThreadContext* context);  // RETURN_GENERATOR
+PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, ThreadContext* context);  // RETURN_*
+PyObject* finish_with_error(PyThreadState* ts, Frame* frame, ThreadContext* context);               // null
+PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadContext* context);    // YIELD_VALUE
+PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject* unused,
+                           ThreadContext* context);  // RETURN_GENERATOR
 
 // Enters compiled code at `target` on a frame that the interpreter is running, from a sys.monitoring callback, and
 // leaves the frame ready for the interpreter to go on (position, stack, pending unwinding).
@@ -104,9 +107,9 @@ inline bool may_enter(const PyThreadState* ts) {
 // How the interpreter runs a frame that compiled code hands over: CPython's evaluator, or the framework's around it.
 extern _PyFrameEvalFunction evaluate_default;
 
-// True when the native stack is low and calls must not nest further than needed. Interpreter loops nested below calls from
-// C still count as C recursion; beyond kMinCRecursion, Python functions are left to the interpreter, which inlines their
-// recursion without native stack.
+// True when the native stack is low and calls must not nest further than needed. Interpreter loops nested below calls
+// from C still count as C recursion; beyond kMinCRecursion, Python functions are left to the interpreter, which inlines
+// their recursion without native stack.
 inline constexpr int kMinCRecursion = Py_C_RECURSION_LIMIT / 2;
 inline bool native_stack_low(PyThreadState* ts) {
   return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit ||

@@ -60,8 +60,7 @@ State& state() {
 }
 
 void leave_group(Group* group, void* cell) {
-  if (group == nullptr)
-    return;
+  if (group == nullptr) return;
   auto& cells = group->cells;
   if (auto it = std::find(cells.begin(), cells.end(), cell); it != cells.end()) {
     *it = cells.back();
@@ -79,27 +78,23 @@ void zero(void* address, const Cell& cell) {
 void join(void* address, Cell cell) {
   State& s = state();
   if (auto it = s.cells.find(address); it != s.cells.end()) {
-    for (Group* group : it->second.groups)
-      leave_group(group, address);
+    for (Group* group : it->second.groups) leave_group(group, address);
     s.cells.erase(it);
   }
   s.cells.emplace(address, cell);
   for (Group* group : cell.groups)
-    if (group != nullptr)
-      group->cells.push_back(address);
+    if (group != nullptr) group->cells.push_back(address);
 }
 
 // The group's fact no longer holds.
 void invalidate(Group& group) {
   State& s = state();
-  if (!group.cells.empty())
-    ++counters.invalidations;
+  if (!group.cells.empty()) ++counters.invalidations;
   while (!group.cells.empty()) {
     void* address = group.cells.back();
     auto it = s.cells.find(address);
     zero(address, it->second);
-    for (Group* member : it->second.groups)
-      leave_group(member, address);
+    for (Group* member : it->second.groups) leave_group(member, address);
     s.cells.erase(it);
   }
 }
@@ -107,28 +102,23 @@ void invalidate(Group& group) {
 // --- dicts
 
 void invalidate_all(WatchedDict& dict) {
-  for (auto& [name, key] : dict.keys)
-    invalidate(*key);
+  for (auto& [name, key] : dict.keys) invalidate(*key);
 }
 
 // The key that an event is about. Keys are compared by value, but an interned string is equal only to itself among
 // interned strings.
 Key* find_key(WatchedDict& dict, PyObject* name) {
-  if (auto it = dict.keys.find(name); it != dict.keys.end())
-    return it->second.get();
-  if (PyUnicode_CHECK_INTERNED(name))
-    return nullptr;
+  if (auto it = dict.keys.find(name); it != dict.keys.end()) return it->second.get();
+  if (PyUnicode_CHECK_INTERNED(name)) return nullptr;
   for (auto& [known, key] : dict.keys)
-    if (_PyUnicode_Equal(known, name))
-      return key.get();
+    if (_PyUnicode_Equal(known, name)) return key.get();
   return nullptr;
 }
 
 void key_event(PyObject* object, WatchedDict& dict, PyObject* name) {
   if (!PyUnicode_CheckExact(name)) {
     // May be equal to any of our names, by its own rules.
-    if (!PyLong_CheckExact(name))
-      invalidate_all(dict);
+    if (!PyLong_CheckExact(name)) invalidate_all(dict);
     return;
   }
   if (Key* key = find_key(dict, name); key != nullptr && !key->cells.empty()) {
@@ -136,13 +126,11 @@ void key_event(PyObject* object, WatchedDict& dict, PyObject* name) {
     invalidate(*key);
     return;
   }
-  if (++dict.uninteresting < kUninteresting)
-    return;
+  if (++dict.uninteresting < kUninteresting) return;
   invalidate_all(dict);
   dict.given_up = true;
   PyObject* pending = PyErr_GetRaisedException();
-  if (PyDict_Unwatch(state().dict_watcher, object) < 0)
-    PyErr_Clear();
+  if (PyDict_Unwatch(state().dict_watcher, object) < 0) PyErr_Clear();
   PyErr_SetRaisedException(pending);
 }
 
@@ -150,18 +138,13 @@ void key_event(PyObject* object, WatchedDict& dict, PyObject* name) {
 int on_dict_event(PyDict_WatchEvent event, PyObject* object, PyObject* name, PyObject*) {
   State& s = state();
   auto it = s.dicts.find(object);
-  if (it == s.dicts.end())
-    return 0;
+  if (it == s.dicts.end()) return 0;
   switch (event) {
     case PyDict_EVENT_ADDED:
     case PyDict_EVENT_MODIFIED:
-    case PyDict_EVENT_DELETED:
-      key_event(object, *it->second, name);
-      break;
+    case PyDict_EVENT_DELETED: key_event(object, *it->second, name); break;
     case PyDict_EVENT_CLEARED:
-    case PyDict_EVENT_CLONED:
-      invalidate_all(*it->second);
-      break;
+    case PyDict_EVENT_CLONED: invalidate_all(*it->second); break;
     case PyDict_EVENT_DEALLOCATED:
       invalidate_all(*it->second);
       s.dicts.erase(it);
@@ -201,18 +184,14 @@ bool is_plain(PyObject* dict) {
 }
 
 bool assume_global_or_throw(PyObject* globals, PyObject* builtins, PyObject* name, PyObject** cell) {
-  if (!is_plain(globals) || !is_plain(builtins) || !PyUnicode_CHECK_INTERNED(name))
-    return false;
+  if (!is_plain(globals) || !is_plain(builtins) || !PyUnicode_CHECK_INTERNED(name)) return false;
   PyObject* value = look_up(globals, name);
   const bool is_builtin = value == nullptr;
-  if (is_builtin)
-    value = look_up(builtins, name);
-  if (value == nullptr)
-    return false;
+  if (is_builtin) value = look_up(builtins, name);
+  if (value == nullptr) return false;
   WatchedDict* first = watch(globals);
   WatchedDict* second = is_builtin && builtins != globals ? watch(builtins) : nullptr;
-  if (first == nullptr || (is_builtin && builtins != globals && second == nullptr))
-    return false;
+  if (first == nullptr || (is_builtin && builtins != globals && second == nullptr)) return false;
   Key* in_globals = key_of(first, name);
   Key* in_builtins = second != nullptr ? key_of(second, name) : nullptr;
   if (in_globals->invalidations > kVolatile || (in_builtins != nullptr && in_builtins->invalidations > kVolatile))
@@ -237,8 +216,7 @@ int on_type_event(PyTypeObject* type) {
 
 bool assume_type_or_throw(PyTypeObject* type, uint32_t* cell) {
   State& s = state();
-  if (!PyUnstable_Type_AssignVersionTag(type))
-    return false;
+  if (!PyUnstable_Type_AssignVersionTag(type)) return false;
   auto& group = s.types[type];
   if (!group) {
     group = std::make_unique<Group>();
@@ -248,8 +226,7 @@ bool assume_type_or_throw(PyTypeObject* type, uint32_t* cell) {
       return false;
     }
   }
-  if (type->tp_version_tag == 0)
-    return false;
+  if (type->tp_version_tag == 0) return false;
   join(cell, {false, {group.get(), nullptr}});
   *cell = type->tp_version_tag;
   return true;
@@ -259,8 +236,7 @@ bool assume_type_or_throw(PyTypeObject* type, uint32_t* cell) {
 
 bool assume_function_or_throw(PyFunctionObject* func, uint32_t* cell) {
   auto& group = state().watched_functions[func];
-  if (!group)
-    group = std::make_unique<Group>();
+  if (!group) group = std::make_unique<Group>();
   functions_are_assumed = true;
   join(cell, {false, {group.get(), nullptr}});
   *cell = 1;
@@ -283,8 +259,7 @@ bool guarded(Function function) {
 }  // namespace
 
 bool start_invariants(bool use_watchers) {
-  if (!use_watchers)
-    return false;
+  if (!use_watchers) return false;
   State& s = state();
   PyObject* pending = PyErr_GetRaisedException();
   if (s.dict_watcher < 0)
@@ -298,41 +273,33 @@ bool start_invariants(bool use_watchers) {
 void stop_invariants() {
   State& s = state();
   PyObject* pending = PyErr_GetRaisedException();
-  for (auto& [address, cell] : s.cells)
-    zero(address, cell);
+  for (auto& [address, cell] : s.cells) zero(address, cell);
   s.cells.clear();
   for (auto& [object, dict] : s.dicts)
-    if (!dict->given_up && PyDict_Unwatch(s.dict_watcher, object) < 0)
-      PyErr_Clear();
+    if (!dict->given_up && PyDict_Unwatch(s.dict_watcher, object) < 0) PyErr_Clear();
   for (auto& [type, group] : s.types)
-    if (PyType_Unwatch(s.type_watcher, reinterpret_cast<PyObject*>(type)) < 0)
-      PyErr_Clear();
+    if (PyType_Unwatch(s.type_watcher, reinterpret_cast<PyObject*>(type)) < 0) PyErr_Clear();
   s.dicts.clear();
   s.types.clear();
   s.watched_functions.clear();
-  if (s.dict_watcher >= 0 && PyDict_ClearWatcher(s.dict_watcher) < 0)
-    PyErr_Clear();
-  if (s.type_watcher >= 0 && PyType_ClearWatcher(s.type_watcher) < 0)
-    PyErr_Clear();
+  if (s.dict_watcher >= 0 && PyDict_ClearWatcher(s.dict_watcher) < 0) PyErr_Clear();
+  if (s.type_watcher >= 0 && PyType_ClearWatcher(s.type_watcher) < 0) PyErr_Clear();
   s.dict_watcher = s.type_watcher = -1;
   PyErr_SetRaisedException(pending);
 }
 
 bool assume_global(PyObject* globals, PyObject* builtins, PyObject* name, PyObject** cell) {
-  if (state().dict_watcher < 0)
-    return false;
+  if (state().dict_watcher < 0) return false;
   return guarded([&] { return assume_global_or_throw(globals, builtins, name, cell); });
 }
 
 bool assume_type(PyTypeObject* type, uint32_t* cell) {
-  if (state().type_watcher < 0)
-    return false;
+  if (state().type_watcher < 0) return false;
   return guarded([&] { return assume_type_or_throw(type, cell); });
 }
 
 bool assume_function(PyFunctionObject* func, uint32_t* cell) {
-  if (!state().functions)
-    return false;
+  if (!state().functions) return false;
   return guarded([&] { return assume_function_or_throw(func, cell); });
 }
 
@@ -340,8 +307,7 @@ void forget_cells(const void* begin, const void* end) {
   State& s = state();
   auto it = s.cells.lower_bound(const_cast<void*>(begin));
   while (it != s.cells.end() && it->first < end) {
-    for (Group* group : it->second.groups)
-      leave_group(group, it->first);
+    for (Group* group : it->second.groups) leave_group(group, it->first);
     it = s.cells.erase(it);
   }
 }
@@ -349,10 +315,8 @@ void forget_cells(const void* begin, const void* end) {
 void set_function_watcher(bool active) {
   State& s = state();
   s.functions = active;
-  if (active)
-    return;
-  for (auto& [func, group] : s.watched_functions)
-    invalidate(*group);
+  if (active) return;
+  for (auto& [func, group] : s.watched_functions) invalidate(*group);
   s.watched_functions.clear();
   functions_are_assumed = false;
 }

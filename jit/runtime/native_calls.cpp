@@ -34,9 +34,7 @@ bool call_by_convention(const PyMethodDef* definition, PyObject* self, PyObject*
       if (nargs != 1) return false;
       *result = definition->ml_meth(self, args[0]);
       return true;
-    case METH_FASTCALL:
-      *result = method<PyCFunctionFast>(definition)(self, args, nargs);
-      return true;
+    case METH_FASTCALL: *result = method<PyCFunctionFast>(definition)(self, args, nargs); return true;
     case METH_FASTCALL | METH_KEYWORDS:
       *result = method<PyCFunctionFastWithKeywords>(definition)(self, args, nargs, nullptr);
       return true;

@@ -20,9 +20,9 @@ class NearTable {
   // for all helpers and types of the runtime; should it ever be full, the cell is elsewhere and merely takes longer.
   const void* cell(const void* address);
 
-  uintptr_t ok_breaker;            // see context.h
+  uintptr_t ok_breaker;               // see context.h
   _PyFrameEvalFunction ok_evaluator;  // PyInterpreterState.eval_frame while frames are ours to enter
-  const uint8_t* code_begin;       // the heap's code half
+  const uint8_t* code_begin;          // the heap's code half
   size_t code_bytes;
 
  private:
@@ -31,7 +31,7 @@ class NearTable {
   size_t used_;
 };
 
-extern NearTable* near_table;      // of the current heap; null while there is none
+extern NearTable* near_table;  // of the current heap; null while there is none
 
 // Whether `address` lies in the heap's code half.
 inline bool is_machine_code(const void* address) {

@@ -25,8 +25,8 @@ const uint8_t* release_float_code();
 void release_int(PyObject* object);
 void release_float(PyObject* object);
 
-// The function for operation `oparg` of BINARY_OP on exact ints of any size: borrowed operands, new result; null with an
-// exception. Null: there is none for it.
+// The function for operation `oparg` of BINARY_OP on exact ints of any size: borrowed operands, new result; null with
+// an exception. Null: there is none for it.
 using IntFunction = PyObject* (*)(PyObject* left, PyObject* right);
 IntFunction int_function(intptr_t oparg);
 

@@ -40,10 +40,8 @@ void free_record(void* pointer) {
   auto* node = static_cast<RecordNode*>(static_cast<CodeRecord*>(pointer));
   node->previous->next = node->next;
   node->next->previous = node->previous;
-  if (node->compiled)
-    release_compiled(std::move(node->compiled));
-  for (auto& old : node->retired)
-    release_compiled(std::move(old));
+  if (node->compiled) release_compiled(std::move(node->compiled));
+  for (auto& old : node->retired) release_compiled(std::move(old));
   delete node;
 }
 
@@ -60,8 +58,7 @@ const uint8_t* CompiledCode::entry(int instruction) const {
 void CompiledCode::make_offsets(int instructions) {
   offsets_.resize(static_cast<size_t>(instructions));
   for (const auto& [instruction, offset] : entries)
-    if (instruction < offsets_.size())
-      offsets_[instruction] = offset;
+    if (instruction < offsets_.size()) offsets_[instruction] = offset;
 }
 
 void CodeLink::link(PyObject* to_code, CompiledCode* to) {
@@ -71,20 +68,17 @@ void CodeLink::link(PyObject* to_code, CompiledCode* to) {
   builtins = to->builtins;
   target = to;
   next = to->callers;
-  if (next != nullptr)
-    next->previous = this;
+  if (next != nullptr) next->previous = this;
   to->callers = this;
 }
 
 void CodeLink::unlink() {
-  if (target == nullptr)
-    return;
+  if (target == nullptr) return;
   if (previous != nullptr)
     previous->next = next;
   else
     target->callers = next;
-  if (next != nullptr)
-    next->previous = previous;
+  if (next != nullptr) next->previous = previous;
   target = nullptr;
   next = previous = nullptr;
   code = nullptr;
@@ -95,28 +89,23 @@ vectorcallfunc CompiledCode::vectorcall() const {
 }
 
 void CompiledCode::close() {
-  if (door != nullptr)
-    door->globals = nullptr;
+  if (door != nullptr) door->globals = nullptr;
   unlink_callers();
 }
 
 void CompiledCode::unlink_callers() {
-  while (callers != nullptr)
-    callers->unlink();
+  while (callers != nullptr) callers->unlink();
 }
 
 CodeRecord* get_record(PyCodeObject* code) {
-  if (CodeRecord* record = find_record(code))
-    return record;
-  if (PyInterpreterState_Get() != PyInterpreterState_Main())
-    return nullptr;
+  if (CodeRecord* record = find_record(code)) return record;
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) return nullptr;
   if (code_extra_index < 0) {
     code_extra_index = port::own_code_extra_index();
     port::set_code_extra_free(free_record);
   }
   auto* node = new (std::nothrow) RecordNode;
-  if (node == nullptr)
-    return nullptr;
+  if (node == nullptr) return nullptr;
   node->code = code;
   if (!port::set_own_code_extra(code, static_cast<CodeRecord*>(node))) {
     delete node;
@@ -130,26 +119,22 @@ CodeRecord* get_record(PyCodeObject* code) {
 }
 
 void release_compiled(std::unique_ptr<CompiledCode> compiled) {
-  if (on_release != nullptr)
-    on_release(*compiled);
+  if (on_release != nullptr) on_release(*compiled);
   compiled->close();
   // What the code relies on goes at once: nobody reads its cells any more, and watchers must forget them.
   std::unique_ptr<CodeResources> resources = std::move(compiled->resources);
   released().push_back(std::move(compiled));
-  if (released().size() >= kFlushAt)
-    flush_released();
+  if (released().size() >= kFlushAt) flush_released();
 }
 
 void flush_released() {
   for (auto& compiled : released())
-    if (code_heap != nullptr && compiled->code != nullptr)
-      code_heap->release(compiled->code);
+    if (code_heap != nullptr && compiled->code != nullptr) code_heap->release(compiled->code);
   released().clear();
 }
 
 void retire(CodeRecord* record) {
-  if (!record->compiled)
-    return;
+  if (!record->compiled) return;
   ++counters.retired;
   record->compiled->close();
   record->retired.push_back(std::move(record->compiled));

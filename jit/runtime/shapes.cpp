@@ -14,7 +14,7 @@ namespace {
 
 namespace offset = port::offset;
 
-constexpr int kMaxLocals = 64;         // more are copied and cleared in C++ as well
+constexpr int kMaxLocals = 64;  // more are copied and cleared in C++ as well
 constexpr int kMaxReturnedLocals = 10;
 constexpr int32_t kWord = sizeof(PyObject*);
 

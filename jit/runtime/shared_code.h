@@ -23,8 +23,8 @@ extern void (*on_shared_code)(const SharedCode& piece);
 // Remembers a piece that somebody has installed.
 void add_shared_code(std::string name, const uint8_t* code, size_t size);
 
-// The piece of that name, made by `emit` at the first call; null when there is no memory for it. For the life of the code
-// heap.
+// The piece of that name, made by `emit` at the first call; null when there is no memory for it. For the life of the
+// code heap.
 const uint8_t* shared_code(const std::string& name, const std::function<void(Masm&)>& emit);
 
 }  // namespace whipsnake

@@ -20,7 +20,7 @@ struct StackEntry {
     kConstant,  // borrowed: `constant`, kept alive by the code object or immortal
     kNull,      // a null pointer (PUSH_NULL)
   };
-  uint16_t slot;       // depth in the value stack, 0 = bottom
+  uint16_t slot;  // depth in the value stack, 0 = bottom
   Where where;
   int32_t index;
   PyObject* constant;
@@ -42,23 +42,23 @@ const char* name(ExitReason reason);
 struct Site {
   SiteKind kind = SiteKind::kError;
   ExitReason reason = ExitReason::kGuard;
-  bool handles_requests = true;        // kBreaker: signals, GIL and the like are served here
-  bool lasti = false;                  // the handler wants the instruction offset below the exception
-  uint8_t weight = 1;                  // of an exit to code that was left out; see count_cold_exit()
-  bool borrows_below = true;           // kSlow: below the operands there are borrowed local variables
-  uint16_t depth = 0;                  // stack entries described (kSlow: operands included; kError: excluded)
-  uint16_t pops = 0;                   // kSlow: operands that the helper consumes
-  uint16_t results = 1;                // values that the instruction pushes when it completes
+  bool handles_requests = true;  // kBreaker: signals, GIL and the like are served here
+  bool lasti = false;            // the handler wants the instruction offset below the exception
+  uint8_t weight = 1;            // of an exit to code that was left out; see count_cold_exit()
+  bool borrows_below = true;     // kSlow: below the operands there are borrowed local variables
+  uint16_t depth = 0;            // stack entries described (kSlow: operands included; kError: excluded)
+  uint16_t pops = 0;             // kSlow: operands that the helper consumes
+  uint16_t results = 1;          // values that the instruction pushes when it completes
   uint16_t entry_count = 0;
-  int32_t handler_depth = -1;          // stack depth that the handler wants; -1: no handler in this function
-  uint32_t instruction = 0;            // code unit index of the opcode
-  uint32_t start = 0;                  // ... of its first EXTENDED_ARG: where the interpreter would begin with it
-  uint32_t next = 0;                   // ... of the instruction behind it; kLeave: of the one that it goes to
-  uint32_t handler_instruction = 0;    // of the handler, when handler_depth >= 0
-  uint32_t taken = 0;                  // statistics
-  const uint8_t* handler = nullptr;    // machine code of the handler
-  const uint8_t* resume = nullptr;     // kBreaker
-  OpHelper helper = nullptr;           // kSlow
+  int32_t handler_depth = -1;        // stack depth that the handler wants; -1: no handler in this function
+  uint32_t instruction = 0;          // code unit index of the opcode
+  uint32_t start = 0;                // ... of its first EXTENDED_ARG: where the interpreter would begin with it
+  uint32_t next = 0;                 // ... of the instruction behind it; kLeave: of the one that it goes to
+  uint32_t handler_instruction = 0;  // of the handler, when handler_depth >= 0
+  uint32_t taken = 0;                // statistics
+  const uint8_t* handler = nullptr;  // machine code of the handler
+  const uint8_t* resume = nullptr;   // kBreaker
+  OpHelper helper = nullptr;         // kSlow
   intptr_t arg = 0;
   const StackEntry* entries = nullptr;
   CodeRecord* record = nullptr;

@@ -11,11 +11,11 @@ namespace whipsnake {
 // Machine code made once per heap. Null pointers until make_thunks() succeeded.
 struct Thunks {
   PyObject* (*run)(PyThreadState*, Frame*, ThreadContext*, const void* target) = nullptr;
-  const uint8_t* exit = nullptr;    // jumped to with kT0 = Site*
-  const uint8_t* slow = nullptr;    // called with kT0 = Site*; result in kRet
+  const uint8_t* exit = nullptr;         // jumped to with kT0 = Site*
+  const uint8_t* slow = nullptr;         // called with kT0 = Site*; result in kRet
   const uint8_t* slow_failed = nullptr;  // jumped to by code that a site has called, when the helper of
-                                    // ThreadContext::failed_site has failed
-  const uint8_t* leave = nullptr;   // returns ThreadContext::exit_result to compiled code's caller
+                                         // ThreadContext::failed_site has failed
+  const uint8_t* leave = nullptr;        // returns ThreadContext::exit_result to compiled code's caller
   const uint8_t* finish = nullptr;  // jumped to with kT0 = a function (thread, frame, kArg2, context) that finishes or
                                     // suspends the frame; returns what that returns
   // The same for frames that belong to generators: whoever resumed them asks who listens.

@@ -63,8 +63,7 @@ CodeBuffer MasmA64::finish() {
       patch(fixup.offset, int64_t{target} - fixup.offset);
     }
   }
-  if (failed_)
-    return {nullptr, 0, nullptr, 0};
+  if (failed_) return {nullptr, 0, nullptr, 0};
   return {buffer_.get(), size(), nullptr, 0};
 }
 
@@ -79,8 +78,7 @@ Label MasmA64::new_label() {
 }
 
 void MasmA64::bind(Label label) {
-  if (!owns(label) || is_bound(label))
-    return fail();
+  if (!owns(label) || is_bound(label)) return fail();
   label_offsets_[static_cast<size_t>(label.id)] = static_cast<int32_t>(size());
 }
 
@@ -91,11 +89,9 @@ uint32_t MasmA64::offset_of(Label label) const {
 }
 
 void MasmA64::align(int bytes) {
-  if (bytes < 1 || bytes > 64 || (bytes & (bytes - 1)) != 0)
-    return fail();
+  if (bytes < 1 || bytes > 64 || (bytes & (bytes - 1)) != 0) return fail();
   ensure();
-  while (size() % static_cast<size_t>(bytes) != 0)
-    as_->nop();
+  while (size() % static_cast<size_t>(bytes) != 0) as_->nop();
 }
 
 int64_t MasmA64::distance_to(Label label) {
@@ -105,8 +101,7 @@ int64_t MasmA64::distance_to(Label label) {
   }
   auto at = static_cast<uint32_t>(size());
   int32_t target = label_offsets_[static_cast<size_t>(label.id)];
-  if (target >= 0)
-    return int64_t{target} - at;
+  if (target >= 0) return int64_t{target} - at;
   try {
     fixups_.push_back({at, label.id});
   } catch (const std::bad_alloc&) {
@@ -133,16 +128,13 @@ void MasmA64::patch(uint32_t offset, int64_t distance) {
 // --- operands ---
 
 Register MasmA64::x(Reg reg) {
-  if (reg == Reg::kNativeStack)
-    return sp;
-  if (reg == Reg::kNone)
-    return xzr;
+  if (reg == Reg::kNativeStack) return sp;
+  if (reg == Reg::kNone) return xzr;
   return XRegister(kXOf[static_cast<uint8_t>(reg)]);
 }
 
 Register MasmA64::source(Reg reg) {
-  if (reg != Reg::kNativeStack)
-    return x(reg);
+  if (reg != Reg::kNativeStack) return x(reg);
   as_->mov(x17, sp);
   return x17;
 }
@@ -165,8 +157,7 @@ void MasmA64::constant(const Register& dst, int64_t value) {
   bool first = true;
   for (int i = 0; i < 4; ++i) {
     uint64_t part = (bits >> (16 * i)) & 0xFFFF;
-    if (part == background)
-      continue;
+    if (part == background) continue;
     if (!first) {
       as_->movk(dst, part, 16 * i);
     } else if (inverted) {
@@ -176,8 +167,7 @@ void MasmA64::constant(const Register& dst, int64_t value) {
     }
     first = false;
   }
-  if (!first)
-    return;
+  if (!first) return;
   if (inverted) {
     as_->movn(dst, 0, 0);
   } else {
@@ -192,8 +182,7 @@ Operand MasmA64::scaled(const Register& base, const Register& index, unsigned sh
 
 MemOperand MasmA64::address(const Mem& mem, unsigned size_log2) {
   if (mem.base == Reg::kNone) {
-    if (mem.index != Reg::kNone)
-      fail();
+    if (mem.index != Reg::kNone) fail();
     constant(x16, static_cast<int64_t>(reinterpret_cast<uintptr_t>(mem.cell)) + mem.disp);
     return MemOperand(x16);
   }
@@ -202,35 +191,23 @@ MemOperand MasmA64::address(const Mem& mem, unsigned size_log2) {
   };
   Register base = x(mem.base);
   if (mem.index == Reg::kNone) {
-    if (encodable(mem.disp))
-      return MemOperand(base, mem.disp);
+    if (encodable(mem.disp)) return MemOperand(base, mem.disp);
     constant(x16, mem.disp);
     return MemOperand(base, x16);
   }
   unsigned shift = 0;
   switch (mem.scale) {
-    case 1:
-      break;
-    case 2:
-      shift = 1;
-      break;
-    case 4:
-      shift = 2;
-      break;
-    case 8:
-      shift = 3;
-      break;
-    default:
-      fail();
+    case 1: break;
+    case 2: shift = 1; break;
+    case 4: shift = 2; break;
+    case 8: shift = 3; break;
+    default: fail();
   }
-  if (mem.index == Reg::kNativeStack)
-    fail();
+  if (mem.index == Reg::kNativeStack) fail();
   Register index = x(mem.index);
-  if (mem.disp == 0 && (shift == 0 || shift == size_log2))
-    return MemOperand(base, index, LSL, shift);
+  if (mem.disp == 0 && (shift == 0 || shift == size_log2)) return MemOperand(base, index, LSL, shift);
   as_->add(x16, base, scaled(base, index, shift));
-  if (encodable(mem.disp))
-    return MemOperand(x16, mem.disp);
+  if (encodable(mem.disp)) return MemOperand(x16, mem.disp);
   constant(x17, mem.disp);
   as_->add(x16, x16, x17);
   return MemOperand(x16);
@@ -240,49 +217,28 @@ MemOperand MasmA64::address(const Mem& mem, unsigned size_log2) {
 
 Condition MasmA64::condition(Cond cond) {
   switch (cond) {
-    case Cond::kEqual:
-      return eq;
-    case Cond::kNotEqual:
-      return ne;
-    case Cond::kLess:
-      return lt;
-    case Cond::kLessEqual:
-      return le;
-    case Cond::kGreater:
-      return gt;
-    case Cond::kGreaterEqual:
-      return ge;
-    case Cond::kBelow:
-      return lo;
-    case Cond::kBelowEqual:
-      return ls;
-    case Cond::kAbove:
-      return hi;
-    case Cond::kAboveEqual:
-      return hs;
-    case Cond::kOverflow:
-      return vs;
-    case Cond::kNoOverflow:
-      return vc;
-    case Cond::kSign:
-      return mi;
-    case Cond::kNotSign:
-      return pl;
+    case Cond::kEqual: return eq;
+    case Cond::kNotEqual: return ne;
+    case Cond::kLess: return lt;
+    case Cond::kLessEqual: return le;
+    case Cond::kGreater: return gt;
+    case Cond::kGreaterEqual: return ge;
+    case Cond::kBelow: return lo;
+    case Cond::kBelowEqual: return ls;
+    case Cond::kAbove: return hi;
+    case Cond::kAboveEqual: return hs;
+    case Cond::kOverflow: return vs;
+    case Cond::kNoOverflow: return vc;
+    case Cond::kSign: return mi;
+    case Cond::kNotSign: return pl;
     // fcmp leaves NZCV = 0110 equal, 1000 less, 0010 greater, 0011 unordered.
-    case Cond::kFEqual:
-      return eq;
-    case Cond::kFNotEqual:
-      return ne;
-    case Cond::kFLess:
-      return mi;
-    case Cond::kFLessEqual:
-      return ls;
-    case Cond::kFGreater:
-      return gt;
-    case Cond::kFGreaterEqual:
-      return ge;
-    case Cond::kFUnordered:
-      return vs;
+    case Cond::kFEqual: return eq;
+    case Cond::kFNotEqual: return ne;
+    case Cond::kFLess: return mi;
+    case Cond::kFLessEqual: return ls;
+    case Cond::kFGreater: return gt;
+    case Cond::kFGreaterEqual: return ge;
+    case Cond::kFUnordered: return vs;
   }
   return al;
 }
@@ -346,24 +302,20 @@ void MasmA64::trap() {
 
 // Saves x29 and x30 with the six registers of kCalleeSaved: 64 bytes.
 void MasmA64::enter(int locals) {
-  if (locals < 0 || locals % 16 != 0)
-    return fail();
+  if (locals < 0 || locals % 16 != 0) return fail();
   ensure();
   as_->stp(x29, x30, MemOperand(sp, -64, PreIndex));
   as_->stp(x19, x20, MemOperand(sp, 16));
   as_->stp(x21, x22, MemOperand(sp, 32));
   as_->stp(x23, x24, MemOperand(sp, 48));
   as_->mov(x29, sp);
-  if (locals != 0)
-    add_immediate(false, sp, sp, -int64_t{locals});
+  if (locals != 0) add_immediate(false, sp, sp, -int64_t{locals});
 }
 
 void MasmA64::unwind_frame(int locals) {
-  if (locals < 0 || locals % 16 != 0)
-    return fail();
+  if (locals < 0 || locals % 16 != 0) return fail();
   ensure();
-  if (locals != 0)
-    add_immediate(false, sp, sp, locals);
+  if (locals != 0) add_immediate(false, sp, sp, locals);
   as_->ldp(x19, x20, MemOperand(sp, 16));
   as_->ldp(x21, x22, MemOperand(sp, 32));
   as_->ldp(x23, x24, MemOperand(sp, 48));

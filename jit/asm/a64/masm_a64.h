@@ -164,8 +164,7 @@ class MasmA64 final : public Masm {
   void constant(const Register& dst, int64_t value);
   Register source(Reg reg);  // a register that is valid as any operand: the stack pointer is copied to x17
   bool is_plain(Reg reg) {   // as a destination; the stack pointer fails
-    if (reg == Reg::kNativeStack)
-      fail();
+    if (reg == Reg::kNativeStack) fail();
     return reg != Reg::kNativeStack;
   }
   // Makes `mem` addressable by an access of 2^size_log2 bytes; uses x16, and x17 only while it runs.

@@ -22,8 +22,7 @@ void MasmA64::fstore(Mem mem, FReg src) {
 }
 
 void MasmA64::fmov(FReg dst, FReg src) {
-  if (dst == src)
-    return;
+  if (dst == src) return;
   ensure();
   as_->fmov(d(dst), d(src));
 }
@@ -74,15 +73,13 @@ void MasmA64::int_to_float(FReg dst, Reg src) {
 }
 
 void MasmA64::float_to_int(Reg dst, FReg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->fcvtzs(x(dst), d(src));
 }
 
 void MasmA64::fmov_bits(Reg dst, FReg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->fmov(x(dst), d(src));
 }
@@ -93,14 +90,12 @@ void MasmA64::fmov_bits(FReg dst, Reg src) {
 }
 
 void MasmA64::fjump_if(Cond cond, Label label) {
-  if (cond < Cond::kFEqual)
-    return fail();
+  if (cond < Cond::kFEqual) return fail();
   jump_if(cond, label);
 }
 
 void MasmA64::fset_if(Cond cond, Reg dst) {
-  if (cond < Cond::kFEqual)
-    return fail();
+  if (cond < Cond::kFEqual) return fail();
   set_if(cond, dst);
 }
 

@@ -48,17 +48,14 @@ void MasmA64::compare_immediate(const Register& a, int64_t imm) {
 Operand MasmA64::logical_immediate(int64_t imm, Width width) {
   auto bits = static_cast<uint64_t>(imm);
   bool wide = width == Width::k64;
-  if (!wide)
-    bits &= 0xFFFFFFFF;
-  if (Assembler::IsImmLogical(bits, wide ? 64 : 32))
-    return Operand(static_cast<int64_t>(bits));
+  if (!wide) bits &= 0xFFFFFFFF;
+  if (Assembler::IsImmLogical(bits, wide ? 64 : 32)) return Operand(static_cast<int64_t>(bits));
   constant(x15, imm);
   return wide ? Operand(x15) : Operand(w15);
 }
 
 void MasmA64::add(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->adds(x(dst), x(dst), source(src));
 }
@@ -69,59 +66,51 @@ void MasmA64::add(Reg dst, int32_t imm) {
 }
 
 void MasmA64::add(Reg dst, Mem src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldr(x17, address(src, 3));
   as_->adds(x(dst), x(dst), x17);
 }
 
 void MasmA64::add32(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->adds(w(dst), w(dst), source(src).W());
 }
 
 void MasmA64::add32(Reg dst, int32_t imm) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   add_immediate(true, w(dst), w(dst), imm);
 }
 
 void MasmA64::sub(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->subs(x(dst), x(dst), source(src));
 }
 
 void MasmA64::sub(Reg dst, int32_t imm) {
   ensure();
-  if (dst == Reg::kNativeStack)
-    return add_immediate(false, sp, sp, -int64_t{imm});
+  if (dst == Reg::kNativeStack) return add_immediate(false, sp, sp, -int64_t{imm});
   subtract_immediate(x(dst), imm);
 }
 
 void MasmA64::sub(Reg dst, Mem src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldr(x17, address(src, 3));
   as_->subs(x(dst), x(dst), x17);
 }
 
 void MasmA64::sub32(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->subs(w(dst), w(dst), source(src).W());
 }
 
 void MasmA64::sub32(Reg dst, int32_t imm) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   subtract_immediate(w(dst), imm);
 }
@@ -139,15 +128,13 @@ void MasmA64::subtract_immediate(const Register& dst, int32_t imm) {
 }
 
 void MasmA64::mul(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->mul(x(dst), x(dst), source(src));
 }
 
 void MasmA64::mul_ov(Reg dst, Reg src, Label overflow) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   Register factor = source(src);
   as_->smulh(x16, x(dst), factor);
@@ -159,38 +146,31 @@ void MasmA64::mul_ov(Reg dst, Reg src, Label overflow) {
 void MasmA64::div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor) {
   ensure();
   as_->sdiv(x16, x(dividend), x(divisor));
-  if (remainder != Reg::kNone)
-    as_->msub(x17, x16, x(divisor), x(dividend));
-  if (quotient != Reg::kNone)
-    as_->mov(x(quotient), x16);
-  if (remainder != Reg::kNone)
-    as_->mov(x(remainder), x17);
+  if (remainder != Reg::kNone) as_->msub(x17, x16, x(divisor), x(dividend));
+  if (quotient != Reg::kNone) as_->mov(x(quotient), x16);
+  if (remainder != Reg::kNone) as_->mov(x(remainder), x17);
 }
 
 void MasmA64::neg(Reg dst) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->negs(x(dst), Operand(x(dst)));
 }
 
 void MasmA64::not_(Reg dst) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->mvn(x(dst), Operand(x(dst)));
 }
 
 void MasmA64::and_(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ands(x(dst), x(dst), source(src));
 }
 
 void MasmA64::and_(Reg dst, int32_t imm) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ands(x(dst), x(dst), logical_immediate(imm, Width::k64));
 }
@@ -198,81 +178,70 @@ void MasmA64::and_(Reg dst, int32_t imm) {
 // orr and eor set no flags: a test of the result does.
 
 void MasmA64::or_(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->orr(x(dst), x(dst), source(src));
   as_->tst(x(dst), x(dst));
 }
 
 void MasmA64::or_(Reg dst, int32_t imm) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->orr(x(dst), x(dst), logical_immediate(imm, Width::k64));
   as_->tst(x(dst), x(dst));
 }
 
 void MasmA64::xor_(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->eor(x(dst), x(dst), source(src));
   as_->tst(x(dst), x(dst));
 }
 
 void MasmA64::xor_(Reg dst, int32_t imm) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->eor(x(dst), x(dst), logical_immediate(imm, Width::k64));
   as_->tst(x(dst), x(dst));
 }
 
 bool MasmA64::is_shift(Reg dst, int bits) {
-  if (bits < 0 || bits > 63)
-    fail();
+  if (bits < 0 || bits > 63) fail();
   return is_plain(dst) && bits > 0 && bits < 64;
 }
 
 void MasmA64::shl(Reg dst, int bits) {
-  if (!is_shift(dst, bits))
-    return;
+  if (!is_shift(dst, bits)) return;
   ensure();
   as_->lsl(x(dst), x(dst), static_cast<unsigned>(bits));
 }
 
 void MasmA64::shr(Reg dst, int bits) {
-  if (!is_shift(dst, bits))
-    return;
+  if (!is_shift(dst, bits)) return;
   ensure();
   as_->lsr(x(dst), x(dst), static_cast<unsigned>(bits));
 }
 
 void MasmA64::sar(Reg dst, int bits) {
-  if (!is_shift(dst, bits))
-    return;
+  if (!is_shift(dst, bits)) return;
   ensure();
   as_->asr(x(dst), x(dst), static_cast<unsigned>(bits));
 }
 
 void MasmA64::shl(Reg dst, Reg count) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->lslv(x(dst), x(dst), x(count));
 }
 
 void MasmA64::shr(Reg dst, Reg count) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->lsrv(x(dst), x(dst), x(count));
 }
 
 void MasmA64::sar(Reg dst, Reg count) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->asrv(x(dst), x(dst), x(count));
 }
@@ -294,8 +263,7 @@ void MasmA64::add_mem32(Mem mem, int32_t imm) {
 }
 
 void MasmA64::sign_extend32(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->sxtw(x(dst), source(src));
 }
@@ -314,8 +282,7 @@ void MasmA64::cmp(Reg a, int32_t imm) {
 
 void MasmA64::cmp(Reg a, Mem b) {
   ensure();
-  if (!is_plain(a))
-    return;
+  if (!is_plain(a)) return;
   as_->ldr(x17, address(b, 3));
   as_->cmp(x(a), x17);
 }
@@ -338,8 +305,7 @@ void MasmA64::cmp32(Reg a, int32_t imm) {
 
 void MasmA64::cmp32(Reg a, Mem b) {
   ensure();
-  if (!is_plain(a))
-    return;
+  if (!is_plain(a)) return;
   as_->ldr(w17, address(b, 2));
   as_->cmp(w(a), w17);
 }
@@ -359,8 +325,7 @@ void MasmA64::cmp8(Mem a, int8_t imm) {
 
 void MasmA64::cmp_ptr(Reg a, const void* p) {
   ensure();
-  if (!is_plain(a))
-    return;
+  if (!is_plain(a)) return;
   constant(x17, static_cast<int64_t>(reinterpret_cast<uintptr_t>(p)));
   as_->cmp(x(a), x17);
 }
@@ -393,17 +358,14 @@ void MasmA64::test8(Mem a, int8_t imm) {
 }
 
 void MasmA64::set_if(Cond cond, Reg dst) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->cset(x(dst), condition(cond));
 }
 
 void MasmA64::select_if(Cond cond, Reg dst, Reg src) {
-  if (cond >= Cond::kFEqual)
-    return fail();
-  if (!is_plain(dst))
-    return;
+  if (cond >= Cond::kFEqual) return fail();
+  if (!is_plain(dst)) return;
   ensure();
   as_->csel(x(dst), source(src), x(dst), condition(cond));
 }

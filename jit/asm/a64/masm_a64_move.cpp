@@ -6,22 +6,19 @@ namespace whipsnake::a64 {
 using namespace vixl::aarch64;
 
 void MasmA64::mov(Reg dst, Reg src) {
-  if (x(dst).Is(x(src)))
-    return;
+  if (x(dst).Is(x(src))) return;
   ensure();
   as_->mov(x(dst), x(src));
 }
 
 void MasmA64::mov32(Reg dst, Reg src) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->mov(w(dst), source(src).W());  // writing a w register clears the upper half
 }
 
 void MasmA64::mov_imm(Reg dst, int64_t value) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   constant(x(dst), value);
 }
@@ -29,15 +26,13 @@ void MasmA64::mov_imm(Reg dst, int64_t value) {
 void MasmA64::lea(Reg dst, Mem mem) {
   ensure();
   if (mem.base == Reg::kNone) {
-    if (mem.index != Reg::kNone)
-      return fail();
+    if (mem.index != Reg::kNone) return fail();
     mov_ptr(dst, static_cast<const uint8_t*>(mem.cell) + mem.disp);
     return;
   }
   Register base = x(mem.base);
   if (mem.index != Reg::kNone) {
-    if (mem.index == Reg::kNativeStack)
-      return fail();
+    if (mem.index == Reg::kNativeStack) return fail();
     unsigned shift = mem.scale == 8 ? 3 : mem.scale == 4 ? 2 : mem.scale == 2 ? 1 : 0;
     as_->add(x16, base, scaled(base, x(mem.index), shift));
     base = x16;
@@ -50,51 +45,44 @@ void MasmA64::lea(Reg dst, Mem mem) {
 }
 
 void MasmA64::lea_label(Reg dst, Label label) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   int64_t distance = distance_to(label);
   as_->adr(x(dst), distance);
 }
 
 void MasmA64::load(Reg dst, Mem mem) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldr(x(dst), address(mem, 3));
 }
 
 void MasmA64::load32(Reg dst, Mem mem) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldr(w(dst), address(mem, 2));
 }
 
 void MasmA64::load32_signed(Reg dst, Mem mem) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldrsw(x(dst), address(mem, 2));
 }
 
 void MasmA64::load16(Reg dst, Mem mem) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldrh(w(dst), address(mem, 1));
 }
 
 void MasmA64::load8(Reg dst, Mem mem) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldrb(w(dst), address(mem, 0));
 }
 
 void MasmA64::load8_signed(Reg dst, Mem mem) {
-  if (!is_plain(dst))
-    return;
+  if (!is_plain(dst)) return;
   ensure();
   as_->ldrsb(x(dst), address(mem, 0));
 }
@@ -124,8 +112,7 @@ void MasmA64::store8(Mem mem, Reg src) {
 }
 
 Register MasmA64::value_register(int64_t value) {
-  if (value == 0)
-    return xzr;
+  if (value == 0) return xzr;
   constant(x17, value);
   return x17;
 }

@@ -18,8 +18,7 @@ constexpr size_t kKeptBytes = size_t{1} << 20;  // a larger buffer is not kept f
 Encoder::Encoder() : Xbyak::CodeGenerator(0, g_no_buffer) {}
 
 Encoder::~Encoder() {
-  if (maxSize_ != 0)
-    std::free(top_);
+  if (maxSize_ != 0) std::free(top_);
 }
 
 void Encoder::clear(NearRange near) {
@@ -38,8 +37,7 @@ void Encoder::clear(NearRange near) {
 void Encoder::grow(size_t bytes) {
   size_t wanted = std::max({size_t{16384}, maxSize_ * 2, size_ + bytes});
   void* grown = nullptr;
-  if (wanted <= kMaxCodeBytes)
-    grown = std::realloc(maxSize_ == 0 ? nullptr : top_, wanted);
+  if (wanted <= kMaxCodeBytes) grown = std::realloc(maxSize_ == 0 ? nullptr : top_, wanted);
   if (grown != nullptr) {
     top_ = static_cast<uint8_t*>(grown);
     maxSize_ = wanted;
@@ -69,17 +67,14 @@ void Encoder::op_base_disp(Opcode op, unsigned reg, unsigned base, int32_t disp)
   bool needs_sib = rm == kRsp;  // also r12
   if (disp == 0 && rm != kRbp) {
     emit8(static_cast<uint8_t>(reg_bits | rm));
-    if (needs_sib)
-      emit8(0x24);
+    if (needs_sib) emit8(0x24);
   } else if (fits_int8(disp)) {
     emit8(static_cast<uint8_t>(0x40u | reg_bits | rm));
-    if (needs_sib)
-      emit8(0x24);
+    if (needs_sib) emit8(0x24);
     emit8(static_cast<uint8_t>(disp));
   } else {
     emit8(static_cast<uint8_t>(0x80u | reg_bits | rm));
-    if (needs_sib)
-      emit8(0x24);
+    if (needs_sib) emit8(0x24);
     emit32(disp);
   }
 }
@@ -91,8 +86,7 @@ void Encoder::op_rm(Opcode op, unsigned reg, const Mem& mem, uint8_t imm_bytes) 
     return;
   }
   if (mem.base == Reg::kNone) {
-    if (mem.index != Reg::kNone)
-      return fail();
+    if (mem.index != Reg::kNone) return fail();
     const uint8_t* target = target_of(mem);
     if (near_.contains(target)) {
       prefixes(op, reg, 0, 0);
@@ -107,24 +101,15 @@ void Encoder::op_rm(Opcode op, unsigned reg, const Mem& mem, uint8_t imm_bytes) 
   }
   unsigned scale = 0;
   switch (mem.scale) {
-    case 1:
-      break;
-    case 2:
-      scale = 1;
-      break;
-    case 4:
-      scale = 2;
-      break;
-    case 8:
-      scale = 3;
-      break;
-    default:
-      return fail();
+    case 1: break;
+    case 2: scale = 1; break;
+    case 4: scale = 2; break;
+    case 8: scale = 3; break;
+    default: return fail();
   }
   unsigned base = gpr(mem.base);
   unsigned index = gpr(mem.index);
-  if (index == kRsp)
-    return fail();
+  if (index == kRsp) return fail();
   prefixes(op, reg, index, base);
   auto sib = static_cast<uint8_t>((scale << 6) | ((index & 7) << 3) | (base & 7));
   unsigned reg_bits = (reg & 7) << 3;
@@ -144,8 +129,7 @@ void Encoder::op_rm(Opcode op, unsigned reg, const Mem& mem, uint8_t imm_bytes) 
 
 void Encoder::mov_const(Gpr dst, int64_t value) {
   if (fits_uint32(value)) {
-    if (dst >= 8)
-      emit8(0x41);
+    if (dst >= 8) emit8(0x41);
     emit8(static_cast<uint8_t>(0xB8 + (dst & 7)));
     emit32(static_cast<int32_t>(value));
   } else if (fits_int32(value)) {
@@ -165,8 +149,7 @@ void Encoder::alu_imm(unsigned operation, bool wide, Gpr dst, int32_t imm) {
     op_rr({.wide = wide, .code = 0x83}, operation, dst);
     emit8(static_cast<uint8_t>(imm));
   } else if (dst == kRax) {
-    if (wide)
-      emit8(0x48);
+    if (wide) emit8(0x48);
     emit8(static_cast<uint8_t>(operation * 8 + 5));
     emit32(imm);
   } else {

@@ -119,13 +119,10 @@ class Encoder : public Xbyak::CodeGenerator {
 
 inline void Encoder::prefixes(Opcode op, unsigned reg, unsigned index, unsigned base) {
   uint8_t* p = top_ + size_;
-  if (op.prefix != 0)
-    *p++ = op.prefix;
+  if (op.prefix != 0) *p++ = op.prefix;
   unsigned rex = 0x40u | (op.wide ? 8u : 0u) | ((reg >> 3) << 2) | ((index >> 3) << 1) | (base >> 3);
-  if (rex != 0x40u || (op.byte_reg && reg >= 4))
-    *p++ = static_cast<uint8_t>(rex);
-  if (op.escape)
-    *p++ = 0x0F;
+  if (rex != 0x40u || (op.byte_reg && reg >= 4)) *p++ = static_cast<uint8_t>(rex);
+  if (op.escape) *p++ = 0x0F;
   *p++ = op.code;
   size_ = static_cast<size_t>(p - top_);
 }

@@ -19,8 +19,7 @@ void MasmX64::reset() {
 }
 
 CodeBuffer MasmX64::finish() {
-  if (Xbyak::GetError() != 0)
-    enc_.fail();
+  if (Xbyak::GetError() != 0) enc_.fail();
   if (!failed()) {
     for (const Fixup& fixup : fixups_) {
       int32_t target = label_offsets_[static_cast<size_t>(fixup.label)];
@@ -39,8 +38,7 @@ CodeBuffer MasmX64::finish() {
       }
     }
   }
-  if (failed())
-    return {nullptr, 0, nullptr, 0};
+  if (failed()) return {nullptr, 0, nullptr, 0};
   return {enc_.bytes(), enc_.size(), enc_.relocations().data(), enc_.relocations().size()};
 }
 
@@ -55,8 +53,7 @@ Label MasmX64::new_label() {
 }
 
 void MasmX64::bind(Label label) {
-  if (!owns(label) || is_bound(label))
-    return enc_.fail();
+  if (!owns(label) || is_bound(label)) return enc_.fail();
   label_offsets_[static_cast<size_t>(label.id)] = static_cast<int32_t>(enc_.size());
 }
 
@@ -67,8 +64,7 @@ uint32_t MasmX64::offset_of(Label label) const {
 }
 
 void MasmX64::align(int bytes) {
-  if (bytes < 1 || bytes > 64 || (bytes & (bytes - 1)) != 0)
-    return enc_.fail();
+  if (bytes < 1 || bytes > 64 || (bytes & (bytes - 1)) != 0) return enc_.fail();
   enc_.ensure();
   auto unit = static_cast<size_t>(bytes);
   size_t padding = (unit - enc_.size() % unit) % unit;
@@ -79,57 +75,35 @@ void MasmX64::align(int bytes) {
 
 MasmX64::Cc MasmX64::cc(Cond cond) {
   switch (cond) {
-    case Cond::kEqual:
-      return kE;
-    case Cond::kNotEqual:
-      return kNe;
-    case Cond::kLess:
-      return kL;
-    case Cond::kLessEqual:
-      return kLe;
-    case Cond::kGreater:
-      return kG;
-    case Cond::kGreaterEqual:
-      return kGe;
-    case Cond::kBelow:
-      return kB;
-    case Cond::kBelowEqual:
-      return kBe;
-    case Cond::kAbove:
-      return kA;
-    case Cond::kAboveEqual:
-      return kAe;
-    case Cond::kOverflow:
-      return kO;
-    case Cond::kNoOverflow:
-      return kNo;
-    case Cond::kSign:
-      return kS;
-    case Cond::kNotSign:
-      return kNs;
+    case Cond::kEqual: return kE;
+    case Cond::kNotEqual: return kNe;
+    case Cond::kLess: return kL;
+    case Cond::kLessEqual: return kLe;
+    case Cond::kGreater: return kG;
+    case Cond::kGreaterEqual: return kGe;
+    case Cond::kBelow: return kB;
+    case Cond::kBelowEqual: return kBe;
+    case Cond::kAbove: return kA;
+    case Cond::kAboveEqual: return kAe;
+    case Cond::kOverflow: return kO;
+    case Cond::kNoOverflow: return kNo;
+    case Cond::kSign: return kS;
+    case Cond::kNotSign: return kNs;
     // After ucomisd: unordered sets ZF, PF and CF; less sets CF; equal sets ZF. The conditions that NaN would
     // make true by mistake are guarded with PF by their users.
-    case Cond::kFEqual:
-      return kE;
-    case Cond::kFNotEqual:
-      return kNe;
-    case Cond::kFLess:
-      return kB;
-    case Cond::kFLessEqual:
-      return kBe;
-    case Cond::kFGreater:
-      return kA;
-    case Cond::kFGreaterEqual:
-      return kAe;
-    case Cond::kFUnordered:
-      return kP;
+    case Cond::kFEqual: return kE;
+    case Cond::kFNotEqual: return kNe;
+    case Cond::kFLess: return kB;
+    case Cond::kFLessEqual: return kBe;
+    case Cond::kFGreater: return kA;
+    case Cond::kFGreaterEqual: return kAe;
+    case Cond::kFUnordered: return kP;
   }
   return kE;
 }
 
 void MasmX64::label_field(Label label) {
-  if (!owns(label))
-    return enc_.fail();
+  if (!owns(label)) return enc_.fail();
   auto at = static_cast<uint32_t>(enc_.size());
   int32_t target = label_offsets_[static_cast<size_t>(label.id)];
   if (target >= 0) {
@@ -177,15 +151,13 @@ void MasmX64::jump(Label label) {
 }
 
 void MasmX64::jump_if(Cond cond, Label label) {
-  if (cond >= Cond::kFEqual)
-    return fjump_if(cond, label);
+  if (cond >= Cond::kFEqual) return fjump_if(cond, label);
   enc_.ensure();
   jump_cc(cc(cond), label);
 }
 
 void MasmX64::skip_if(Cond cond, Label label) {
-  if (!owns(label) || is_bound(label) || cond >= Cond::kFEqual)
-    return enc_.fail();
+  if (!owns(label) || is_bound(label) || cond >= Cond::kFEqual) return enc_.fail();
   enc_.ensure();
   enc_.emit8(static_cast<uint8_t>(0x70 + cc(cond)));
   add_fixup({static_cast<uint32_t>(enc_.size()), label.id, 1});
@@ -194,8 +166,7 @@ void MasmX64::skip_if(Cond cond, Label label) {
 
 // call and jmp with a 32-bit distance.
 void MasmX64::branch_to_code(uint8_t code, const void* target) {
-  if (!near_.contains(target))
-    return enc_.fail();
+  if (!near_.contains(target)) return enc_.fail();
   enc_.ensure();
   enc_.emit8(code);
   enc_.relocate(static_cast<uint32_t>(enc_.size()), 4, target);
@@ -237,22 +208,18 @@ void MasmX64::trap() {
 
 // The return address and six saved registers are 56 bytes, so 8 more align the stack for calls.
 void MasmX64::enter(int locals) {
-  if (locals < 0 || locals % 16 != 0)
-    return enc_.fail();
+  if (locals < 0 || locals % 16 != 0) return enc_.fail();
   enc_.ensure();
-  for (Reg reg : kCalleeSaved)
-    enc_.push(Xbyak::Reg64(gpr(reg)));
+  for (Reg reg : kCalleeSaved) enc_.push(Xbyak::Reg64(gpr(reg)));
   enc_.alu_imm(5, true, kRsp, locals + 8);
 }
 
 void MasmX64::unwind_frame(int locals) {
-  if (locals < 0 || locals % 16 != 0)
-    return enc_.fail();
+  if (locals < 0 || locals % 16 != 0) return enc_.fail();
   enc_.ensure();
   enc_.alu_imm(0, true, kRsp, locals + 8);
   constexpr size_t kCount = sizeof kCalleeSaved / sizeof kCalleeSaved[0];
-  for (size_t i = kCount; i-- > 0;)
-    enc_.pop(Xbyak::Reg64(gpr(kCalleeSaved[i])));
+  for (size_t i = kCount; i-- > 0;) enc_.pop(Xbyak::Reg64(gpr(kCalleeSaved[i])));
 }
 
 void MasmX64::leave(int locals) {

@@ -27,8 +27,7 @@ void MasmX64::fstore(Mem mem, FReg src) {
 }
 
 void MasmX64::fmov(FReg dst, FReg src) {
-  if (dst != src)
-    sse(0, 0x28, dst, src);  // movaps
+  if (dst != src) sse(0, 0x28, dst, src);  // movaps
 }
 
 void MasmX64::fadd(FReg dst, FReg src) { sse(kDouble, 0x58, dst, src); }
@@ -71,8 +70,7 @@ void MasmX64::fmov_bits(FReg dst, Reg src) {
 }
 
 void MasmX64::fjump_if(Cond cond, Label label) {
-  if (cond < Cond::kFEqual)
-    return enc_.fail();
+  if (cond < Cond::kFEqual) return enc_.fail();
   enc_.ensure();
   switch (cond) {
     case Cond::kFNotEqual:
@@ -90,15 +88,12 @@ void MasmX64::fjump_if(Cond cond, Label label) {
       enc_.patch8(static_cast<uint32_t>(field), static_cast<uint8_t>(enc_.size() - field - 1));
       return;
     }
-    default:
-      jump_cc(cc(cond), label);
-      return;
+    default: jump_cc(cc(cond), label); return;
   }
 }
 
 void MasmX64::fset_if(Cond cond, Reg dst) {
-  if (cond < Cond::kFEqual)
-    return enc_.fail();
+  if (cond < Cond::kFEqual) return enc_.fail();
   enc_.ensure();
   Gpr reg = gpr(dst);
   const Opcode byte_and{.byte_reg = true, .code = 0x22};
@@ -115,8 +110,7 @@ void MasmX64::fset_if(Cond cond, Reg dst) {
       set_byte(kNp, kScratch);
       enc_.op_rr(byte_and, reg, kScratch);
       break;
-    default:
-      break;
+    default: break;
   }
   zero_extend_byte(reg);
 }

@@ -93,8 +93,7 @@ void MasmX64::div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor)
     enc_.mov(reg64(kScratch), reg64(by));
     by = kScratch;
   }
-  if (gpr(dividend) != kRax)
-    enc_.mov(reg64(kRax), reg64(gpr(dividend)));
+  if (gpr(dividend) != kRax) enc_.mov(reg64(kRax), reg64(gpr(dividend)));
   enc_.cqo();
   enc_.idiv(reg64(by));
   // The parallel move (quotient, remainder) = (rax, rdx).
@@ -105,14 +104,11 @@ void MasmX64::div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor)
   if (want_quotient && want_remainder && q == kRdx && r == kRax) {
     enc_.xchg(reg64(kRax), reg64(kRdx));
   } else if (want_quotient && q == kRdx) {
-    if (want_remainder)
-      enc_.mov(reg64(r), reg64(kRdx));
+    if (want_remainder) enc_.mov(reg64(r), reg64(kRdx));
     enc_.mov(reg64(kRdx), reg64(kRax));
   } else {
-    if (q != kRax)
-      enc_.mov(reg64(q), reg64(kRax));
-    if (r != kRdx)
-      enc_.mov(reg64(r), reg64(kRdx));
+    if (q != kRax) enc_.mov(reg64(q), reg64(kRax));
+    if (r != kRdx) enc_.mov(reg64(r), reg64(kRdx));
   }
 }
 
@@ -158,10 +154,8 @@ void MasmX64::xor_(Reg dst, int32_t imm) {
 }
 
 void MasmX64::shift_by_constant(unsigned operation, Reg dst, int bits) {
-  if (bits < 0 || bits > 63)
-    return enc_.fail();
-  if (bits == 0)
-    return;
+  if (bits < 0 || bits > 63) return enc_.fail();
+  if (bits == 0) return;
   enc_.ensure();
   if (bits == 1) {
     enc_.op_rr({.wide = true, .code = 0xD1}, operation, gpr(dst));
@@ -183,11 +177,9 @@ void MasmX64::shift_by_register(unsigned operation, Reg dst, Reg count) {
     enc_.mov(reg64(kScratch), reg64(kRcx));
     value = kScratch;
   }
-  if (gpr(count) != kRcx)
-    enc_.op_rr({.code = 0x8B}, kRcx, gpr(count));
+  if (gpr(count) != kRcx) enc_.op_rr({.code = 0x8B}, kRcx, gpr(count));
   enc_.op_rr(shift, operation, value);
-  if (value != gpr(dst))
-    enc_.mov(reg64(kRcx), reg64(kScratch));
+  if (value != gpr(dst)) enc_.mov(reg64(kRcx), reg64(kScratch));
 }
 
 void MasmX64::shl(Reg dst, Reg count) { shift_by_register(kShl, dst, count); }
@@ -217,8 +209,7 @@ void MasmX64::cmp(Reg a, Reg b) {
 }
 
 void MasmX64::cmp(Reg a, int32_t imm) {
-  if (imm == 0)
-    return test(a, a);  // same flags, one byte less
+  if (imm == 0) return test(a, a);  // same flags, one byte less
   enc_.ensure();
   enc_.alu_imm(kCmp, true, gpr(a), imm);
 }
@@ -239,8 +230,7 @@ void MasmX64::cmp32(Reg a, Reg b) {
 }
 
 void MasmX64::cmp32(Reg a, int32_t imm) {
-  if (imm == 0)
-    return test32(a, a);
+  if (imm == 0) return test32(a, a);
   enc_.ensure();
   enc_.alu_imm(kCmp, false, gpr(a), imm);
 }
@@ -263,8 +253,7 @@ void MasmX64::cmp8(Mem a, int8_t imm) {
 
 void MasmX64::cmp_ptr(Reg a, const void* p) {
   auto value = static_cast<int64_t>(reinterpret_cast<uintptr_t>(p));
-  if (fits_int32(value))
-    return cmp(a, static_cast<int32_t>(value));
+  if (fits_int32(value)) return cmp(a, static_cast<int32_t>(value));
   enc_.ensure();
   enc_.mov_const(kScratch, value);
   enc_.op_rr(alu(kCmp, true), gpr(a), kScratch);
@@ -288,15 +277,13 @@ void MasmX64::test(Reg a, int32_t imm) {
     if (reg == kRax) {
       enc_.emit8(0xA8);
     } else {
-      if (reg >= 4)
-        enc_.emit8(reg >= 8 ? 0x41 : 0x40);
+      if (reg >= 4) enc_.emit8(reg >= 8 ? 0x41 : 0x40);
       enc_.emit8(0xF6);
       enc_.emit8(static_cast<uint8_t>(0xC0 | (reg & 7)));
     }
     enc_.emit8(static_cast<uint8_t>(imm));
   } else if (reg == kRax) {
-    if (imm < 0)
-      enc_.emit8(0x48);
+    if (imm < 0) enc_.emit8(0x48);
     enc_.emit8(0xA9);
     enc_.emit32(imm);
   } else {
@@ -306,8 +293,7 @@ void MasmX64::test(Reg a, int32_t imm) {
 }
 
 void MasmX64::test32(Mem a, int32_t imm) {
-  if (imm >= 0 && imm <= 127)
-    return test8(a, static_cast<int8_t>(imm));
+  if (imm >= 0 && imm <= 127) return test8(a, static_cast<int8_t>(imm));
   enc_.ensure();
   enc_.op_rm({.code = 0xF7}, 0, a, 4);
   enc_.emit32(imm);
@@ -320,8 +306,7 @@ void MasmX64::test8(Mem a, int8_t imm) {
 }
 
 void MasmX64::set_byte(Cc code, Gpr dst) {
-  if (dst >= 4)
-    enc_.emit8(dst >= 8 ? 0x41 : 0x40);
+  if (dst >= 4) enc_.emit8(dst >= 8 ? 0x41 : 0x40);
   enc_.emit8(0x0F);
   enc_.emit8(static_cast<uint8_t>(0x90 + code));
   enc_.emit8(static_cast<uint8_t>(0xC0 | (dst & 7)));
@@ -333,16 +318,14 @@ void MasmX64::zero_extend_byte(Gpr reg) {
 }
 
 void MasmX64::set_if(Cond cond, Reg dst) {
-  if (cond >= Cond::kFEqual)
-    return fset_if(cond, dst);
+  if (cond >= Cond::kFEqual) return fset_if(cond, dst);
   enc_.ensure();
   set_byte(cc(cond), gpr(dst));
   zero_extend_byte(gpr(dst));
 }
 
 void MasmX64::select_if(Cond cond, Reg dst, Reg src) {
-  if (cond >= Cond::kFEqual)
-    return enc_.fail();
+  if (cond >= Cond::kFEqual) return enc_.fail();
   enc_.ensure();
   enc_.op_rr({.wide = true, .escape = true, .code = static_cast<uint8_t>(0x40 + cc(cond))}, gpr(dst), gpr(src));
 }

@@ -4,8 +4,7 @@
 namespace whipsnake::x64 {
 
 void MasmX64::mov(Reg dst, Reg src) {
-  if (dst == src)
-    return;
+  if (dst == src) return;
   enc_.ensure();
   enc_.op_rr({.wide = true, .code = 0x8B}, gpr(dst), gpr(src));
 }

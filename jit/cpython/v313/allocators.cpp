@@ -17,8 +17,8 @@ void* const* find_object_malloc() {
   for (size_t offset = 0; offset < kSearched; offset += sizeof(void*)) {
     if (std::memcmp(runtime + offset, wanted, sizeof wanted) != 0) continue;
     const auto* domains = reinterpret_cast<const PyMemAllocatorEx*>(runtime + offset);
-    // 3.13 Objects/obmalloc.c: pymalloc and mimalloc have no context, the debug hooks have; the C library's malloc is also
-    // that of raw memory.
+    // 3.13 Objects/obmalloc.c: pymalloc and mimalloc have no context, the debug hooks have; the C library's malloc is
+    // also that of raw memory.
     if (domains[2].ctx != nullptr || domains[2].malloc == domains[0].malloc) return nullptr;
     return reinterpret_cast<void* const*>(&domains[2].malloc);
   }

@@ -3,8 +3,7 @@
 namespace whipsnake::port {
 
 PyTypeObject* async_yield_type() {
-  if (_PyAsyncGenASend_Type.tp_basicsize != sizeof(AsyncSend))
-    return nullptr;
+  if (_PyAsyncGenASend_Type.tp_basicsize != sizeof(AsyncSend)) return nullptr;
   // The intrinsic wraps a value the way ASYNC_GEN_WRAP does before YIELD_VALUE.
   PyObject* wrapped = _PyIntrinsics_UnaryFunctions[INTRINSIC_ASYNC_GEN_WRAP].func(PyThreadState_Get(), Py_True);
   if (wrapped == nullptr) {

@@ -16,8 +16,7 @@ struct CodeExtra {
 // What PyUnstable_Code_GetExtra() would give; null also for a negative index.
 inline void* code_extra(const PyCodeObject* code, Py_ssize_t index) {
   const auto* extra = static_cast<const CodeExtra*>(code->co_extra);
-  if (extra == nullptr || static_cast<size_t>(index) >= static_cast<size_t>(extra->size))
-    return nullptr;
+  if (extra == nullptr || static_cast<size_t>(index) >= static_cast<size_t>(extra->size)) return nullptr;
   return extra->items[index];
 }
 

@@ -44,9 +44,10 @@ bool fire_line(PyThreadState* ts, Frame* frame, int previous) {
   const int line = PyCode_Addr2Line(code, index * unit);
   if (line < 0 || line == PyCode_Addr2Line(code, previous * unit)) return true;
   PyMonitoringState state{};
-  state.active = data->line_tools != nullptr ? data->line_tools[index]
-                                             : static_cast<uint8_t>(ts->interp->monitors.tools[PY_MONITORING_EVENT_LINE] |
-                                                                    data->local_monitors.tools[PY_MONITORING_EVENT_LINE]);
+  state.active = data->line_tools != nullptr
+                     ? data->line_tools[index]
+                     : static_cast<uint8_t>(ts->interp->monitors.tools[PY_MONITORING_EVENT_LINE] |
+                                            data->local_monitors.tools[PY_MONITORING_EVENT_LINE]);
   if (state.active == 0) return true;
   return _PyMonitoring_FireLineEvent(&state, reinterpret_cast<PyObject*>(code), index * unit, line) >= 0;
 }

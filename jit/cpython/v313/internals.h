@@ -100,7 +100,7 @@ inline constexpr int32_t kDictKeysEntries = offsetof(PyDictKeysObject, dk_nentri
 inline constexpr int32_t kDictKeysKind = offsetof(PyDictKeysObject, dk_kind);
 inline constexpr int32_t kDictKeysLog2IndexBytes = offsetof(PyDictKeysObject, dk_log2_index_bytes);
 inline constexpr int32_t kDictKeysIndices = offsetof(PyDictKeysObject, dk_indices);
-inline constexpr int32_t kDictEntryKey = offsetof(PyDictUnicodeEntry, me_key);      // where the kind is unicode
+inline constexpr int32_t kDictEntryKey = offsetof(PyDictUnicodeEntry, me_key);  // where the kind is unicode
 inline constexpr int32_t kDictEntryValue = offsetof(PyDictUnicodeEntry, me_value);
 inline constexpr int32_t kModuleDict = offsetof(PyModuleObject, md_dict);
 inline constexpr int32_t kFunctionCode = offsetof(PyFunctionObject, func_code);
@@ -120,8 +120,7 @@ inline constexpr int32_t kManagedDict = MANAGED_DICT_OFFSET;  // from the object
 // Inline values follow the object's head at once: _PyObject_InlineValues().
 inline constexpr int32_t kInlineValues = sizeof(PyObject);
 inline constexpr int32_t kInlineValuesValid = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, valid));
-inline constexpr int32_t kInlineValuesCapacity =
-    kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, capacity));
+inline constexpr int32_t kInlineValuesCapacity = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, capacity));
 inline constexpr int32_t kInlineValuesSize = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, size));
 inline constexpr int32_t kInlineValuesItems = kInlineValues + static_cast<int32_t>(offsetof(PyDictValues, values));
 
@@ -147,8 +146,8 @@ inline void set_instruction(Frame* frame, int index) { frame->instr_ptr = instru
 inline Frame* current_frame(PyThreadState* ts) { return ts->current_frame; }
 inline PyGenObject* generator_of(Frame* frame) { return _PyFrame_GetGenerator(frame); }
 inline Frame* frame_of(PyGenObject* gen) { return reinterpret_cast<Frame*>(gen->gi_iframe); }
-// Not one that the interpreter pushes for itself: below a call from C, and below __init__, with code in read-only memory
-// (3.13 Include/internal/pycore_frame.h, _PyFrame_PushTrampolineUnchecked).
+// Not one that the interpreter pushes for itself: below a call from C, and below __init__, with code in read-only
+// memory (3.13 Include/internal/pycore_frame.h, _PyFrame_PushTrampolineUnchecked).
 inline bool is_of_program(const Frame* frame) {
   return frame->owner != FRAME_OWNED_BY_CSTACK && PyFunction_Check(frame->f_funcobj);
 }
@@ -166,17 +165,17 @@ void fire_unwind(PyThreadState* ts, Frame* frame);
 bool fire_line(PyThreadState* ts, Frame* frame, int previous);
 void fire_reraise(PyThreadState* ts, Frame* frame);
 
-// The thread state that holds the main interpreter's GIL: the calling thread's, wherever objects of that interpreter may
-// be used. PyThreadState_GetUnchecked() is a call that looks for a thread-local variable.
-// 3.13 Python/ceval_gil.c: whoever holds the GIL is its last holder.
+// The thread state that holds the main interpreter's GIL: the calling thread's, wherever objects of that interpreter
+// may be used. PyThreadState_GetUnchecked() is a call that looks for a thread-local variable. 3.13 Python/ceval_gil.c:
+// whoever holds the GIL is its last holder.
 extern _gil_runtime_state* main_gil;  // set by init_names()
 inline PyThreadState* thread_with_gil() { return main_gil->last_holder; }
 
 // What specialising instructions count down from, before their first execution.
 inline uint16_t untouched_counter() { return adaptive_counter_warmup().as_counter; }
 
-// Queues `call` for whichever thread of the main interpreter holds the GIL next. Needs no GIL. False: the queue is full.
-// 3.13 Python/ceval_gil.c, _PyEval_AddPendingCall: Py_AddPendingCall() would wait for the main thread.
+// Queues `call` for whichever thread of the main interpreter holds the GIL next. Needs no GIL. False: the queue is
+// full. 3.13 Python/ceval_gil.c, _PyEval_AddPendingCall: Py_AddPendingCall() would wait for the main thread.
 inline bool add_pending_call(int (*call)(void*)) {
   return _PyEval_AddPendingCall(PyInterpreterState_Main(), call, nullptr, 0) == 0;
 }
@@ -186,8 +185,8 @@ inline bool add_pending_call(int (*call)(void*)) {
 // next multiple of 16 bytes: a debugging allocator sees what is written behind the size asked for.
 void* const* find_object_malloc();
 
-// The main interpreter's list of dead floats, linked through ob_type: numfree of them, at most kMaxFreeFloats. Null when
-// it is not where it is expected. 3.13 Objects/floatobject.c, PyFloat_FromDouble and _PyFloat_ExactDealloc.
+// The main interpreter's list of dead floats, linked through ob_type: numfree of them, at most kMaxFreeFloats. Null
+// when it is not where it is expected. 3.13 Objects/floatobject.c, PyFloat_FromDouble and _PyFloat_ExactDealloc.
 using FloatFreeList = _Py_float_freelist;
 inline constexpr int kMaxFreeFloats = PyFloat_MAXFREELIST;
 FloatFreeList* find_float_free_list();
@@ -199,8 +198,8 @@ struct Names {
 };
 extern Names names;
 
-// Creates names, function_vectorcall and main_gil. Once per process, before any helper runs and before anybody watches the
-// creation of functions. False: an exception is set.
+// Creates names, function_vectorcall and main_gil. Once per process, before any helper runs and before anybody watches
+// the creation of functions. False: an exception is set.
 bool init_names();
 
 }  // namespace port

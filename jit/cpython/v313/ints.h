@@ -32,8 +32,8 @@ inline void set_short_value(PyObject* object, uint64_t magnitude, bool negative)
   if (digits == 2) inside.ob_digit[1] = static_cast<digit>(magnitude >> PyLong_SHIFT);
 }
 
-// The operation of a BINARY_OP by the number that it has when it is not in place: for ints and floats, which have no slots
-// for operations in place, the same.
+// The operation of a BINARY_OP by the number that it has when it is not in place: for ints and floats, which have no
+// slots for operations in place, the same.
 constexpr intptr_t without_in_place(intptr_t oparg) { return oparg >= NB_INPLACE_ADD ? oparg - NB_INPLACE_ADD : oparg; }
 static_assert(NB_ADD == 0 && NB_INPLACE_XOR - NB_INPLACE_ADD == NB_XOR);
 

@@ -63,8 +63,7 @@ bool look_up(PyObject* from, const char* name, PyObject** result) {
 }
 
 bool load() {
-  if (module.set_local_events_entry != nullptr)
-    return true;
+  if (module.set_local_events_entry != nullptr) return true;
   PyObject* monitoring = PySys_GetObject("monitoring");  // borrowed
   Module found;
   if (monitoring == nullptr || !look_up(monitoring, "use_tool_id", &found.use_tool_id) ||
@@ -120,15 +119,13 @@ bool claim_optimizer_tool(PyObject* callback) {
     call(module.free_tool_id, module.tool_id, nullptr);
     ok = false;
   }
-  if (ok)
-    registered = callback;
+  if (ok) registered = callback;
   PyErr_Clear();
   return ok;
 }
 
 void release_optimizer_tool() {
-  if (registered == nullptr)
-    return;
+  if (registered == nullptr) return;
   ErrorState keep;
   if (optimizer_tool_is_ours() && (!call(module.register_callback, module.tool_id, module.jump, Py_None) ||
                                    !call(module.free_tool_id, module.tool_id, nullptr)))
@@ -147,8 +144,7 @@ bool set_jump_events(PyCodeObject* code, bool on) {
   PyObject* args[] = {module.tool_id, reinterpret_cast<PyObject*>(code), on ? module.jump : module.none};
   PyObject* result = module.set_local_events_entry(PyCFunction_GET_SELF(module.set_local_events), args, 3);
   Py_XDECREF(result);
-  if (result == nullptr)
-    PyErr_Clear();
+  if (result == nullptr) PyErr_Clear();
   return result != nullptr;
 }
 
@@ -156,11 +152,9 @@ PyObject* monitoring_disable() { return module.disable; }
 
 bool has_foreign_local_events(PyCodeObject* code) {
   const _PyCoMonitoringData* data = code->_co_monitoring;
-  if (data == nullptr)
-    return false;
+  if (data == nullptr) return false;
   for (const uint8_t tools : data->local_monitors.tools)
-    if ((tools & ~(1u << kToolId)) != 0)
-      return true;
+    if ((tools & ~(1u << kToolId)) != 0) return true;
   return false;
 }
 
@@ -178,8 +172,7 @@ bool calls_are_heard(PyCodeObject* code) {
 
 bool global_events_are_heard() {
   for (const uint8_t tools : PyInterpreterState_Get()->monitors.tools)
-    if ((tools & kForeignTools) != 0)
-      return true;
+    if ((tools & kForeignTools) != 0) return true;
   return false;
 }
 
@@ -196,14 +189,12 @@ bool observe_events(void (*changed)(PyCodeObject* code)) {
 }
 
 void stop_observing_events() {
-  if (on_change == nullptr)
-    return;
+  if (on_change == nullptr) return;
   on_change = nullptr;
   // Someone may have redirected them further.
   if (entry_of(module.set_local_events) == set_local_events_observed)
     set_entry(module.set_local_events, module.set_local_events_entry);
-  if (entry_of(module.set_events) == set_events_observed)
-    set_entry(module.set_events, module.set_events_entry);
+  if (entry_of(module.set_events) == set_events_observed) set_entry(module.set_events, module.set_events_entry);
 }
 
 }  // namespace whipsnake::port

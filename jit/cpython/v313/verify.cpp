@@ -40,8 +40,7 @@ struct Sample {
 
   bool make() {
     globals = PyDict_New();
-    if (globals == nullptr || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) != 0)
-      return false;
+    if (globals == nullptr || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) != 0) return false;
     PyObject* code = PyMarshal_ReadObjectFromString(reinterpret_cast<const char*>(kSample), sizeof kSample);
     PyObject* none = code != nullptr ? PyEval_EvalCode(code, globals, globals) : nullptr;
     Py_XDECREF(code);
@@ -71,8 +70,7 @@ bool check_functions(const Sample& sample) {
     PyObject* wrapped = PyObject_CallOneArg(reinterpret_cast<PyObject*>(wrapper), sample["function"]);
     const bool ok = wrapped != nullptr && wrapped_callable(wrapped) == sample["function"];
     Py_XDECREF(wrapped);
-    if (!ok)
-      return false;
+    if (!ok) return false;
   }
   auto* closure = reinterpret_cast<PyFunctionObject*>(sample["closure"]);
   PyObject* cells = PyFunction_GetClosure(reinterpret_cast<PyObject*>(closure));
@@ -86,8 +84,7 @@ bool check_versions(const Sample& sample) {
   auto* func = reinterpret_cast<PyFunctionObject*>(sample["function"]);
   auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
   auto& versions = PyInterpreterState_Get()->func_state;
-  if (versions.next_version != 0 && (code->co_version >= versions.next_version || code->co_version == 0))
-    return false;
+  if (versions.next_version != 0 && (code->co_version >= versions.next_version || code->co_version == 0)) return false;
   _PyFunction_SetVersion(func, code->co_version);
   const auto& slot = versions.func_version_cache[code->co_version % FUNC_VERSION_CACHE_SIZE];
   return func->func_version == code->co_version && slot.func == func && slot.code == func->func_code;
@@ -144,8 +141,7 @@ bool check_frames(const Sample& sample) {
                     instruction_index(frame) < instruction_count(code) && frame->stacktop >= code->co_nlocalsplus &&
                     frame->stacktop <= code->co_nlocalsplus + code->co_stacksize;
     Py_DECREF(code);
-    if (!ok)
-      return false;
+    if (!ok) return false;
   }
   PyObject* object = PyObject_GetAttrString(reinterpret_cast<PyObject*>(suspended), "gi_frame");
   const bool ok =
@@ -159,20 +155,17 @@ bool check_frames(const Sample& sample) {
 bool check_thread() {
   PyThreadState* ts = PyThreadState_Get();
   const int limit = Py_GetRecursionLimit();
-  if (ts->interp == PyInterpreterState_Main() && ts->interp->ceval.gil->last_holder != ts)
-    return false;
+  if (ts->interp == PyInterpreterState_Main() && ts->interp->ceval.gil->last_holder != ts) return false;
   if (ts->interp != PyThreadState_GetInterpreter(ts) || ts->py_recursion_limit != limit ||
       ts->py_recursion_remaining > limit || ts->py_recursion_remaining < -50 ||
       ts->c_recursion_remaining > Py_C_RECURSION_LIMIT || ts->c_recursion_remaining < 0 || ts->tracing < 0 ||
       ts->exc_info == nullptr || ts->datastack_chunk == nullptr || ts->datastack_top < ts->datastack_chunk->data ||
       ts->datastack_top > ts->datastack_limit)
     return false;
-  if ((ts->eval_breaker & ~kBreakerEventsMask) != ts->interp->ceval.instrumentation_version)
-    return false;
+  if ((ts->eval_breaker & ~kBreakerEventsMask) != ts->interp->ceval.instrumentation_version) return false;
   // The newest complete frame is the running frame object's.
   const Frame* frame = ts->current_frame;
-  while (frame != nullptr && _PyFrame_IsIncomplete(const_cast<Frame*>(frame)))
-    frame = frame->previous;
+  while (frame != nullptr && _PyFrame_IsIncomplete(const_cast<Frame*>(frame))) frame = frame->previous;
   PyFrameObject* object = PyThreadState_GetFrame(ts);
   bool ok = object == nullptr ? frame == nullptr : frame != nullptr && frame->frame_obj == object;
   Py_XDECREF(object);
@@ -190,25 +183,20 @@ int ignore_dict(PyDict_WatchEvent, PyObject*, PyObject*, PyObject*) { return 0; 
 bool check_interpreter() {
   const PyInterpreterState* interp = PyInterpreterState_Get();
   _PyFrameEvalFunction evaluator = interp->eval_frame != nullptr ? interp->eval_frame : _PyEval_EvalFrameDefault;
-  if (evaluator != _PyInterpreterState_GetEvalFrameFunc(const_cast<PyInterpreterState*>(interp)))
-    return false;
+  if (evaluator != _PyInterpreterState_GetEvalFrameFunc(const_cast<PyInterpreterState*>(interp))) return false;
   const int function_watcher = PyFunction_AddWatcher(ignore_function);
   const int dict_watcher = PyDict_AddWatcher(ignore_dict);
   // When all ids are taken, others' watchers are there instead; nothing can be said then.
   bool ok = (function_watcher < 0 || interp->func_watchers[function_watcher] == ignore_function) &&
             (dict_watcher < 0 || interp->dict_state.watchers[dict_watcher] == ignore_dict);
-  if (function_watcher >= 0)
-    PyFunction_ClearWatcher(function_watcher);
-  if (dict_watcher >= 0)
-    PyDict_ClearWatcher(dict_watcher);
+  if (function_watcher >= 0) PyFunction_ClearWatcher(function_watcher);
+  if (dict_watcher >= 0) PyDict_ClearWatcher(dict_watcher);
   PyErr_Clear();
   for (const uint8_t tools : interp->monitors.tools)
     for (int tool = 0; tool < 6; ++tool)
-      if ((tools >> tool & 1) != 0 && interp->monitoring_tool_names[tool] == nullptr)
-        ok = false;
+      if ((tools >> tool & 1) != 0 && interp->monitoring_tool_names[tool] == nullptr) ok = false;
   for (PyObject* name : interp->monitoring_tool_names)
-    if (name != nullptr && (reinterpret_cast<uintptr_t>(name) & 7) != 0)
-      ok = false;
+    if (name != nullptr && (reinterpret_cast<uintptr_t>(name) & 7) != 0) ok = false;
   return ok;
 }
 
@@ -234,8 +222,7 @@ bool check_numbers() {
 
 bool check_containers(const Sample& sample) {
   PyObject* module = PyImport_AddModule("sys");  // borrowed
-  if (module == nullptr || reinterpret_cast<PyModuleObject*>(module)->md_dict != PyModule_GetDict(module))
-    return false;
+  if (module == nullptr || reinterpret_cast<PyModuleObject*>(module)->md_dict != PyModule_GetDict(module)) return false;
   PyObject* range = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyRange_Type), "iii", 3, 10, 2);
   PyObject* iterator = range != nullptr ? PyObject_GetIter(range) : nullptr;
   bool ok = false;

@@ -14,12 +14,10 @@ int take_late_watcher_id(int (*add)(Callback), int (*clear)(int), Callback callb
   PyObject* pending = PyErr_GetRaisedException();
   int taken[kIds];
   int count = 0;
-  while (count < kIds && (taken[count] = add(callback)) >= 0)
-    ++count;
+  while (count < kIds && (taken[count] = add(callback)) >= 0) ++count;
   const int chosen = count > 1 ? count - 2 : 0;
   for (int i = 0; i < count; ++i)
-    if (i != chosen)
-      clear(taken[i]);
+    if (i != chosen) clear(taken[i]);
   PyErr_Clear();
   PyErr_SetRaisedException(pending);
   return count > 0 ? taken[chosen] : -1;

@@ -50,20 +50,11 @@ PyObject* float_result(PyObject* left, PyObject* right, double value) {
 // False: left to float's own slot, as a division by zero is, which raises.
 bool float_operation(double a, double b, intptr_t oparg, double* value) {
   switch (port::without_in_place(oparg)) {
-    case NB_ADD:
-      *value = a + b;
-      return true;
-    case NB_SUBTRACT:
-      *value = a - b;
-      return true;
-    case NB_MULTIPLY:
-      *value = a * b;
-      return true;
-    case NB_TRUE_DIVIDE:
-      *value = a / b;
-      return b != 0.0;
-    default:
-      return false;
+    case NB_ADD: *value = a + b; return true;
+    case NB_SUBTRACT: *value = a - b; return true;
+    case NB_MULTIPLY: *value = a * b; return true;
+    case NB_TRUE_DIVIDE: *value = a / b; return b != 0.0;
+    default: return false;
   }
 }
 

@@ -22,20 +22,11 @@ PyObject* op_set_function_attribute(PyThreadState*, PyObject** top, intptr_t arg
   PyObject* function = top[-1];
   auto* object = reinterpret_cast<PyFunctionObject*>(function);
   switch (arg) {
-    case MAKE_FUNCTION_CLOSURE:
-      object->func_closure = attribute;
-      break;
-    case MAKE_FUNCTION_ANNOTATIONS:
-      object->func_annotations = attribute;
-      break;
-    case MAKE_FUNCTION_KWDEFAULTS:
-      object->func_kwdefaults = attribute;
-      break;
-    case MAKE_FUNCTION_DEFAULTS:
-      object->func_defaults = attribute;
-      break;
-    default:
-      Py_UNREACHABLE();
+    case MAKE_FUNCTION_CLOSURE: object->func_closure = attribute; break;
+    case MAKE_FUNCTION_ANNOTATIONS: object->func_annotations = attribute; break;
+    case MAKE_FUNCTION_KWDEFAULTS: object->func_kwdefaults = attribute; break;
+    case MAKE_FUNCTION_DEFAULTS: object->func_defaults = attribute; break;
+    default: Py_UNREACHABLE();
   }
   return function;
 }

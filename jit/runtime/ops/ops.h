@@ -103,9 +103,9 @@ OpFunction op_import_from;  // module stays -> attribute [name]
 OpFunction op_get_iter;             // iterable -> iterator [-]
 OpFunction op_get_yield_from_iter;  // iterable -> iterator [-]
 OpFunction op_get_len;              // value stays -> length [-]
-OpFunction op_get_aiter;      // value -> async iterator [-]
-OpFunction op_get_anext;      // async iterator stays -> awaitable [-]
-OpFunction op_get_awaitable;  // value -> iterator [oparg: 1 __aenter__, 2 __aexit__]
+OpFunction op_get_aiter;            // value -> async iterator [-]
+OpFunction op_get_anext;            // async iterator stays -> awaitable [-]
+OpFunction op_get_awaitable;        // value -> iterator [oparg: 1 __aenter__, 2 __aexit__]
 
 // ---- match.cpp
 OpFunction op_match_class;     // subject, type, names -> tuple or None [oparg]

@@ -48,8 +48,7 @@ TEST(FunctionVersions, AreTakenAndGiven) {
   EXPECT_NE(slots[original % FUNC_VERSION_CACHE_SIZE].code, function(f)->func_code);
   port::give_version(function(f));  // one of its own: the code object has none
   EXPECT_NE(function(f)->func_version, 0u);
-  for (const auto& slot : slots)
-    EXPECT_NE(slot.func, function(f));
+  for (const auto& slot : slots) EXPECT_NE(slot.func, function(f));
   port::take_version(function(f));
   port::give_version(code_of(f));
   port::give_version(function(f));
@@ -116,8 +115,7 @@ TEST(CompiledCode, EntriesAreFound) {
   EXPECT_EQ(compiled.entry(0), bytes + 5);
   EXPECT_EQ(compiled.entry(4), bytes + 20);
   EXPECT_EQ(compiled.entry(9), bytes + 33);
-  for (const int missing : {1, 3, 5, 10})
-    EXPECT_EQ(compiled.entry(missing), nullptr);
+  for (const int missing : {1, 3, 5, 10}) EXPECT_EQ(compiled.entry(missing), nullptr);
 }
 
 TEST(Policy, CompilesAtTheThreshold) {
@@ -151,8 +149,7 @@ TEST(Policy, CodeOnTopOfSamplesIsHotSoonerThanItsCallers) {
   const int on_top = samples_until_hot(0);
   EXPECT_GT(on_top, 2);  // one sample is chance
   EXPECT_LT(on_top, 8);
-  for (int depth = 1; depth < policy::kSampledFrames; ++depth)
-    EXPECT_GT(samples_until_hot(depth), on_top) << depth;
+  for (int depth = 1; depth < policy::kSampledFrames; ++depth) EXPECT_GT(samples_until_hot(depth), on_top) << depth;
   CodeRecord top, caller;
   policy::compile_at_sample(top, 0);
   policy::compile_at_sample(caller, 1);
@@ -209,13 +206,11 @@ TEST(Policy, CallsAreNotCountedWhereSamplesFindWhatIsHot) {
 TEST(Policy, ShortLoopEntriesEnd) {
   policy::LoopAccount account;
   int entries = 0;
-  while (policy::loop_entry_pays(account, 500) && entries < 10000)
-    ++entries;
+  while (policy::loop_entry_pays(account, 500) && entries < 10000) ++entries;
   EXPECT_GT(entries, 10);
   EXPECT_LT(entries, 1000);
   policy::LoopAccount good;
-  for (int i = 0; i < 10000; ++i)
-    ASSERT_TRUE(policy::loop_entry_pays(good, 1'000'000));
+  for (int i = 0; i < 10000; ++i) ASSERT_TRUE(policy::loop_entry_pays(good, 1'000'000));
 }
 
 TEST(Policy, CodeThatIsLeftTooOftenIsGivenBackInTheEnd) {
@@ -225,8 +220,7 @@ TEST(Policy, CodeThatIsLeftTooOftenIsGivenBackInTheEnd) {
   int again = 0;
   for (;; ++again) {
     record.exits = 1u << 20;
-    if (policy::review_exits(record) != policy::Verdict::kCompileLater)
-      break;
+    if (policy::review_exits(record) != policy::Verdict::kCompileLater) break;
     ++record.compilations;
     record.exits = 0;
     EXPECT_EQ(policy::review_exits(record), policy::Verdict::kKeep);
@@ -252,8 +246,7 @@ TEST(Framework, EnablesAndDisables) {
     ASSERT_EQ(framework::enable(settings), "");
     EXPECT_TRUE(framework::active());
     PyObject* f = run("def f(): return [1]", "f");
-    for (int call = 0; call < 6; ++call)
-      Py_XDECREF(PyObject_CallNoArgs(f));
+    for (int call = 0; call < 6; ++call) Py_XDECREF(PyObject_CallNoArgs(f));
     EXPECT_STREQ(framework::tier(function(f)), "baseline");
     EXPECT_TRUE(enters_machine_code(function(f)));
     framework::disable();

@@ -22,8 +22,7 @@ class Invariants : public testing::Test {
   }
   void TearDown() override {
     stop_invariants();
-    for (PyObject* object : {globals_, builtins_, name_, one_, two_})
-      Py_XDECREF(object);
+    for (PyObject* object : {globals_, builtins_, name_, one_, two_}) Py_XDECREF(object);
     ASSERT_EQ(PyErr_Occurred(), nullptr);
   }
   void set(PyObject* dict, PyObject* value) { ASSERT_EQ(PyDict_SetItem(dict, name_, value), 0); }
@@ -70,8 +69,7 @@ TEST_F(Invariants, OtherKeysDoNotMatterUntilThereAreTooMany) {
   ASSERT_TRUE(assume(&cell));
   PyDict_SetItemString(globals_, "other", one_);
   EXPECT_EQ(cell, one_);
-  for (int i = 0; i < 10000; ++i)
-    PyDict_SetItemString(globals_, "other", (i & 1) != 0 ? one_ : two_);
+  for (int i = 0; i < 10000; ++i) PyDict_SetItemString(globals_, "other", (i & 1) != 0 ? one_ : two_);
   EXPECT_EQ(cell, nullptr);
   EXPECT_FALSE(assume(&cell));
 }
@@ -122,18 +120,15 @@ TEST_F(Invariants, VolatileNamesAreRefused) {
 TEST_F(Invariants, ForgottenCellsAreNotTouched) {
   PyObject* cells[3] = {};
   set(globals_, one_);
-  for (PyObject*& cell : cells)
-    ASSERT_TRUE(assume(&cell));
+  for (PyObject*& cell : cells) ASSERT_TRUE(assume(&cell));
   forget_cells(&cells[1], &cells[2]);
   set(globals_, two_);
   EXPECT_EQ(cells[0], nullptr);
   EXPECT_EQ(cells[1], one_);
   EXPECT_EQ(cells[2], nullptr);
-  for (PyObject*& cell : cells)
-    ASSERT_TRUE(assume(&cell));
+  for (PyObject*& cell : cells) ASSERT_TRUE(assume(&cell));
   stop_invariants();
-  for (PyObject* cell : cells)
-    EXPECT_EQ(cell, nullptr);
+  for (PyObject* cell : cells) EXPECT_EQ(cell, nullptr);
   EXPECT_FALSE(assume(&cells[0]));
 }
 

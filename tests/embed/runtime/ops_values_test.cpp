@@ -40,18 +40,20 @@ loud = Loud()
   std::vector<Ref> values_;
 };
 
-// Every operation that ints of two digits have a short way for, on every pair of edge values: short ones, those that are
-// or become too long, and those that raise.
+// Every operation that ints of two digits have a short way for, on every pair of edge values: short ones, those that
+// are or become too long, and those that raise.
 TEST_F(OpsOnValues, ShortOperationsAreThoseOfInt) {
-  const Ref numbers = eval("[*range(-9, 10), 29, 30, 31, 32, 33, 61, 62, 63, 64, 255, 256, 257, 1023, -5, -6, -255, -1024,"
-                           " 2**29, -2**29, 2**30 - 1, 1 - 2**30, 2**30, -2**30, 2**31, -2**32, 2**45 - 1, 2**59, -2**59,"
-                           " 2**60 - 1, 1 - 2**60, 2**60, -2**60, 2**61, -2**62, 2**63, -2**63, -2**64]", run(""));
+  const Ref numbers = eval(
+      "[*range(-9, 10), 29, 30, 31, 32, 33, 61, 62, 63, 64, 255, 256, 257, 1023, -5, -6, -255, -1024,"
+      " 2**29, -2**29, 2**30 - 1, 1 - 2**30, 2**30, -2**30, 2**31, -2**32, 2**45 - 1, 2**59, -2**59,"
+      " 2**60 - 1, 1 - 2**60, 2**60, -2**60, 2**61, -2**62, 2**63, -2**63, -2**64]",
+      run(""));
   const Py_ssize_t count = PyList_GET_SIZE(numbers.get());
   const auto outcome = [](PyObject* result) { return repr(Ref(result).get()); };  // with the exception, if there is one
   constexpr intptr_t kInPlace = NB_INPLACE_ADD - NB_ADD;
   int done = 0;
-  for (intptr_t oparg : {NB_ADD, NB_SUBTRACT, NB_MULTIPLY, NB_AND, NB_OR, NB_XOR, NB_FLOOR_DIVIDE, NB_REMAINDER, NB_LSHIFT,
-                         NB_RSHIFT}) {
+  for (intptr_t oparg :
+       {NB_ADD, NB_SUBTRACT, NB_MULTIPLY, NB_AND, NB_OR, NB_XOR, NB_FLOOR_DIVIDE, NB_REMAINDER, NB_LSHIFT, NB_RSHIFT}) {
     const IntFunction function = int_function(oparg);
     ASSERT_NE(function, nullptr);
     EXPECT_EQ(int_function(oparg + kInPlace), function);

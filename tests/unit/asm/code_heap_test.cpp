@@ -65,8 +65,7 @@ std::vector<Mapping> mappings() {
 std::string protection_at(const void* address) {
   auto at = reinterpret_cast<uintptr_t>(address);
   for (const Mapping& mapping : mappings()) {
-    if (at >= mapping.begin && at < mapping.end)
-      return mapping.protection;
+    if (at >= mapping.begin && at < mapping.end) return mapping.protection;
   }
   return "none";
 }
@@ -82,8 +81,7 @@ bool any_writable_and_executable() {
 // Runs `body` in a child process, which may tie itself down; true when it returned true.
 bool in_child(const std::function<bool()>& body) {
   pid_t child = fork();
-  if (child == 0)
-    _exit(body() ? 0 : 1);
+  if (child == 0) _exit(body() ? 0 : 1);
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -115,8 +113,7 @@ TEST(CodeHeap, InstallsAndRuns) {
     EXPECT_TRUE(heap.contains_code(installed.back()));
     EXPECT_TRUE(heap.near_range().contains(installed.back()));
   }
-  for (int i = 0; i < 1000; ++i)
-    EXPECT_EQ(call(installed[static_cast<size_t>(i)]), i);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(call(installed[static_cast<size_t>(i)]), i);
   EXPECT_EQ(heap.stats().installs, 1000u);
   EXPECT_EQ(heap.stats().refused, 0u);
   EXPECT_FALSE(heap.contains_code(&heap));
@@ -134,8 +131,7 @@ int g_writable_calls;
 void look_at_maps() {
   ++g_writable_calls;
   g_violation = g_violation || any_writable_and_executable();
-  if (g_watched != nullptr)
-    g_watched_protection = protection_at(g_watched);
+  if (g_watched != nullptr) g_watched_protection = protection_at(g_watched);
 }
 
 TEST(CodeHeap, NoPageIsEverWritableAndExecutable) {
@@ -246,11 +242,9 @@ TEST(CodeHeap, FreePagesGoBackToTheSystem) {
   constexpr size_t kSize = size_t{8} << 20;
   auto resident = [&](const uint8_t* begin) {
     std::vector<unsigned char> pages(kSize / 4096);
-    if (mincore(const_cast<uint8_t*>(begin), kSize, pages.data()) != 0)
-      return size_t{0};
+    if (mincore(const_cast<uint8_t*>(begin), kSize, pages.data()) != 0) return size_t{0};
     size_t count = 0;
-    for (unsigned char page : pages)
-      count += page & 1;
+    for (unsigned char page : pages) count += page & 1;
     return count;
   };
   const uint8_t* code = install(heap, code_returning(1, kSize));
@@ -272,17 +266,14 @@ TEST(CodeHeap, DataIsZeroedAlignedAndStable) {
     ASSERT_NE(data, nullptr);
     ASSERT_EQ(reinterpret_cast<uintptr_t>(data) % 16, 0u);
     ASSERT_TRUE(heap.near_range().contains(data));
-    for (size_t k = 0; k < i; ++k)
-      ASSERT_EQ(data[k], 0);
+    for (size_t k = 0; k < i; ++k) ASSERT_EQ(data[k], 0);
     std::memset(data, 0xEE, i);
     cells.push_back(data);
   }
-  for (size_t i = 0; i < cells.size(); i += 3)
-    heap.release_data(cells[i]);
+  for (size_t i = 0; i < cells.size(); i += 3) heap.release_data(cells[i]);
   for (size_t i = 1; i < 2000; i += 7) {
     auto* data = static_cast<uint8_t*>(heap.allocate_data(i));
-    for (size_t k = 0; k < i; ++k)
-      ASSERT_EQ(data[k], 0) << "reused memory";
+    for (size_t k = 0; k < i; ++k) ASSERT_EQ(data[k], 0) << "reused memory";
   }
 }
 
@@ -349,8 +340,7 @@ TEST(CodeHeap, AddressSpaceLimit) {
 #endif
   EXPECT_TRUE(in_child([] {
     rlimit limit{size_t{64} << 20, size_t{64} << 20};
-    if (setrlimit(RLIMIT_AS, &limit) != 0)
-      return false;
+    if (setrlimit(RLIMIT_AS, &limit) != 0) return false;
     CodeHeap heap({});
     return !heap.ok() && install(heap, code_returning(1)) == nullptr;
   }));
@@ -358,8 +348,7 @@ TEST(CodeHeap, AddressSpaceLimit) {
 
 TEST(CodeHeap, PolicyAgainstExecutableMemoryFromTheStart) {
   EXPECT_TRUE(in_child([] {
-    if (!forbid_executable_memory())
-      return false;
+    if (!forbid_executable_memory()) return false;
     CodeHeap heap({});
     return heap.ok() && install(heap, code_returning(1)) == nullptr && install(heap, code_returning(2)) == nullptr &&
            heap.allocate_data(16) != nullptr && heap.stats().code_bytes == 0 && heap.stats().refused == 2;
@@ -372,15 +361,12 @@ TEST(CodeHeap, PolicyAgainstExecutableMemoryLater) {
     CodeHeap heap({});
     const uint8_t* first = install(heap, code_returning(1));
     const uint8_t* second = install(heap, code_returning(2));
-    if (first == nullptr || second == nullptr || !forbid_executable_memory())
-      return false;
+    if (first == nullptr || second == nullptr || !forbid_executable_memory()) return false;
     for (size_t size : {size_t{16}, size_t{5000}, size_t{100000}}) {
-      if (install(heap, code_returning(3, size)) != nullptr)
-        return false;
+      if (install(heap, code_returning(3, size)) != nullptr) return false;
     }
     heap.release(second);
-    if (install(heap, code_returning(4)) != nullptr)
-      return false;
+    if (install(heap, code_returning(4)) != nullptr) return false;
     return call(first) == 1;
   }));
 }
@@ -390,8 +376,7 @@ TEST(CodeHeap, MemoryDenyWriteExecuteLater) {
   EXPECT_TRUE(in_child([] {
     CodeHeap heap({});
     const uint8_t* first = install(heap, code_returning(1));
-    if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0)
-      return true;  // older kernel
+    if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0) return true;  // older kernel
     return install(heap, code_returning(2)) == nullptr && call(first) == 1;
   }));
 }

@@ -36,8 +36,7 @@ TEST_P(EmissionSpeed, OfATypicalFunction) {
     auto begin = std::chrono::steady_clock::now();
     m.reset();
     m.enter(0);
-    for (int i = 0; i < kTemplates; ++i)
-      emit_template(i);
+    for (int i = 0; i < kTemplates; ++i) emit_template(i);
     m.leave(0);
     m.finish();
     std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - begin;
@@ -53,19 +52,16 @@ TEST_P(EmissionSpeed, OfATypicalFunction) {
 TEST_P(EmissionSpeed, OfInstall) {
   m.reset();
   m.enter(0);
-  for (int i = 0; i < 150; ++i)
-    emit_template(i);
+  for (int i = 0; i < 150; ++i) emit_template(i);
   m.leave(0);
   CodeBuffer buffer = m.finish();
   constexpr int kRounds = 500;
   std::vector<const uint8_t*> installed;
   auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < kRounds; ++i)
-    installed.push_back(heap_.install(buffer));
+  for (int i = 0; i < kRounds; ++i) installed.push_back(heap_.install(buffer));
   std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - begin;
   begin = std::chrono::steady_clock::now();
-  for (const uint8_t* code : installed)
-    heap_.release(code);
+  for (const uint8_t* code : installed) heap_.release(code);
   std::chrono::duration<double, std::micro> release_time = std::chrono::steady_clock::now() - begin;
   std::printf("install %.1f us, release %.1f us for %zu bytes\n", time.count() / kRounds,
               release_time.count() / kRounds, buffer.size);

@@ -103,8 +103,7 @@ TEST_F(EncoderX64, MemoryForms) {
 TEST_F(EncoderX64, IndexedForms) {
   for (whipsnake::Reg base : kAllRegs) {
     for (whipsnake::Reg index : kAllRegs) {
-      if (index == whipsnake::Reg::kNativeStack)
-        continue;
+      if (index == whipsnake::Reg::kNativeStack) continue;
       for (uint8_t scale : {uint8_t{1}, uint8_t{2}, uint8_t{4}, uint8_t{8}}) {
         for (int32_t disp : kDisps) {
           Mem mem = Mem::indexed(base, index, scale, disp);

@@ -33,8 +33,7 @@ inline std::string cpu_name(const testing::TestParamInfo<Cpu>& info) { return in
 
 inline std::unique_ptr<Masm> masm_for(Cpu cpu, NearRange near) {
 #if defined(__x86_64__)
-  if (cpu == Cpu::kX64)
-    return make_masm_x64(near);
+  if (cpu == Cpu::kX64) return make_masm_x64(near);
 #endif
   return cpu == Cpu::kA64 ? make_masm_a64(near) : nullptr;
 }
@@ -79,8 +78,7 @@ class MasmTest : public testing::TestWithParam<Cpu> {
   int64_t run(int64_t a0 = 0, int64_t a1 = 0, int64_t a2 = 0, int64_t a3 = 0) { return call(code_, a0, a1, a2, a3); }
 
   int64_t call(const uint8_t* code, int64_t a0 = 0, int64_t a1 = 0, int64_t a2 = 0, int64_t a3 = 0) {
-    if (code == nullptr)
-      return std::numeric_limits<int64_t>::min() + 99;
+    if (code == nullptr) return std::numeric_limits<int64_t>::min() + 99;
 #if !defined(__aarch64__)
     if (GetParam() == Cpu::kA64) {
       auto* first = reinterpret_cast<const vixl::aarch64::Instruction*>(code);

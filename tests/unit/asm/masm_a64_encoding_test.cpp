@@ -22,8 +22,7 @@ class MasmA64Encoding : public testing::Test {
     std::string text;
     for (size_t i = 0; i < buffer.size; i += 4) {
       decoder_.Decode(reinterpret_cast<const vixl::aarch64::Instruction*>(buffer.bytes + i));
-      if (i != 0)
-        text += "; ";
+      if (i != 0) text += "; ";
       text += disassembler_.GetOutput();
     }
     return text;

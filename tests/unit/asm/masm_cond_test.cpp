@@ -21,36 +21,21 @@ bool compares(Cond cond, T a, T b) {
   T difference;
   bool overflow = __builtin_sub_overflow(a, b, &difference);
   switch (cond) {
-    case Cond::kEqual:
-      return a == b;
-    case Cond::kNotEqual:
-      return a != b;
-    case Cond::kLess:
-      return a < b;
-    case Cond::kLessEqual:
-      return a <= b;
-    case Cond::kGreater:
-      return a > b;
-    case Cond::kGreaterEqual:
-      return a >= b;
-    case Cond::kBelow:
-      return ua < ub;
-    case Cond::kBelowEqual:
-      return ua <= ub;
-    case Cond::kAbove:
-      return ua > ub;
-    case Cond::kAboveEqual:
-      return ua >= ub;
-    case Cond::kOverflow:
-      return overflow;
-    case Cond::kNoOverflow:
-      return !overflow;
-    case Cond::kSign:
-      return difference < 0;
-    case Cond::kNotSign:
-      return difference >= 0;
-    default:
-      return false;
+    case Cond::kEqual: return a == b;
+    case Cond::kNotEqual: return a != b;
+    case Cond::kLess: return a < b;
+    case Cond::kLessEqual: return a <= b;
+    case Cond::kGreater: return a > b;
+    case Cond::kGreaterEqual: return a >= b;
+    case Cond::kBelow: return ua < ub;
+    case Cond::kBelowEqual: return ua <= ub;
+    case Cond::kAbove: return ua > ub;
+    case Cond::kAboveEqual: return ua >= ub;
+    case Cond::kOverflow: return overflow;
+    case Cond::kNoOverflow: return !overflow;
+    case Cond::kSign: return difference < 0;
+    case Cond::kNotSign: return difference >= 0;
+    default: return false;
   }
 }
 
@@ -65,8 +50,7 @@ class MasmCond : public MasmTest {
              const std::function<bool(Cond, int64_t, int64_t)>& model, const std::vector<int64_t>& as,
              const std::vector<int64_t>& bs) {
     for (Cond cond : kIntConds) {
-      if (!promised(cond))
-        continue;
+      if (!promised(cond)) continue;
       compile([&] {
         m.mov(Reg::kS0, Reg::kArg0);
         m.mov(Reg::kS1, Reg::kArg1);
@@ -116,8 +100,7 @@ class MasmCond : public MasmTest {
   }
   void check_immediates(const std::function<void(int32_t)>& set_flags, const std::function<bool(Cond)>& promised,
                         const std::function<bool(Cond, int64_t, int64_t)>& model) {
-    for (int32_t imm : edge_immediates())
-      check([&] { set_flags(imm); }, promised, model, edge_values(), {imm});
+    for (int32_t imm : edge_immediates()) check([&] { set_flags(imm); }, promised, model, edge_values(), {imm});
   }
 };
 
@@ -176,20 +159,15 @@ TEST_P(MasmCond, AddAndSub) {
   auto sum = [](Cond cond, int64_t a, int64_t b) {
     int64_t result;
     bool overflow = __builtin_add_overflow(a, b, &result);
-    if (is_overflow(cond))
-      return overflow == (cond == Cond::kOverflow);
-    if (is_sign(cond))
-      return (result < 0) == (cond == Cond::kSign);
+    if (is_overflow(cond)) return overflow == (cond == Cond::kOverflow);
+    if (is_sign(cond)) return (result < 0) == (cond == Cond::kSign);
     // The signed conditions see the true sum.
     __int128 exact = static_cast<__int128>(a) + b;
     int64_t reduced = exact < 0 ? -1 : exact > 0 ? 1 : 0;
-    if (cond == Cond::kEqual || cond == Cond::kNotEqual)
-      reduced = result == 0 ? 0 : 1;
+    if (cond == Cond::kEqual || cond == Cond::kNotEqual) reduced = result == 0 ? 0 : 1;
     // "less or equal" combines both: zero result or true sum below zero
-    if (cond == Cond::kLessEqual)
-      return result == 0 || exact < 0;
-    if (cond == Cond::kGreater)
-      return result != 0 && exact >= 0;
+    if (cond == Cond::kLessEqual) return result == 0 || exact < 0;
+    if (cond == Cond::kGreater) return result != 0 && exact >= 0;
     return compares<int64_t>(cond, reduced, 0);
   };
   check_pairs([&] { m.add(Reg::kT0, Reg::kT1); }, promised, sum);
@@ -208,8 +186,7 @@ TEST_P(MasmCond, Add32AndSub32) {
   auto sum = [](Cond cond, int64_t a, int64_t b) {
     int32_t result;
     bool overflow = __builtin_add_overflow(static_cast<int32_t>(a), static_cast<int32_t>(b), &result);
-    if (is_overflow(cond))
-      return overflow == (cond == Cond::kOverflow);
+    if (is_overflow(cond)) return overflow == (cond == Cond::kOverflow);
     return compares<int32_t>(cond, result, 0);
   };
   check_pairs([&] { m.add32(Reg::kT0, Reg::kT1); }, promised, sum);
@@ -291,8 +268,7 @@ TEST(Cond, NegateIsAnInvolutionThatFlipsTheAnswer) {
   for (Cond cond : kIntConds) {
     EXPECT_EQ(negate(negate(cond)), cond);
     for (int64_t a : edge_values()) {
-      for (int64_t b : edge_values())
-        EXPECT_NE(compare64(cond, a, b), compare64(negate(cond), a, b));
+      for (int64_t b : edge_values()) EXPECT_NE(compare64(cond, a, b), compare64(negate(cond), a, b));
     }
   }
   EXPECT_EQ(negate(Cond::kFEqual), Cond::kFNotEqual);

@@ -11,8 +11,7 @@ class MasmControl : public MasmTest {
   // Instructions that take up at least `bytes` and do nothing.
   void fill(size_t bytes) {
     size_t end = m.size() + bytes;
-    while (m.size() < end)
-      m.mov_imm(Reg::kT2, 0x123456789ABCDEF);
+    while (m.size() < end) m.mov_imm(Reg::kT2, 0x123456789ABCDEF);
   }
 };
 
@@ -54,8 +53,7 @@ TEST_P(MasmControl, BackwardDistancesAroundTheShortForm) {
         m.bind(back);
         m.cmp(Reg::kS0, 3);
         m.jump_if(Cond::kEqual, done);
-        for (int i = 0; i < padding; ++i)
-          m.mov(Reg::kT0, Reg::kT1);
+        for (int i = 0; i < padding; ++i) m.mov(Reg::kT0, Reg::kT1);
         m.add(Reg::kS0, 1);
         if (conditional) {
           m.jump_if(Cond::kNotEqual, back);
@@ -133,8 +131,7 @@ TEST_P(MasmControl, JumpThroughMemory) {
 TEST_P(MasmControl, CallsKeepCalleeSavedRegistersAndStack) {
   compile(
       [&] {
-        for (Reg reg : kGeneral)
-          m.mov_imm(reg, -1);
+        for (Reg reg : kGeneral) m.mov_imm(reg, -1);
         m.store_imm(Mem::at(Reg::kNativeStack, 32), 1234);
         m.mov(Reg::kT0, Reg::kNativeStack);
         m.store(cell_mem(20), Reg::kT0);
@@ -153,8 +150,7 @@ TEST_P(MasmControl, CallsKeepCalleeSavedRegistersAndStack) {
         m.store(cell_mem(21), Reg::kT0);
         for (Mem target : {Mem::absolute(&cell(10)), Mem::absolute(&far_target), Mem{}}) {
           int64_t pattern = 0x1111;
-          for (Reg reg : kCalleeSaved)
-            m.mov_imm(reg, pattern += 0x1111);
+          for (Reg reg : kCalleeSaved) m.mov_imm(reg, pattern += 0x1111);
           if (target.cell != nullptr) {
             m.call_mem(target);
           } else {
@@ -162,8 +158,7 @@ TEST_P(MasmControl, CallsKeepCalleeSavedRegistersAndStack) {
             m.call(Reg::kT1);
           }
           m.store(cell_mem(100 + n++), Reg::kRet);
-          for (Reg reg : kCalleeSaved)
-            m.store(cell_mem(100 + n++), reg);
+          for (Reg reg : kCalleeSaved) m.store(cell_mem(100 + n++), reg);
         }
         m.mov(Reg::kT0, Reg::kNativeStack);
         m.store(cell_mem(22), Reg::kT0);
@@ -175,8 +170,7 @@ TEST_P(MasmControl, CallsKeepCalleeSavedRegistersAndStack) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(cell(100 + n++), 42);
     int64_t pattern = 0x1111;
-    for (Reg reg : kCalleeSaved)
-      EXPECT_EQ(cell(100 + n++), pattern += 0x1111) << name(reg);
+    for (Reg reg : kCalleeSaved) EXPECT_EQ(cell(100 + n++), pattern += 0x1111) << name(reg);
   }
   EXPECT_EQ(cell(21), cell(22)) << "the stack pointer";
   EXPECT_EQ(cell(20) % 16, 0) << "aligned for calls";
@@ -188,11 +182,9 @@ TEST_P(MasmControl, LocalsOfEverySize) {
   for (int locals : {0, 16, 112, 128, 4080, 4096, 5008}) {
     compile(
         [&] {
-          for (int at = 0; at < locals; at += 8)
-            m.store_imm(Mem::at(Reg::kNativeStack, at), at);
+          for (int at = 0; at < locals; at += 8) m.store_imm(Mem::at(Reg::kNativeStack, at), at);
           m.mov_imm(Reg::kS0, 0);
-          for (int at = 0; at < locals; at += 8)
-            m.add(Reg::kS0, Mem::at(Reg::kNativeStack, at));
+          for (int at = 0; at < locals; at += 8) m.add(Reg::kS0, Mem::at(Reg::kNativeStack, at));
           m.mov(Reg::kRet, Reg::kS0);
         },
         locals);
@@ -210,20 +202,17 @@ TEST_P(MasmControl, UnwindFrameThenTailCall) {
   const uint8_t* callee = code_;
   m.reset();
   m.enter(32);
-  for (Reg reg : kCalleeSaved)
-    m.mov_imm(reg, -1);
+  for (Reg reg : kCalleeSaved) m.mov_imm(reg, -1);
   m.mov_ptr(Reg::kT0, callee);
   m.unwind_frame(32);
   m.jump_reg(Reg::kT0);
   const uint8_t* tail_caller = install();
   compile([&] {
-    for (Reg reg : kCalleeSaved)
-      m.mov_imm(reg, 99);
+    for (Reg reg : kCalleeSaved) m.mov_imm(reg, 99);
     m.mov_ptr(Reg::kT0, tail_caller);
     m.mov_imm(Reg::kArg1, 6);
     m.call(Reg::kT0);
-    for (Reg reg : kCalleeSaved)
-      m.add(Reg::kRet, reg);
+    for (Reg reg : kCalleeSaved) m.add(Reg::kRet, reg);
   });
   EXPECT_EQ(run(), 7 + 6 * 99);
 }
@@ -284,8 +273,7 @@ TEST_P(MasmControl, AlignPadsWithHarmlessInstructions) {
     for (int before = 0; before < 8; ++before) {
       int64_t result = run_body([&] {
         m.mov_imm(Reg::kS0, 1);
-        for (int i = 0; i < before; ++i)
-          m.add(Reg::kS0, 1);
+        for (int i = 0; i < before; ++i) m.add(Reg::kS0, 1);
         m.align(unit);
         EXPECT_EQ(m.size() % static_cast<size_t>(unit), 0u);
         m.mov(Reg::kRet, Reg::kS0);
@@ -347,8 +335,7 @@ TEST_P(MasmControl, MisuseFailsAndStaysFailed) {
 TEST_P(MasmControl, AnEndlessFunctionFailsInsteadOfGrowingForever) {
   m.reset();
   m.enter(0);
-  for (int i = 0; i < 20'000'000 && !m.failed(); ++i)
-    m.mov_imm(Reg::kT0, 0x123456789ABCDEF);
+  for (int i = 0; i < 20'000'000 && !m.failed(); ++i) m.mov_imm(Reg::kT0, 0x123456789ABCDEF);
   EXPECT_TRUE(m.failed());
   Label label = m.new_label();
   m.bind(label);
@@ -381,8 +368,7 @@ TEST(Masm, OnlyLinkedBackEndsAreMade) {
 
 TEST(Masm, RegistersHaveDistinctNames) {
   for (Reg a : kGeneral) {
-    for (Reg b : kGeneral)
-      EXPECT_EQ(a == b, std::string(name(a)) == name(b));
+    for (Reg b : kGeneral) EXPECT_EQ(a == b, std::string(name(a)) == name(b));
   }
 }
 

@@ -131,8 +131,7 @@ TEST_P(MasmFloat, IntegersBecomeFloats) {
       m.int_to_float(freg, Reg::kS2);
       m.fmov_bits(Reg::kRet, freg);
     });
-    for (int64_t value : edge_values())
-      ASSERT_EQ(run(value), bits_of(static_cast<double>(value))) << value;
+    for (int64_t value : edge_values()) ASSERT_EQ(run(value), bits_of(static_cast<double>(value))) << value;
     for (int64_t value : {int64_t{9007199254740993}, int64_t{9007199254740995}, int64_t{-9007199254740993}}) {
       ASSERT_EQ(run(value), bits_of(static_cast<double>(value))) << value;
     }
@@ -150,26 +149,18 @@ TEST_P(MasmFloat, FloatsAreTruncated) {
        {0.0, -0.0, 0.9, -0.9, 1.5, -1.5, 2.0, 1e15, -1e15, 9.2e18, -9223372036854775808.0, 4294967296.5}) {
     ASSERT_EQ(run(bits_of(value)), static_cast<int64_t>(value)) << value;
   }
-  for (double value : float_values())
-    run(bits_of(value));  // out of range: any value, but no trap
+  for (double value : float_values()) run(bits_of(value));  // out of range: any value, but no trap
 }
 
 bool holds(Cond cond, double a, double b) {
   switch (cond) {
-    case Cond::kFEqual:
-      return a == b;
-    case Cond::kFNotEqual:
-      return a != b;
-    case Cond::kFLess:
-      return a < b;
-    case Cond::kFLessEqual:
-      return a <= b;
-    case Cond::kFGreater:
-      return a > b;
-    case Cond::kFGreaterEqual:
-      return a >= b;
-    default:
-      return std::isunordered(a, b);
+    case Cond::kFEqual: return a == b;
+    case Cond::kFNotEqual: return a != b;
+    case Cond::kFLess: return a < b;
+    case Cond::kFLessEqual: return a <= b;
+    case Cond::kFGreater: return a > b;
+    case Cond::kFGreaterEqual: return a >= b;
+    default: return std::isunordered(a, b);
   }
 }
 
@@ -207,8 +198,7 @@ TEST_P(MasmFloat, ConditionsWithNan) {
         m.bind(joined);
         m.mov(Reg::kRet, Reg::kS1);
       });
-      if (reg == Reg::kS1)
-        continue;
+      if (reg == Reg::kS1) continue;
       for (double a : float_values()) {
         for (double b : float_values()) {
           ASSERT_EQ(run(bits_of(a), bits_of(b)), holds(cond, a, b) ? 15 : 0)
@@ -236,8 +226,7 @@ TEST_P(MasmFloat, FcmpOnEveryRegister) {
     }
   });
   run();
-  for (size_t i = 2; i < n; ++i)
-    EXPECT_EQ(cell(i), (i - 2) / 8 == (i - 2) % 8 ? 0 : 1);
+  for (size_t i = 2; i < n; ++i) EXPECT_EQ(cell(i), (i - 2) / 8 == (i - 2) % 8 ? 0 : 1);
 }
 
 WHIPSNAKE_FOR_EVERY_CPU(MasmFloat);

@@ -15,8 +15,7 @@ class MasmInt : public MasmTest {
       m.mov(Reg::kRet, Reg::kT0);
     });
     for (int64_t a : edge_values()) {
-      for (int64_t b : edge_values())
-        ASSERT_EQ(run(a, b), model(a, b)) << a << ", " << b;
+      for (int64_t b : edge_values()) ASSERT_EQ(run(a, b), model(a, b)) << a << ", " << b;
     }
   }
 
@@ -28,8 +27,7 @@ class MasmInt : public MasmTest {
         emit(Reg::kT0, imm);
         m.mov(Reg::kRet, Reg::kT0);
       });
-      for (int64_t a : edge_values())
-        ASSERT_EQ(run(a), model(a, imm)) << a << ", " << imm;
+      for (int64_t a : edge_values()) ASSERT_EQ(run(a), model(a, imm)) << a << ", " << imm;
       heap_.release(code_);
     }
   }
@@ -44,8 +42,7 @@ class MasmInt : public MasmTest {
       for (Reg dst : kGeneral) {
         for (Reg src : kGeneral) {
           m.mov_imm(dst, kA);
-          if (!same(dst, src))
-            m.mov_imm(src, kB);
+          if (!same(dst, src)) m.mov_imm(src, kB);
           emit(dst, src);
           m.store(cell_mem(expected.size()), dst);
           expected.push_back(same(dst, src) ? model(kA, kA) : model(kA, kB));
@@ -166,8 +163,7 @@ TEST_P(MasmInt, DivSigned) {
   });
   for (int64_t a : edge_values()) {
     for (int64_t b : edge_values()) {
-      if (b == 0 || (b == -1 && a == std::numeric_limits<int64_t>::min()))
-        continue;
+      if (b == 0 || (b == -1 && a == std::numeric_limits<int64_t>::min())) continue;
       run(a, b);
       ASSERT_EQ(cell(0), a / b) << a << " / " << b;
       ASSERT_EQ(cell(1), a % b) << a << " % " << b;
@@ -187,10 +183,8 @@ TEST_P(MasmInt, DivSignedWithEveryPlacement) {
       for (Reg divisor : kGeneral) {
         for (Reg quotient : kGeneral) {
           for (Reg remainder : kGeneral) {
-            if (same(quotient, divisor) || same(remainder, divisor) || same(quotient, remainder))
-              continue;
-            if (same(dividend, divisor))
-              continue;
+            if (same(quotient, divisor) || same(remainder, divisor) || same(quotient, remainder)) continue;
+            if (same(dividend, divisor)) continue;
             m.mov_imm(dividend, kDividend);
             m.mov_imm(divisor, kDivisor);
             m.div_signed(quotient, remainder, dividend, divisor);
@@ -339,8 +333,7 @@ TEST_P(MasmInt, AddToMemory) {
       m.add_mem32(Mem::at(Reg::kT0, -8), imm);                  // cell 3
     });
     for (int64_t a : edge_values()) {
-      for (size_t i = 0; i < 4; ++i)
-        cell(i) = a;
+      for (size_t i = 0; i < 4; ++i) cell(i) = a;
       run();
       int64_t wide = wrap(bits(a) + bits(imm));
       int64_t narrow = wrap((bits(a) & 0xFFFFFFFF00000000) | bits(zero_extended(wide)));

@@ -56,8 +56,7 @@ TEST_P(MasmMove, ConstantsInEveryRegister) {
       }
     });
     run();
-    for (size_t i = 0; i < n; ++i)
-      ASSERT_EQ(cell(i), constants()[i]) << name(reg);
+    for (size_t i = 0; i < n; ++i) ASSERT_EQ(cell(i), constants()[i]) << name(reg);
     heap_.release(code_);
   }
 }
@@ -106,8 +105,7 @@ struct Address {
 
 Reg other_than(Reg a, Reg b) {
   for (Reg reg : {Reg::kS0, Reg::kS1, Reg::kS2}) {
-    if (reg != a && reg != b)
-      return reg;
+    if (reg != a && reg != b) return reg;
   }
   return Reg::kNone;
 }
@@ -120,8 +118,7 @@ std::vector<Address> addresses() {
     }
     for (Reg index : kGeneral) {
       for (uint8_t scale : {uint8_t{1}, uint8_t{2}, uint8_t{4}, uint8_t{8}}) {
-        for (int32_t disp : {0, 24, -1000, 100000})
-          all.push_back({base, index, scale, disp});
+        for (int32_t disp : {0, 24, -1000, 100000}) all.push_back({base, index, scale, disp});
       }
     }
   }
@@ -148,8 +145,7 @@ TEST_P(MasmMove, LoadsFromEveryAddress) {
       for (size_t i = begin; i < end; ++i) {
         const Address& a = forms[i];
         bool twice = a.index != Reg::kNone && same(a.base, a.index);
-        if (twice && a.scale != 1)
-          continue;
+        if (twice && a.scale != 1) continue;
         int64_t target = reinterpret_cast<int64_t>(data) - a.disp;
         Reg result = other_than(a.base, a.index);
         Mem mem = a.index == Reg::kNone ? Mem::at(a.base, a.disp) : Mem::indexed(a.base, a.index, a.scale, a.disp);
@@ -181,8 +177,7 @@ TEST_P(MasmMove, LoadsFromEveryAddress) {
     run();
     for (size_t i = begin; i < end; ++i) {
       const Address& a = forms[i];
-      if (a.index != Reg::kNone && same(a.base, a.index) && a.scale != 1)
-        continue;
+      if (a.index != Reg::kNone && same(a.base, a.index) && a.scale != 1) continue;
       for (size_t k = 0; k < 6; ++k) {
         ASSERT_EQ(cell((i - begin) * 6 + k), expected[k])
             << "load " << k << " [" << name(a.base) << " + " << name(a.index) << " * " << int{a.scale} << " + "
@@ -231,16 +226,12 @@ TEST_P(MasmMove, StoresOfEveryWidthFromEveryRegister) {
       m.store16(cell_mem(5), reg);
       m.store8(cell_mem(6), reg);
     });
-    for (size_t i = 0; i < 7; ++i)
-      cell(i) = -1;
+    for (size_t i = 0; i < 7; ++i) cell(i) = -1;
     run();
     EXPECT_EQ(cell(0), kValue) << name(reg);
-    for (size_t i : {size_t{1}, size_t{4}})
-      EXPECT_EQ(bits(cell(i)), 0xFFFFFFFF55667788u) << name(reg);
-    for (size_t i : {size_t{2}, size_t{5}})
-      EXPECT_EQ(bits(cell(i)), 0xFFFFFFFFFFFF7788u) << name(reg);
-    for (size_t i : {size_t{3}, size_t{6}})
-      EXPECT_EQ(bits(cell(i)), 0xFFFFFFFFFFFFFF88u) << name(reg);
+    for (size_t i : {size_t{1}, size_t{4}}) EXPECT_EQ(bits(cell(i)), 0xFFFFFFFF55667788u) << name(reg);
+    for (size_t i : {size_t{2}, size_t{5}}) EXPECT_EQ(bits(cell(i)), 0xFFFFFFFFFFFF7788u) << name(reg);
+    for (size_t i : {size_t{3}, size_t{6}}) EXPECT_EQ(bits(cell(i)), 0xFFFFFFFFFFFFFF88u) << name(reg);
     heap_.release(code_);
   }
 }
@@ -259,8 +250,7 @@ TEST_P(MasmMove, StoresOfConstants) {
       m.store_imm(Mem::indexed(Reg::kT0, Reg::kT1, 8, -8), value);  // cell 5
       m.store16_imm(Mem::at(Reg::kT0, -16), static_cast<int16_t>(value));
     });
-    for (size_t i = 0; i < 8; ++i)
-      cell(i) = 0;
+    for (size_t i = 0; i < 8; ++i) cell(i) = 0;
     run();
     ASSERT_EQ(cell(0), value);
     ASSERT_EQ(cell(1), zero_extended(value));
@@ -300,13 +290,11 @@ TEST_P(MasmMove, FarCells) {
 
 TEST_P(MasmMove, LeaComputesAddressesAndKeepsFlags) {
   for (const Address& a : addresses()) {
-    if (a.index == Reg::kNone ? a.base != Reg::kS2 && a.base != Reg::kThread : a.disp == -1000)
-      continue;
+    if (a.index == Reg::kNone ? a.base != Reg::kS2 && a.base != Reg::kThread : a.disp == -1000) continue;
     int64_t result = run_body([&] {
       constexpr int64_t kBase = 0x10000000000;
       m.mov_imm(a.base, kBase);
-      if (a.index != Reg::kNone)
-        m.mov_imm(a.index, kBase);
+      if (a.index != Reg::kNone) m.mov_imm(a.index, kBase);
       Reg dst = other_than(a.base, a.index);
       m.cmp(a.base, a.base);
       m.lea(dst, a.index == Reg::kNone ? Mem::at(a.base, a.disp) : Mem::indexed(a.base, a.index, a.scale, a.disp));
@@ -336,8 +324,7 @@ TEST_P(MasmMove, LeaIntoItsOwnOperands) {
 TEST_P(MasmMove, StackAsBase) {
   compile(
       [&] {
-        for (int32_t i = 0; i < 8; ++i)
-          m.store_imm(Mem::at(Reg::kNativeStack, i * 8), i * 100);
+        for (int32_t i = 0; i < 8; ++i) m.store_imm(Mem::at(Reg::kNativeStack, i * 8), i * 100);
         m.mov_imm(Reg::kT0, 3);
         m.load(Reg::kT1, Mem::indexed(Reg::kNativeStack, Reg::kT0, 8, 8));
         m.lea(Reg::kT2, Mem::at(Reg::kNativeStack, 40));

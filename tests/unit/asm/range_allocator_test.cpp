@@ -37,8 +37,7 @@ TEST(RangeAllocator, RefusesWhatDoesNotFit) {
 TEST(RangeAllocator, ReleaseMergesWithBothNeighbours) {
   RangeAllocator a(400);
   size_t block[5];
-  for (size_t& b : block)
-    b = a.allocate(80);
+  for (size_t& b : block) b = a.allocate(80);
   EXPECT_EQ(a.allocate(1), RangeAllocator::kNone);
   Range freed;
   Range merged;
@@ -99,8 +98,7 @@ TEST(RangeAllocator, RandomSequencesAgainstAModel) {
         size_t bytes = 1 + random() % (random() % 20 == 0 ? 20000 : 1500);
         size_t rounded = (bytes + 15) / 16 * 16;
         size_t offset = a.allocate(bytes);
-        if (offset == RangeAllocator::kNone)
-          continue;
+        if (offset == RangeAllocator::kNone) continue;
         ASSERT_EQ(offset % 16, 0u);
         auto next = live.lower_bound(offset);
         ASSERT_LE(offset + rounded, next == live.end() ? kCapacity : next->first);
@@ -127,8 +125,7 @@ TEST(RangeAllocator, RandomSequencesAgainstAModel) {
     }
     Range freed;
     Range merged;
-    for (const auto& [offset, size] : live)
-      ASSERT_TRUE(a.release(offset, &freed, &merged));
+    for (const auto& [offset, size] : live) ASSERT_TRUE(a.release(offset, &freed, &merged));
     EXPECT_EQ(merged.size(), kCapacity);
     EXPECT_EQ(a.allocate(kCapacity), 0u);
   }
@@ -138,14 +135,11 @@ TEST(RangeAllocator, AFullRangeOfOneSizeClassIsFound) {
   // Blocks of 136 granules lie in the class that starts at 128: a request for 130 must still find one of them.
   RangeAllocator a(20 * 136 * 16);
   std::vector<size_t> blocks;
-  for (int i = 0; i < 20; ++i)
-    blocks.push_back(a.allocate(136 * 16));
+  for (int i = 0; i < 20; ++i) blocks.push_back(a.allocate(136 * 16));
   Range freed;
   Range merged;
-  for (size_t i = 0; i < blocks.size(); i += 2)
-    ASSERT_TRUE(a.release(blocks[i], &freed, &merged));
-  for (int i = 0; i < 10; ++i)
-    EXPECT_NE(a.allocate(130 * 16), RangeAllocator::kNone);
+  for (size_t i = 0; i < blocks.size(); i += 2) ASSERT_TRUE(a.release(blocks[i], &freed, &merged));
+  for (int i = 0; i < 10; ++i) EXPECT_NE(a.allocate(130 * 16), RangeAllocator::kNone);
   EXPECT_EQ(a.allocate(130 * 16), RangeAllocator::kNone);
 }
 

@@ -34,8 +34,7 @@ PyObject* raise(PyThreadState* ts, _PyInterpreterFrame* frame, void* data) {
 
 PyObject* global(PyThreadState* ts, _PyInterpreterFrame* frame, void* data) {
   PyObject* value = *static_cast<Data*>(data)->global;
-  if (value == nullptr)
-    return runtime->interpret(ts, frame, 0, 0);
+  if (value == nullptr) return runtime->interpret(ts, frame, 0, 0);
   ++calls;
   return runtime->finish_frame(ts, frame, Py_NewRef(value));
 }
@@ -58,25 +57,20 @@ PyObject* calls_back(PyThreadState* ts, _PyInterpreterFrame* frame, void* data) 
   for (;;) {
     runtime->set_instruction(frame, static_cast<Data*>(data)->instruction);
     PyObject* result = PyObject_CallNoArgs(runtime->get_local(frame, 0));
-    if (result == nullptr)
-      return runtime->finish_frame(ts, frame, nullptr);
+    if (result == nullptr) return runtime->finish_frame(ts, frame, nullptr);
     const int more = PyObject_IsTrue(result);
     Py_DECREF(result);
     ++calls;
     const int status = runtime->poll(ts, frame);
-    if (status < 0)
-      return runtime->finish_frame(ts, frame, nullptr);
-    if (status > 0)
-      return runtime->interpret(ts, frame, 0, 0);
-    if (more == 0)
-      return runtime->finish_frame(ts, frame, Py_NewRef(Py_None));
+    if (status < 0) return runtime->finish_frame(ts, frame, nullptr);
+    if (status > 0) return runtime->interpret(ts, frame, 0, 0);
+    if (more == 0) return runtime->finish_frame(ts, frame, Py_NewRef(Py_None));
   }
 }
 
 int find(const CompileRequest& request, int opcode) {
   for (const Instruction& i : request.instructions)
-    if (i.opcode == opcode)
-      return i.index;
+    if (i.opcode == opcode) return i.index;
   return -1;
 }
 
@@ -85,20 +79,15 @@ std::string facts(const CompileRequest& r) {
                      " posonly=" + std::to_string(r.positional_only_count) +
                      " kwonly=" + std::to_string(r.keyword_only_count) + " locals=" + std::to_string(r.local_count) +
                      " handlers=" + std::to_string(r.exception_ranges.size()) + " entries=";
-  for (const int entry : r.entries)
-    text += std::to_string(entry) + ",";
+  for (const int entry : r.entries) text += std::to_string(entry) + ",";
   bool seen = false;
   int previous = 0;
   for (const Instruction& i : r.instructions) {
-    if (i.index != previous)
-      text += " gap";
+    if (i.index != previous) text += " gap";
     previous = i.end;
-    if (i.opcode == BINARY_OP && r.profile->at(i.index).specialized == BINARY_OP_ADD_INT)
-      seen = true;
-    if (i.opcode == FOR_ITER && i.target <= i.end)
-      text += " jump?";
-    if (i.opcode == JUMP_BACKWARD && i.target >= i.index)
-      text += " jump?";
+    if (i.opcode == BINARY_OP && r.profile->at(i.index).specialized == BINARY_OP_ADD_INT) seen = true;
+    if (i.opcode == FOR_ITER && i.target <= i.end) text += " jump?";
+    if (i.opcode == JUMP_BACKWARD && i.target >= i.index) text += " jump?";
   }
   return text + (seen ? " add_int" : "");
 }
@@ -113,20 +102,16 @@ class OddEngine final : public Engine {
     runtime = &host.runtime();
     const std::string what = request.name;
     CompileResult result;
-    if (what == "throws")
-      throw std::runtime_error("boom");
-    if (what == "throws_int")
-      throw 5;
-    if (what == "empty")
-      return result;
+    if (what == "throws") throw std::runtime_error("boom");
+    if (what == "throws_int") throw 5;
+    if (what == "empty") return result;
     if (what == "wild" || what == "late") {
       result.code = {0xc3};
       result.entries = {{what == "late" ? 3 : 0, what == "late" ? 0 : 100}};
       return result;
     }
     auto data = std::make_unique<Data>();
-    if (what == "deopt")
-      result.function = deopt;
+    if (what == "deopt") result.function = deopt;
     if (what == "raises") {
       result.function = raise;
       data->instruction = find(request, RETURN_CONST);
@@ -142,18 +127,15 @@ class OddEngine final : public Engine {
     if (what == "global_value") {
       result.function = global;
       data->global = host.watch_global(PyTuple_GET_ITEM(request.names, 0));
-      if (data->global == nullptr)
-        return CompileResult::decline("not watched");
+      if (data->global == nullptr) return CompileResult::decline("not watched");
     }
     if (what == "type_holds") {
       result.function = type;
       PyObject* watched = PyDict_GetItemString(request.globals, "Watched");
       data->type = host.watch_type(reinterpret_cast<PyTypeObject*>(watched));
-      if (data->type == nullptr || host.allocate_data(1000) == nullptr)
-        return CompileResult::decline("not watched");
+      if (data->type == nullptr || host.allocate_data(1000) == nullptr) return CompileResult::decline("not watched");
     }
-    if (result.function == nullptr)
-      return CompileResult::decline(facts(request));
+    if (result.function == nullptr) return CompileResult::decline(facts(request));
     result.engine_data = data.get();
     result.resources = std::move(data);
     return result;
@@ -168,8 +150,7 @@ PyObject* make(PyObject*, PyObject* args) {
   const char* name = nullptr;
   unsigned int version = 0;
   const char* capsule = nullptr;
-  if (!PyArg_ParseTuple(args, "sIs", &name, &version, &capsule))
-    return nullptr;
+  if (!PyArg_ParseTuple(args, "sIs", &name, &version, &capsule)) return nullptr;
   // Leaked, like all engines; the name with it.
   Engine* engine = new OddEngine((new std::string(name))->c_str(), version);
   return PyCapsule_New(engine, (new std::string(capsule))->c_str(), nullptr);
