@@ -93,6 +93,8 @@ class Walk {
       find_cold_code(s.instructions, s.handlers, options.record->warm, s.cold);
     else
       s.cold.assign(s.instructions.size(), 0);
+    emitter_.instructions_ = &s.instructions;
+    emitter_.block_start_ = &s.block_start;
     emitter_.handler_of_ = &s.handler_of;
     emitter_.handlers_ = &s.handlers;
     return true;
@@ -119,12 +121,9 @@ class Walk {
         emitter_.reachable_ = true;
         emitter_.masm_.bind(emitter_.label_of(static_cast<int>(instruction.start)));
       }
-      const bool fusable = i + 1 < s.instructions.size() && s.block_start[s.instructions[i + 1].start] == 0 &&
-                           s.handler_of[instruction.index] == s.handler_of[s.instructions[i + 1].index];
-      emitter_.following_ = fusable ? &s.instructions[i + 1] : nullptr;
-      emitter_.skip_ = false;
+      emitter_.skip_ = 0;
       table_.templates[instruction.opcode](emitter_, instruction);
-      if (emitter_.skip_) ++i;
+      i += static_cast<size_t>(emitter_.skip_);
     }
     emitter_.emit_cold();
     emit_left_out();

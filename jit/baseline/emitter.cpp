@@ -104,6 +104,16 @@ Label Emitter::label_of(int instruction) {
   return label;
 }
 
+const Instruction* Emitter::following(int distance) const {
+  const Instruction* end = instructions_->data() + instructions_->size();
+  const Instruction* next = current_;
+  for (; distance > 0; --distance)
+    if (++next == end || (*block_start_)[next->start] != 0 ||
+        (*handler_of_)[next->index] != (*handler_of_)[current_->index])
+      return nullptr;
+  return next;
+}
+
 Mem Emitter::home(int slot) const { return Mem::at(Reg::kFrame, port::offset::slot(code_->co_nlocalsplus + slot)); }
 
 void* Emitter::allocate_data(size_t bytes) {

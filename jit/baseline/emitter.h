@@ -62,9 +62,10 @@ class Emitter {
   PyObject* name(int index) const { return PyTuple_GET_ITEM(code_->co_names, index); }
 
   // --- the walk ---
-  // The instruction behind the current one when no jump can enter there (so that the two may be fused), else null.
-  const Instruction* following() const { return following_; }
-  void skip_following() { skip_ = true; }   // it has been emitted with the current one
+  // The instruction so many behind the current one, when no jump can enter there or in between and the handler is the
+  // same (so that they may be fused), else null.
+  const Instruction* following(int distance = 1) const;
+  void skip_following(int count = 1) { skip_ = count; }  // they have been emitted with the current one
   Label label_of(int instruction);          // of a jump target or handler
   void end_block() { reachable_ = false; }  // control does not fall through
   bool failed() const { return failed_; }
@@ -179,8 +180,9 @@ class Emitter {
   const std::vector<int>* handler_of_ = nullptr;  // index into *handlers_ by instruction index, -1 none
   const std::vector<Handler>* handlers_ = nullptr;
   const Instruction* current_ = nullptr;
-  const Instruction* following_ = nullptr;
-  bool skip_ = false;
+  const std::vector<Instruction>* instructions_ = nullptr;
+  const std::vector<uint8_t>* block_start_ = nullptr;  // by instruction index
+  int skip_ = 0;
   bool reachable_ = true;
   bool failed_ = false;
 };

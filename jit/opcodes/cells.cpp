@@ -48,6 +48,15 @@ ClassCache* new_class_cache(baseline::Emitter& e, int oparg) {
   return cache;
 }
 
+UnpackPlan* new_unpack_plan(baseline::Emitter& e, int count) {
+  const size_t stores = sizeof(UnpackPlan::Store) * static_cast<size_t>(count);
+  auto* plan = static_cast<UnpackPlan*>(e.allocate_data(offsetof(UnpackPlan, stores) + stores));
+  if (plan == nullptr) return nullptr;
+  plan->count = static_cast<uint16_t>(count);
+  plan->instruction = static_cast<uint16_t>(e.instruction().index);
+  return plan;
+}
+
 ResumeCache* new_resume_cache(baseline::Emitter& e) {
   auto* cache = static_cast<ResumeCache*>(e.allocate_data(sizeof(ResumeCache)));
   if (cache == nullptr) return nullptr;

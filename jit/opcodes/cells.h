@@ -5,6 +5,7 @@
 #include "jit/runtime/caches.h"
 #include "jit/runtime/calls.h"
 #include "jit/runtime/generators.h"
+#include "jit/runtime/unpack_code.h"
 
 namespace whipsnake::opcodes {
 
@@ -15,5 +16,6 @@ SuperCache* new_super_cache(baseline::Emitter& e, int oparg);
 GetItemCache* new_getitem_cache(baseline::Emitter& e);
 ResumeCache* new_resume_cache(baseline::Emitter& e);
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg);
+UnpackPlan* new_unpack_plan(baseline::Emitter& e, int count);
 
 }  // namespace whipsnake::opcodes

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/ops/ops.h"
@@ -121,12 +124,84 @@ void list_append(Emitter& e, const Instruction& i) {
   });
 }
 
+namespace {
+
+// Whether machine code that is twice as long would not fit into the processor's nearest cache. Elsewhere the longer code
+// is the faster.
+bool is_large(const Emitter& e) {
+  constexpr int kLarge = 1500;
+  return port::instruction_count(e.code()) > kLarge;
+}
+
+// What follows UNPACK_SEQUENCE, if that is a store to a local variable for each item; else no stores.
+struct Stores {
+  std::vector<UnpackPlan::Store> all;
+  int instructions = 0;
+};
+
+Stores stores_behind(const Emitter& e, int count) {
+  Stores stores;
+  const auto add = [&stores](int local, const Instruction& i) {
+    stores.all.push_back({static_cast<uint16_t>(local), static_cast<uint16_t>(i.index)});
+  };
+  while (static_cast<int>(stores.all.size()) < count) {
+    const Instruction* next = e.following(++stores.instructions);
+    if (next == nullptr || next->index > UINT16_MAX) return {};
+    if (next->opcode == STORE_FAST) {
+      add(next->oparg, *next);
+    } else if (next->opcode == STORE_FAST_STORE_FAST) {
+      add(next->oparg >> 4, *next);
+      add(next->oparg & 15, *next);
+    } else {
+      return {};
+    }
+  }
+  if (static_cast<int>(stores.all.size()) != count) return {};
+  return stores;
+}
+
+void unpack_to_locals(Emitter& e, const Instruction& i, const Stores& stores) {
+  Masm& masm = e.masm();
+  UnpackPlan* plan = new_unpack_plan(e, i.oparg);
+  if (plan == nullptr) return;
+  std::copy(stores.all.begin(), stores.all.end(), plan->stores);
+  const Value value = e.stack().pop();
+  for (const UnpackPlan::Store& store : stores.all) e.forget_local(store.local);
+  e.stack().push(value);
+  const Emitter::Slow slow = e.slow_path(&op_unpack_sequence, 1, i.oparg, i.oparg);
+  const Reg sequence = e.use(1, Reg::kArg0);
+  e.stack().drop(1);
+  const Mem home = e.home(e.stack().depth());
+  const uint8_t* whole = unpack_code(value.owned());
+  if (whole == nullptr) return e.fail();
+  masm.mov(Reg::kArg0, sequence);
+  masm.mov_ptr(Reg::kArg1, plan);
+  masm.lea(Reg::kArg2, home);
+  masm.call_code(whole);
+  masm.test32(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kNotEqual, slow.label);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, [&masm, plan, home] {
+    masm.mov_ptr(Reg::kArg1, plan);
+    masm.lea(Reg::kArg2, home);
+    masm.call_code(store_locals_code());
+  });
+  e.skip_following(stores.instructions);
+}
+
+}  // namespace
+
 // Exact tuples and lists of the right length; anything else is iterated by the helper.
 // Sites may see both types; the one that the interpreter has specialised for comes first.
 void unpack_sequence(Emitter& e, const Instruction& i) {
   const bool is_list = i.specialized == UNPACK_SEQUENCE_LIST;
   if (!is_list && i.specialized != UNPACK_SEQUENCE_TUPLE && i.specialized != UNPACK_SEQUENCE_TWO_TUPLE)
     return e.operation_storing(&op_unpack_sequence, 1, i.oparg, i.oparg);
+  constexpr int kMany = 4;
+  if (i.oparg >= kMany && is_large(e)) {
+    const Stores stores = stores_behind(e, i.oparg);
+    if (!stores.all.empty()) return unpack_to_locals(e, i, stores);
+  }
   Masm& masm = e.masm();
   const Reg keep = e.allocate();
   const Emitter::Slow slow = e.slow_path(&op_unpack_sequence, 1, i.oparg, i.oparg);

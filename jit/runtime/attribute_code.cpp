@@ -297,10 +297,7 @@ class Maker {
   // The frame is at the site in kT1. kT0 and kArg3 are lost.
   void store_position() {
     masm_.load32(Reg::kT0, Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, instruction))));
-    masm_.load(Reg::kArg3, Mem::at(Reg::kFrame, offset::kFrameExecutable));
-    static_assert(sizeof(CodeUnit) == 2);
-    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kT0, 2, offsetof(PyCodeObject, co_code_adaptive)));
-    masm_.store(Mem::at(Reg::kFrame, offset::kFrameInstrPtr), Reg::kArg3);
+    sequences::store_position(masm_, Reg::kT0, Reg::kArg3);
   }
 
   // C++ makes the attribute, by the descriptor in kRet; tracemalloc asks where.

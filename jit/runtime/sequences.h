@@ -35,6 +35,14 @@ inline void guard_type(Masm& masm, Reg object, const PyTypeObject* type, Reg tem
   masm.jump_if(Cond::kNotEqual, slow);
 }
 
+// frame->instr_ptr = that of the instruction whose code unit index is in `index`, which is lost.
+inline void store_position(Masm& masm, Reg index, Reg temp) {
+  static_assert(sizeof(CodeUnit) == 2);
+  masm.load(temp, Mem::at(Reg::kFrame, port::offset::kFrameExecutable));
+  masm.lea(index, Mem::indexed(temp, index, 2, offsetof(PyCodeObject, co_code_adaptive)));
+  masm.store(Mem::at(Reg::kFrame, port::offset::kFrameInstrPtr), index);
+}
+
 // The object's type has the version in `version_cell` (uint32_t, never 0 when filled).
 inline void guard_type_version(Masm& masm, Reg object, const void* version_cell, Reg temp, Label slow) {
   masm.load(temp, Mem::at(object, port::offset::kType));

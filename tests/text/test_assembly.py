@@ -92,3 +92,16 @@ def test_an_interpreted_function_has_no_machine_code() -> None:
     assert _core.machine_code(interpreted) is None
     with pytest.raises(TypeError):
         _core.machine_code(len)
+
+
+def test_only_large_functions_unpack_by_shared_code() -> None:
+    for lines, shared in ((20, False), (120, True)):
+        namespace: dict[str, FunctionType] = {}
+        padding = " if n > 10**9: a = n*2+b-c\n" * lines
+        exec(f"def f(n, t):\n a=b=c=d=0\n{padding} a,b,c,d = t\n return a,b,c,d", namespace)
+        f = namespace["f"]
+        for _ in range(20):
+            assert f(1, (1, 2, 3, 4)) == (1, 2, 3, 4)
+        assert whipsnake.compile(f), whipsnake.why(f)
+        assert ("unpack" in _core.machine_code(f)["symbols"].values()) is shared
+        assert f(1, [1, 2, 3, 4]) == (1, 2, 3, 4) and whipsnake.tier(f) == "baseline"

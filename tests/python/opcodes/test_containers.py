@@ -269,3 +269,91 @@ def test_unpacking_site_that_sees_lists_and_tuples():
             f"pair({warm})",
             warm=[7],
         )
+
+
+def test_unpacking_in_large_functions():
+    """They store the items by shared code, which must release, raise and be seen as the single stores would."""
+    padding = "\n".join("                if n > 10 ** 9: a = n * 2 + b - c" for _ in range(120))
+    for warm in ("(1, [2], 'c', 4)", "[1, [2], 'c', 4]"):
+        check(
+            f"""
+            import sys
+            class Noisy:
+                def __init__(self, name): self.name = name
+                def __del__(self):
+                    frame = sys._getframe(1)
+                    names = [n for n in ("a", "b", "c", "d", "x") if n in frame.f_locals]
+                    log.append((self.name, frame.f_lineno - frame.f_code.co_firstlineno, names))
+            def large(n, x):
+                a = b = c = d = 0
+                {padding.strip()}
+                a, b, c, d = x
+                seen = [(a, b, c, d)]
+                d, a, a, c = a, x, x, d = x
+                seen += [(a, b, c, d)]
+                n, (a, b, c, d), x = n, (x if type(x) is tuple else list(x)), None
+                return n, seen, a, b, c, d, x
+            def dying(n, x):
+                a, b, c, d = Noisy('a'), Noisy('b'), Noisy('c'), Noisy('d')
+                {padding.strip()}
+                (a,
+                 b,
+                 c,
+                 d) = x
+                log.append('stored')
+                e, f, g, h = [Noisy(i) for i in range(4)]
+                e, f, g, h = x
+                (e,
+                 f,
+                 c,
+                 d) = [Noisy(1), Noisy(2), 5, Noisy(3)]
+                del a, c
+                a, b, c, d = n, n, n, n
+                a, b, c, d, *_ = x
+                return a, b, c, d, type(e), type(f), g, h
+            def caught(n, x):
+                a = b = c = d = e = 7
+                {padding.strip()}
+                try:
+                    a, b, c, d = kept = [n + 1, [n], x[2], x]
+                    e, d, c, b = x
+                    return a, b, c, d, e, kept
+                except Exception as error:
+                    return type(error), str(error), a, b, c, d, e
+            def generator(n, x):
+                a = b = c = d = 0
+                {padding.strip()}
+                for i in range(3):
+                    a, b, c, d = yield (a, b, c, d)
+                    [a, b], c, d, e = (yield [d, c]), a, b, i
+            def driven(n, x):
+                g = generator(n, x)
+                out = [next(g)]
+                for i in range(8):
+                    try:
+                        out.append(g.send(x))
+                    except (StopIteration, TypeError, ValueError) as error:
+                        out.append(str(error))
+                return out
+            """,
+            "large(1, (1, [2], 'c', 4))",
+            "large(1, [1, [2], 'c', 4])",
+            "large(1, 'wxyz')",
+            "large(1, 'wxy')",
+            "large(1, (1, 2, 3, 4, 5))",
+            "large(1, None)",
+            "large(1, {1: 2, 3: 4, 5: 6, 7: 8})",
+            "large(1, iter([1, 2, 3, 4]))",
+            "dying(1, (1, [2], 'c', 4))",
+            "dying(1, [Noisy('x'), [2], Noisy('y'), 4])",
+            "dying(1, (i for i in range(4)))",
+            "caught(1, (1, [2], 'c', 4))",
+            "caught(1, [1, [2], 'c'])",
+            "caught(1, [1, [2], 'c', 5])",
+            "driven(1, (1, [2], 'c', 4))",
+            "driven(1, [1, [2], 'c'])",
+            f"large(2, {warm})",
+            f"dying(2, {warm})",
+            f"caught(2, {warm})",
+            warm=[16, 17, 18],
+        )
