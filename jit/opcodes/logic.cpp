@@ -165,6 +165,10 @@ bool is_constant_of(const Value& value, PyTypeObject* type) {
   return value.is(Value::Kind::kConstant) && Py_IS_TYPE(value.constant, type);
 }
 
+bool is_compact_constant(const Value& value) {
+  return is_constant_of(value, &PyLong_Type) && port::is_compact(value.constant);
+}
+
 // An opcode that always asks its helper for a bool object.
 void ask_helper(Emitter& e, OpHelper helper, int pops, intptr_t arg) {
   e.flush_below(pops);
@@ -190,16 +194,22 @@ void compare_ints(Emitter& e, const Instruction& i) {
   e.flush_below(2);
   Answer answer(e);
   const Emitter::Slow slow = e.slow_path(&op_compare_op, 2, 1, i.oparg);
-  const Reg left = e.use(2, Reg::kArg0);
-  const Reg right = e.use(1, Reg::kArg1);
-  if (!is_constant_of(e.stack().peek(2), &PyLong_Type))
-    sequences::guard_type(masm, left, &PyLong_Type, Reg::kT0, slow.label);
-  if (!is_constant_of(e.stack().peek(1), &PyLong_Type))
-    sequences::guard_type(masm, right, &PyLong_Type, Reg::kT0, slow.label);
-  sequences::compact_value(masm, Reg::kT0, left, Reg::kT2, slow.label);
-  sequences::compact_value(masm, Reg::kT1, right, Reg::kT2, slow.label);
+  const bool left_known = is_compact_constant(e.stack().peek(2));
+  const bool right_known = is_compact_constant(e.stack().peek(1));
+  const Reg left = left_known ? Reg::kNone : e.use(2, Reg::kArg0);
+  const Reg right = right_known ? Reg::kNone : e.use(1, Reg::kArg1);
+  if (!left_known) sequences::guard_type(masm, left, &PyLong_Type, Reg::kT0, slow.label);
+  if (!right_known) sequences::guard_type(masm, right, &PyLong_Type, Reg::kT0, slow.label);
+  if (left_known)
+    masm.mov_imm(Reg::kT0, port::compact_value(e.stack().peek(2).constant));
+  else
+    sequences::compact_value(masm, Reg::kT0, left, Reg::kT2, slow.label);
+  if (!right_known) sequences::compact_value(masm, Reg::kT1, right, Reg::kT2, slow.label);
   const Operands operands = pop_two(e);
-  masm.cmp(Reg::kT0, Reg::kT1);
+  if (right_known)
+    masm.cmp(Reg::kT0, static_cast<int32_t>(port::compact_value(operands.right.constant)));
+  else
+    masm.cmp(Reg::kT0, Reg::kT1);
   const Cond cond = compare_cond(i.oparg >> 5);
   if (operands.owned()) {
     masm.set_if(cond, Reg::kT1);
