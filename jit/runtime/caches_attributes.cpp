@@ -393,7 +393,8 @@ PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) 
   auto* cache = reinterpret_cast<AttrCache*>(arg);
   PyObject* owner = top[-1];
   PyObject* value = top[-2];
-  const AttrEntry* entry = lookup<describe_store>(cache, owner);
+  // Not even looked for where the owner is a type: a type watcher hears of changes only while the type has a version.
+  const AttrEntry* entry = PyType_Check(owner) ? nullptr : lookup<describe_store>(cache, owner);
   if (entry == nullptr) return op_store_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
   int failed = 1;
   switch (entry->kind) {

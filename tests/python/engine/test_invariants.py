@@ -135,6 +135,30 @@ def test_watchers_of_others(script: Script) -> None:
     """)
 
 
+def test_types_that_are_stored_to_get_no_version(script: Script) -> None:
+    """Else somebody's type watcher would hear of each of several changes, not of the first only."""
+    script("""
+        whipsnake.enable(threshold=0)
+        def type_version(C): return ctypes.c_uint32.from_address(id(C) + 384).value
+        def store(C, name):
+            for i in range(3): C.x = i
+            setattr(C, name, 1)
+            C.x = 5
+            return type_version(C)
+        def instance(C):
+            o = C()
+            o.x = 1
+            return type_version(C)
+        class Meta(type): pass
+        for i in range(20):
+            class C: pass
+            class D(metaclass=Meta): pass
+            assert store(C, "y") == store(D, "z") == 0
+            assert instance(C) != 0
+        assert whipsnake.tier(store) == "baseline"
+    """)
+
+
 def test_evaluator_of_others(script: Script) -> None:
     script("""
         try:
