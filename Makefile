@@ -94,6 +94,10 @@ example: $(stamps)/whipsnake ## an engine that lives outside jit/: builds and ru
 	$(call say,example engine)
 	@BUILD='$(build)' tools/setup/run_examples.sh
 
+conformance: $(stamps)/whipsnake $(stamps)/test ## all of CPython's own test suite, about an hour (ARGS='--mode middle')
+	$(call say,CPython test suite)
+	@$(python) -m tests.conformance --full $(ARGS)
+
 conformance-quick: $(stamps)/whipsnake $(stamps)/test ## a quick cut of CPython's own test suite
 	$(call say,CPython test suite (quick cut))
 	@$(python) -m tests.conformance --quick
@@ -141,4 +145,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance-quick lint tidy format wheel-off clean
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick lint tidy format wheel-off clean

@@ -37,6 +37,8 @@ from tests.conformance.runner import (
 )
 
 EXPECTATIONS = Path(__file__).with_name("expectations.toml")
+#: By mode: calls of a function, and back edges of a loop, before it is compiled.
+THRESHOLDS = {"everything": ("0", "0"), "middle": ("20", "50"), "default": ("auto", "auto")}
 
 PLAIN_TIMEOUT = 900.0
 RETRIES = 2
@@ -81,16 +83,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     cut = parser.add_mutually_exclusive_group()
     for flags, chosen, text in (
         (["--quick"], lambda: modules.QUICK, "a few minutes' worth"),
-        (["--language", "--issue3"], lambda: modules.LANGUAGE, "what tests the language itself (default)"),
+        (["--language"], lambda: modules.LANGUAGE, "what tests the language itself (default)"),
         (["--full"], modules.everything, "everything CPython has"),
     ):
         cut.add_argument(*flags, dest="cut", action="store_const", const=chosen, help=text)
     parser.set_defaults(cut=lambda: modules.LANGUAGE)
     parser.add_argument(
         "--mode",
-        choices=("everything", "default", "off"),
+        choices=(*THRESHOLDS, "off"),
         default="everything",
-        help="compile each function at its first call, as by default, or not at all (tests the comparison)",
+        help="compile each function at its first call, or when the interpreter has specialised it and run it for a"
+        " while, or as by default, or not at all (tests the comparison)",
     )
     parser.add_argument("--entry", choices=("vectorcall", "pep523"), default="vectorcall")
     parser.add_argument("--fresh", action="store_true", help="forget what was kept, run the plain side again")
@@ -102,10 +105,13 @@ def switches(mode: str, entry: str) -> dict[str, str]:
     """The environment that switches Whipsnake on in every process of a run."""
     if mode == "off":
         return {"WHIPSNAKE": "off"}
-    environ = {"WHIPSNAKE": "baseline", "WHIPSNAKE_ENTRY": entry}
-    if mode == "everything":
-        environ |= {"WHIPSNAKE_THRESHOLD": "0", "WHIPSNAKE_LOOP_THRESHOLD": "0"}
-    return environ
+    calls, back_edges = THRESHOLDS[mode]
+    return {
+        "WHIPSNAKE": "baseline",
+        "WHIPSNAKE_ENTRY": entry,
+        "WHIPSNAKE_THRESHOLD": calls,
+        "WHIPSNAKE_LOOP_THRESHOLD": back_edges,
+    }
 
 
 @dataclass(frozen=True)
