@@ -78,54 +78,30 @@ PyObject* send_method(PyObject* self, PyObject* sent) {
 
 // --- async generators: C code resumes them through the awaitables of asend() and __anext__()
 
-PyTypeObject* async_yield = nullptr;
 iternextfunc asend_iternext = nullptr;  // CPython's
 PyCFunction asend_send = nullptr;
 
-// 3.13 Objects/genobject.c, async_gen_unwrap_value.
-PyObject* unwrap(PyAsyncGenObject* generator, PyObject* result) {
-  if (result == nullptr) {
-    if (!PyErr_Occurred()) PyErr_SetNone(PyExc_StopAsyncIteration);
-    if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit))
-      generator->ag_closed = 1;
-    generator->ag_running_async = 0;
-    return nullptr;
-  }
-  if (!Py_IS_TYPE(result, async_yield)) return result;
-  _PyGen_SetStopIterationValue(reinterpret_cast<port::AsyncYield*>(result)->value);
-  Py_DECREF(result);
-  generator->ag_running_async = 0;
-  return nullptr;
-}
-
-// async_gen_asend_send for the case that compiled code takes; `sent` is null for tp_iternext. False: CPython's turn.
-bool resume_asend(port::AsyncSend* awaitable, PyObject* sent, PyObject** result) {
-  PyAsyncGenObject* generator = awaitable->generator;
-  const bool fresh = awaitable->state == port::kAwaitableFresh;
-  if (awaitable->state == port::kAwaitableClosed || (fresh && generator->ag_running_async)) return false;
-  if (fresh && (sent == nullptr || sent == Py_None)) sent = awaitable->value;
-  if (sent == nullptr) sent = Py_None;
-  const uint8_t* target = takes(reinterpret_cast<PyObject*>(generator), sent);
+// For the case that compiled code takes; `sent` is null for tp_iternext. False: CPython's turn.
+bool resume_asend(PyObject* self, PyObject* sent, PyObject** result) {
+  auto* awaitable = reinterpret_cast<port::AsyncSend*>(self);
+  sent = sent_by_asend(awaitable, sent);
+  const uint8_t* target = sent != nullptr ? takes(reinterpret_cast<PyObject*>(awaitable->generator), sent) : nullptr;
   if (target == nullptr) return false;
-  awaitable->state = port::kAwaitableStarted;
-  generator->ag_running_async = 1;
-  if (resume(reinterpret_cast<PyObject*>(generator), sent, target, result) == PYGEN_RETURN) {
-    PyErr_SetNone(PyExc_StopAsyncIteration);
+  if (resume_asend_at(port::thread_with_gil(), awaitable, sent, target, result) == PYGEN_RETURN) {
+    _PyGen_SetStopIterationValue(*result);
     Py_CLEAR(*result);
   }
-  *result = unwrap(generator, *result);
-  if (*result == nullptr) awaitable->state = port::kAwaitableClosed;
   return true;
 }
 
 PyObject* asend_iternext_redirected(PyObject* self) {
   PyObject* result = nullptr;
-  return resume_asend(reinterpret_cast<port::AsyncSend*>(self), nullptr, &result) ? result : asend_iternext(self);
+  return resume_asend(self, nullptr, &result) ? result : asend_iternext(self);
 }
 
 PyObject* asend_send_redirected(PyObject* self, PyObject* sent) {
   PyObject* result = nullptr;
-  return resume_asend(reinterpret_cast<port::AsyncSend*>(self), sent, &result) ? result : asend_send(self, sent);
+  return resume_asend(self, sent, &result) ? result : asend_send(self, sent);
 }
 
 PyMethodDef* find_method(PyTypeObject* type, const char* name) {

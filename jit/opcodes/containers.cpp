@@ -126,8 +126,8 @@ void list_append(Emitter& e, const Instruction& i) {
 
 namespace {
 
-// Whether machine code that is twice as long would not fit into the processor's nearest cache. Elsewhere the longer code
-// is the faster.
+// Whether machine code that is twice as long would not fit into the processor's nearest cache. Elsewhere the longer
+// code is the faster.
 bool is_large(const Emitter& e) {
   constexpr int kLarge = 1500;
   return port::instruction_count(e.code()) > kLarge;

@@ -97,13 +97,91 @@ PyObject* op_for_iter_next(PyThreadState* ts, PyObject** top, intptr_t) {
   return kDone;
 }
 
+PyTypeObject* async_yield = nullptr;
+
+PyObject* sent_by_asend(const port::AsyncSend* awaitable, PyObject* sent) {
+  const PyAsyncGenObject* generator = awaitable->generator;
+  const bool fresh = awaitable->state == port::kAwaitableFresh;
+  if (awaitable->state == port::kAwaitableClosed || (fresh && generator->ag_running_async)) return nullptr;
+  if (fresh && (sent == nullptr || Py_IsNone(sent))) sent = awaitable->value;
+  return sent != nullptr ? sent : Py_None;
+}
+
+PySendResult resume_asend_at(PyThreadState* ts, port::AsyncSend* awaitable, PyObject* sent, const uint8_t* target,
+                             PyObject** result) {
+  PyAsyncGenObject* generator = awaitable->generator;
+  awaitable->state = port::kAwaitableStarted;
+  generator->ag_running_async = 1;
+  PySendResult how =
+      resume_generator_at(ts, reinterpret_cast<PyGenObject*>(generator), Py_NewRef(sent), target, result);
+  if (how == PYGEN_NEXT && !Py_IS_TYPE(*result, async_yield)) return how;
+  awaitable->state = port::kAwaitableClosed;
+  if (how == PYGEN_NEXT) {
+    PyObject* wrapped = *result;
+    *result = Py_NewRef(reinterpret_cast<port::AsyncYield*>(wrapped)->value);
+    Py_DECREF(wrapped);
+    generator->ag_running_async = 0;
+    return PYGEN_RETURN;
+  }
+  if (how == PYGEN_RETURN) {
+    Py_CLEAR(*result);
+    PyErr_SetNone(PyExc_StopAsyncIteration);
+  }
+  // 3.13 Objects/genobject.c, async_gen_unwrap_value.
+  if (PyErr_ExceptionMatches(PyExc_StopAsyncIteration) || PyErr_ExceptionMatches(PyExc_GeneratorExit))
+    generator->ag_closed = 1;
+  generator->ag_running_async = 0;
+  return PYGEN_ERROR;
+}
+
+namespace {
+
+// SEND to the awaitable of an async generator, without an exception for each item. False: nothing was done.
+bool send_to_asend(PyThreadState* ts, PyObject* receiver, PyObject* value, PySendResult* how, PyObject** result) {
+  if (async_yield == nullptr || !Py_IS_TYPE(receiver, &_PyAsyncGenASend_Type) || !monitoring_quiet(ts)) return false;
+  auto* awaitable = reinterpret_cast<port::AsyncSend*>(receiver);
+  auto* generator = reinterpret_cast<PyGenObject*>(awaitable->generator);
+  PyObject* sent = sent_by_asend(awaitable, value);
+  if (sent == nullptr || !resumable(generator)) return false;
+  if (generator->gi_frame_state == FRAME_CREATED && !Py_IsNone(sent)) return false;
+  *how = resume_asend_at(ts, awaitable, sent, wanted_target(ts, port::frame_of(generator)), result);
+  return true;
+}
+
+PyObject* finished(PyObject* returned) {
+  return reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(returned) | kSendFinished);
+}
+
+// The end of SEND to what is no generator: with what it gave, or null and an exception.
+PyObject* sent_to_other(PyThreadState* ts, PyObject* value, PyObject* result) {
+  if (result != nullptr) {
+    Py_DECREF(value);
+    return after_escape(ts, result);
+  }
+  if (PyErr_ExceptionMatches(PyExc_StopIteration) && !monitoring_quiet(ts))
+    _PyEval_MonitorRaise(ts, port::current_frame(ts), port::current_frame(ts)->instr_ptr);
+  const int failed = _PyGen_FetchStopIterationValue(&result);
+  Py_DECREF(value);
+  return failed != 0 ? nullptr : finished(result);
+}
+
+}  // namespace
+
 PyObject* op_send(PyThreadState* ts, PyObject** top, intptr_t) {
   PyObject* receiver = top[-2];
   PyObject* value = top[-1];
   PyObject* result = nullptr;
-  const auto finished = [](PyObject* returned) {
-    return reinterpret_cast<PyObject*>(reinterpret_cast<uintptr_t>(returned) | kSendFinished);
-  };
+  if (PySendResult how = PYGEN_ERROR; send_to_asend(ts, receiver, value, &how, &result)) {
+    if (how == PYGEN_RETURN && monitoring_quiet(ts)) [[likely]] {
+      Py_DECREF(value);
+      return finished(result);
+    }
+    if (how == PYGEN_RETURN) {  // somebody began to listen, who hears of the StopIteration
+      _PyGen_SetStopIterationValue(result);
+      Py_CLEAR(result);
+    }
+    return sent_to_other(ts, value, result);
+  }
   if (Py_IS_TYPE(receiver, &PyGen_Type) || Py_IS_TYPE(receiver, &PyCoro_Type)) {
     auto* gen = reinterpret_cast<PyGenObject*>(receiver);
     if (resumable(gen)) {
@@ -120,18 +198,7 @@ PyObject* op_send(PyThreadState* ts, PyObject** top, intptr_t) {
     result = Py_TYPE(receiver)->tp_iternext(receiver);
   else
     result = PyObject_CallMethodOneArg(receiver, port::names.send, value);
-  if (result != nullptr) {
-    Py_DECREF(value);
-    return after_escape(ts, result);
-  }
-  if (PyErr_ExceptionMatches(PyExc_StopIteration) && !monitoring_quiet(ts))
-    _PyEval_MonitorRaise(ts, port::current_frame(ts), port::current_frame(ts)->instr_ptr);
-  if (_PyGen_FetchStopIterationValue(&result) != 0) {
-    Py_DECREF(value);
-    return nullptr;
-  }
-  Py_DECREF(value);
-  return finished(result);
+  return sent_to_other(ts, value, result);
 }
 
 }  // namespace whipsnake

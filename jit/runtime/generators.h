@@ -45,6 +45,22 @@ inline PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyO
   return FRAME_STATE_SUSPENDED(state) ? PYGEN_NEXT : PYGEN_RETURN;
 }
 
+// The awaitables of asend() and __anext__(), by which async generators are resumed.
+// 3.13 Objects/genobject.c, async_gen_asend_send.
+
+// What is sent to the generator when the awaitable is sent this; null or None are the same. Borrowed. Null: an unusual
+// case that is CPython's.
+PyObject* sent_by_asend(const port::AsyncSend* awaitable, PyObject* sent);
+
+// Resumes the generator with what sent_by_asend() gave. PYGEN_NEXT: it awaits something. PYGEN_RETURN: it has yielded
+// `result`, which CPython passes on in a StopIteration. PYGEN_ERROR: it has come to its end or raised.
+PySendResult resume_asend_at(PyThreadState* ts, port::AsyncSend* awaitable, PyObject* sent, const uint8_t* target,
+                             PyObject** result);
+
+// The type of what the bodies of async generators yield, port::async_yield_type(); null until it is known: nobody calls
+// the two above.
+extern PyTypeObject* async_yield;
+
 // FOR_ITER on any iterator; top[-1] is the iterator and stays. A new reference, or kDone when exhausted (no exception),
 // or null with an exception. Compiled and interpreted generators are resumed without going through their type slot.
 PyObject* op_for_iter_next(PyThreadState* ts, PyObject** top, intptr_t arg);

@@ -74,12 +74,14 @@ void emit(Masm& masm) {
   masm.mov_imm(Reg::kT1, 1);
   masm.jump(known);
   masm.bind(has_slot);  // kT1 is what it holds; subclasses of these have it from them
-  for (const Sized& sized : kSized) {
-    next = is_not(Reg::kT1, address_of(sized.type->tp_as_mapping->mp_length));
-    masm.load(Reg::kT1, Mem::at(Reg::kArg0, sized.size));
+  const auto told_by = [&](lenfunc length, int32_t size) {
+    next = is_not(Reg::kT1, address_of(length));
+    masm.load(Reg::kT1, Mem::at(Reg::kArg0, size));
     masm.jump(known);
     masm.bind(next);
-  }
+  };
+  for (const Sized& sized : kSized) told_by(sized.type->tp_as_mapping->mp_length, sized.size);
+  told_by(PySet_Type.tp_as_sequence->sq_length, static_cast<int32_t>(offsetof(PySetObject, used)));
   masm.jump(unknown);
   masm.bind(known);
   masm.mov_imm(Reg::kRet, 0);

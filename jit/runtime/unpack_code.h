@@ -16,9 +16,9 @@ struct UnpackPlan {
   } stores[1];             // `count` of them
 };
 
-// Called with kArg0 = the sequence, kArg1 = the plan, kArg2 = the sequence's home on the value stack, above which nothing
-// lives. kRet = 0: done, and the sequence released if it `owns` it. kRet = 1: not an exact tuple or list of the right
-// length, nothing was done. kS0 to kS2 are kept. Null: no memory for the code.
+// Called with kArg0 = the sequence, kArg1 = the plan, kArg2 = the sequence's home on the value stack, above which
+// nothing lives. kRet = 0: done, and the sequence released if it `owns` it. kRet = 1: not an exact tuple or list of the
+// right length, nothing was done. kS0 to kS2 are kept. Null: no memory for the code.
 const uint8_t* unpack_code(bool owns);
 
 // The stores alone: kArg1 = the plan, kArg2 = the home of the lowest value. kRet = 0.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from support import ENGINE
+
+from whipsnake import _core
 
 from .conftest import Script
+from .twins import Twins
 
 PROGRAM = """
     import asyncio, itertools, functools, contextlib
@@ -147,3 +151,111 @@ def test_bodies_run_compiled_from_c(script: Script) -> None:
         before = entries()
         assert asyncio.run(send(500)) == 499 and entries() >= before + 500
     """)
+
+
+ASYNC_GENERATORS = """
+    import types
+    events = []
+    MON = sys.monitoring
+    TOOL = 4
+    def listen():
+        MON.use_tool_id(TOOL, "listener")
+        for event in ("RAISE", "STOP_ITERATION", "PY_YIELD", "PY_RESUME", "EXCEPTION_HANDLED"):
+            MON.register_callback(TOOL, getattr(MON.events, event),
+                lambda code, *rest, e=event: events.append((e, code.co_name, repr(rest[-1])[:40])))
+        MON.set_events(TOOL, MON.events.RAISE | MON.events.STOP_ITERATION | MON.events.PY_YIELD
+                       | MON.events.PY_RESUME | MON.events.EXCEPTION_HANDLED)
+    def stop():
+        if MON.get_tool(TOOL): MON.set_events(TOOL, 0); MON.free_tool_id(TOOL)
+    @types.coroutine
+    def pause(x): return (yield x)
+    async def agen(n, at=None, action=None):
+        sent = None
+        for i in range(n):
+            if i == at: action()
+            got = await pause(("awaits", i))
+            sent = yield i, got, sent
+    async def loops(n, *how):
+        out = []
+        async for item in agen(n, *how): out.append(item)
+        return out, [x async for x in agen(2)]
+    async def sends(n):
+        g = agen(n)
+        out = [await g.asend(None)]
+        try:
+            while True: out.append(await g.asend(len(out)))
+        except StopAsyncIteration as e:
+            out.append((e.args, g.ag_running, g.ag_frame))
+        return out
+    async def misuse():
+        g, out = agen(3), []
+        a = g.__anext__()
+        out.append(await a)
+        for wrong in (lambda: a, lambda: g.asend(1)):
+            try: out.append(await wrong())
+            except (RuntimeError, TypeError) as e: out.append(str(e))
+        h = agen(2)
+        try: await h.asend(5)
+        except TypeError as e: out.append(str(e))
+        first = h.__anext__()
+        first.send(None)
+        try: await h.__anext__()
+        except RuntimeError as e: out.append(str(e))
+        try: first.throw(KeyError("k"))
+        except KeyError as e: out.append(repr(e))
+        try: await h.__anext__()
+        except StopAsyncIteration as e: out.append(repr(e))
+        return out
+    async def raises(kind):
+        async def g():
+            yield 1
+            raise kind("inside")
+        out = []
+        try:
+            async for x in g(): out.append(x)
+        except BaseException as e:
+            out.append((type(e).__name__, str(e), type(e.__cause__).__name__, type(e.__context__).__name__))
+        return out
+    def drive(coroutine):
+        seen, value = [], None
+        try:
+            while True:
+                seen.append(coroutine.send(value)); value = len(seen)
+        except StopIteration as e:
+            return seen, e.value
+        except BaseException as e:
+            return seen, repr(e)
+    def heard(*how):
+        del events[:]
+        try: return drive(loops(4, *how)), [*events]
+        finally: stop()
+    def kinds(): return [drive(raises(k)) for k in (ValueError, StopIteration, StopAsyncIteration, GeneratorExit)]
+"""
+
+
+@pytest.mark.usefixtures("compiling")
+def test_async_generators_resumed_by_machine_code() -> None:
+    twins = Twins(ASYNC_GENERATORS)
+    quiet = ["drive(loops(4))", "drive(sends(3))", "drive(misuse())", "kinds()"]
+    twins.warm(*quiet)
+    twins.compile("agen", "loops", "sends", "misuse", "raises", "drive", "kinds")
+    twins.check(*quiet * 4)
+    for at in range(4):
+        (seen,) = twins.check(f"heard({at}, listen)")
+        assert "STOP_ITERATION" in seen or "RAISE" in seen, seen
+        twins.check(*quiet)
+    twins.check("heard(0, lambda: None)", *quiet)
+    assert twins.tiers("agen", "loops", "sends") == {ENGINE}
+
+
+@pytest.mark.usefixtures("compiling")
+def test_items_of_async_generators_need_no_exception() -> None:
+    twins = Twins(ASYNC_GENERATORS)
+    twins.warm("drive(loops(4))")
+    twins.compile("agen", "loops", "pause")
+    call = compile("[drive(loops(200)) for _ in range(3)]", "<call>", "eval")
+    eval(call, twins.jit)
+    before = _core.stats()["exceptions"]
+    eval(call, twins.jit)
+    # Two generators come to their end, which is one exception where it is raised and one where it arrives.
+    assert _core.stats()["exceptions"] - before <= 3 * 2 * 3
