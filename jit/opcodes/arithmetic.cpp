@@ -67,7 +67,7 @@ bool is_about_ints(Emitter& e) {
 
 // The result goes into an operand that nobody else has, else into a new float.
 void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg)) {
-  if (new_float_code() == nullptr || release_float_code() == nullptr) return e.fail();
+  if (new_float_code() == nullptr || release_float_code() == nullptr || load_mixed_code() == nullptr) return e.fail();
   Masm& masm = e.masm();
   const Reg result = e.allocate();
   const Emitter::Slow slow = e.slow_path(&op_binary_op, 2, 1, i.oparg);
@@ -75,8 +75,9 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
   const Value right = e.stack().peek(1);
   const Reg a = e.use(2, Reg::kArg0);
   const Reg b = e.use(1, Reg::kArg1);
-  if (!is_constant_of(left, &PyFloat_Type)) sequences::guard_type(masm, a, &PyFloat_Type, Reg::kT0, slow.label);
-  if (!is_constant_of(right, &PyFloat_Type)) sequences::guard_type(masm, b, &PyFloat_Type, Reg::kT0, slow.label);
+  const Label mixed = masm.new_label();
+  if (!is_constant_of(left, &PyFloat_Type)) sequences::guard_type(masm, a, &PyFloat_Type, Reg::kT0, mixed);
+  if (!is_constant_of(right, &PyFloat_Type)) sequences::guard_type(masm, b, &PyFloat_Type, Reg::kT0, mixed);
   masm.fload(FReg::kF0, Mem::at(a, port::offset::kFloatValue));
   masm.fload(FReg::kF1, Mem::at(b, port::offset::kFloatValue));
   (masm.*operation)(FReg::kF0, FReg::kF1);
@@ -106,12 +107,31 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
   e.store_position();  // tracemalloc asks who allocates
   masm.call_code(new_float_code());
   masm.test(Reg::kRet, Reg::kRet);
-  masm.jump_if(Cond::kEqual, e.error_exit());
+  const Label failed = e.error_exit();
+  masm.jump_if(Cond::kEqual, failed);
   masm.mov(result, Reg::kRet);
   e.stack().drop(2);
   release_float(e, right, slot + 1);
   release_float(e, left, slot);
   masm.bind(made);
+  e.cold([&e, operation, mixed, a, b, left, right, slot, result, failed, made, slow] {
+    Masm& cold = e.masm();
+    cold.bind(mixed);
+    if (a != Reg::kArg0) cold.mov(Reg::kArg0, a);
+    if (b != Reg::kArg1) cold.mov(Reg::kArg1, b);
+    cold.call_code(load_mixed_code());
+    cold.test32(Reg::kRet, Reg::kRet);
+    cold.jump_if(Cond::kNotEqual, slow.label);
+    (cold.*operation)(FReg::kF0, FReg::kF1);
+    e.store_position();
+    cold.call_code(new_float_code());
+    cold.test(Reg::kRet, Reg::kRet);
+    cold.jump_if(Cond::kEqual, failed);
+    cold.mov(result, Reg::kRet);
+    e.release(right, slot + 1);
+    e.release(left, slot);
+    cold.jump(made);
+  });
   masm.bind(slow.resume);
   e.finish_slow(slow, result);
   e.stack().push(Value::in_register(result));

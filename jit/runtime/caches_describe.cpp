@@ -114,7 +114,8 @@ PyObject* only_addition_getattr(PyTypeObject* type) {
 bool describe_member(PyTypeObject* type, PyObject* found, bool store, AttrEntry* entry) {
   const auto* descriptor = reinterpret_cast<PyMemberDescrObject*>(found);
   const PyMemberDef* member = descriptor->d_member;
-  if (member->type != Py_T_OBJECT_EX || !PyType_IsSubtype(type, descriptor->d_common.d_type)) return false;
+  // _Py_T_OBJECT: null reads as None, which is left to the descriptor as the error of the other is.
+  if ((member->type != Py_T_OBJECT_EX && member->type != _Py_T_OBJECT) || !PyType_IsSubtype(type, descriptor->d_common.d_type)) return false;
   if ((member->flags & (Py_AUDIT_READ | Py_RELATIVE_OFFSET)) != 0) return false;
   if (store && (member->flags & Py_READONLY) != 0) return false;
   if (member->offset < 0 || member->offset > INT32_MAX) return false;

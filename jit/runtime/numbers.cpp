@@ -152,6 +152,32 @@ const uint8_t* new_float_code() {
   return made;
 }
 
+const uint8_t* load_mixed_code() {
+  static const uint8_t* made = nullptr;  // asked for at each site
+  if (made != nullptr) return made;
+  made = shared_code("load_mixed", [](Masm& masm) {
+    const Label int_first = masm.new_label();
+    const Label others = masm.new_label();
+    const auto load = [&](Reg number, FReg into, Reg real, FReg real_into) {
+      sequences::guard_type(masm, number, &PyLong_Type, Reg::kT0, others);
+      sequences::guard_type(masm, real, &PyFloat_Type, Reg::kT0, others);
+      sequences::compact_value(masm, Reg::kT0, number, Reg::kT1, others);
+      masm.int_to_float(into, Reg::kT0);
+      masm.fload(real_into, Mem::at(real, port::offset::kFloatValue));
+      masm.mov_imm(Reg::kRet, 0);
+      masm.ret();
+    };
+    sequences::guard_type(masm, Reg::kArg0, &PyFloat_Type, Reg::kT0, int_first);
+    load(Reg::kArg1, FReg::kF1, Reg::kArg0, FReg::kF0);
+    masm.bind(int_first);
+    load(Reg::kArg0, FReg::kF0, Reg::kArg1, FReg::kF1);
+    masm.bind(others);
+    masm.mov_imm(Reg::kRet, 1);
+    masm.ret();
+  });
+  return made;
+}
+
 const uint8_t* release_float_code() {
   static const uint8_t* made = nullptr;  // asked for at each site
   if (made != nullptr) return made;

@@ -81,6 +81,8 @@ void emit(Masm& masm) {
     masm.bind(next);
   };
   for (const Sized& sized : kSized) told_by(sized.type->tp_as_mapping->mp_length, sized.size);
+  for (const PyTypeObject* type : {&PyBytes_Type, &PyByteArray_Type})
+    told_by(type->tp_as_mapping->mp_length, port::offset::kVarSize);
   told_by(PySet_Type.tp_as_sequence->sq_length, static_cast<int32_t>(offsetof(PySetObject, used)));
   masm.jump(unknown);
   masm.bind(known);

@@ -447,3 +447,40 @@ def test_int_constants(operator):
         *calls,
         warm=[0, 3, 20, 40],
     )
+
+
+def test_floats_that_meet_other_numbers():
+    """Sites that expect floats take one int of one digit without the slow path; everything else is as right."""
+    others = ["3", "-7", "0", "2**30", "-(2**31)", "2**70", "True", "1.5", "I(4)", "F(2.5)", "None", "'x'", "10**400"]
+    check(
+        """
+        class I(int):
+            def __add__(self, other): return 'I', other
+            def __rsub__(self, other): return 'rI', other
+        class F(float):
+            def __rmul__(self, other): return 'rF', other
+        def operations(a, b): return a + b, a - b, a * b
+        def in_place(a, b):
+            a += b
+            b -= a
+            a *= b
+            return a, b
+        def temporaries(a, b): return (a + 0.5) * (b - 0), (a * 1) - (b + 0.25), [a][0] + [b][0]
+        def loop(a, b):
+            total = 0.0
+            for i in range(5): total += i; total -= a * i + b
+            return total
+        def quarter(a): return (a - 0.5) / 4.0, a / 2.0
+        def attempt(f, *args):
+            try: return f(*args)
+            except (TypeError, OverflowError) as error: return str(error)
+        """,
+        *[
+            f"attempt({f}, {pair}) "
+            for f in ("operations", "in_place", "temporaries", "loop")
+            for other in others
+            for pair in (f"2.5, {other}", f"{other}, 2.5")
+        ],
+        *[f"attempt(quarter, {other})" for other in others],
+        warm=[14, 40, 66, 92, 111],
+    )
