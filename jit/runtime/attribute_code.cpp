@@ -101,6 +101,8 @@ const char* kind_name(AttrKind kind) {
     case AttrKind::kBinding: return "binding";
     case AttrKind::kOfTypeBinding: return "of_type_binding";
     case AttrKind::kProperty: return "property";
+    case AttrKind::kDataDescriptor: return "data_descriptor";
+    case AttrKind::kOfMeta: return "of_meta";
     default: return "?";
   }
 }
@@ -113,6 +115,8 @@ constexpr Piece kLoads[] = {
     {AttrKind::kOfType},
     {AttrKind::kOfTypeBinding},
     {AttrKind::kProperty},
+    {AttrKind::kDataDescriptor},
+    {AttrKind::kOfMeta},
     {AttrKind::kTypeValue, Shadow::kNever},
     {AttrKind::kTypeValue, Shadow::kSharedKeys},
     {AttrKind::kTypeValue, Shadow::kNoDict},
@@ -251,6 +255,7 @@ class Maker {
 
   void finish_load() {
     if (kind_ == AttrKind::kProperty) return call_getter();
+    if (kind_ == AttrKind::kDataDescriptor || kind_ == AttrKind::kOfMeta) return call_descriptor();
     if (kind_ == AttrKind::kMethod || kind_ == AttrKind::kBinding || kind_ == AttrKind::kOfTypeBinding) return bind();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     release_owner_and_return();
@@ -258,6 +263,7 @@ class Maker {
 
   void finish_method() {
     if (kind_ == AttrKind::kProperty) return call_getter();
+    if (kind_ == AttrKind::kDataDescriptor || kind_ == AttrKind::kOfMeta) return call_descriptor();
     if (kind_ == AttrKind::kBinding || kind_ == AttrKind::kOfTypeBinding) return finish_class_method();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     masm_.store(Mem::at(kHome), Reg::kRet);
@@ -325,6 +331,50 @@ class Maker {
     release_owner_and_return();
   }
 
+  // C++ asks the data descriptor in kRet, which may run code.
+  void call_descriptor() {
+    constexpr int kSaved = 16;
+    const Mem saved_cache = Mem::at(Reg::kNativeStack);
+    const Mem saved_home = Mem::at(Reg::kNativeStack, kWord);
+    const Label failed = masm_.new_label();
+    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
+    masm_.cmp8(Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
+    masm_.jump_if(Cond::kNotEqual, slow_);
+    store_position();
+    masm_.enter_thunk(kSaved);
+    masm_.store(saved_cache, kCache);
+    masm_.store(saved_home, kHome);
+    masm_.mov(Reg::kArg2, Reg::kRet);
+    masm_.mov(Reg::kArg3, kCache);
+    masm_.mov(Reg::kArg0, Reg::kThread);
+    masm_.call_mem(near_constant(address_of(descriptor_getter())));
+    masm_.load(kCache, saved_cache);
+    masm_.load(kHome, saved_home);
+    masm_.leave_thunk(kSaved);
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.skip_if(Cond::kEqual, failed);
+    if (access_ == AttrAccess::kMethod) {
+      masm_.store(Mem::at(kHome), Reg::kRet);
+      masm_.store_imm(Mem::at(kHome, kWord), 0);
+    }
+    masm_.ret();
+    masm_.bind(failed);
+    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
+    fail();
+  }
+
+  // The site in kT1 has failed.
+  void fail() {
+    masm_.store(Mem::at(Reg::kContext, static_cast<int32_t>(offsetof(ThreadContext, failed_site))), Reg::kT1);
+    masm_.jump_code(thunks.slow_failed);
+  }
+
+  PyObject* (*descriptor_getter() const)(PyThreadState*, PyObject*, PyObject*, const AttrCache*) {
+    if (access_ == AttrAccess::kLoad)
+      return owns_owner_ ? &get_by_descriptor<AttrAccess::kLoad, true> : &get_by_descriptor<AttrAccess::kLoad, false>;
+    return owns_owner_ ? &get_by_descriptor<AttrAccess::kMethod, true> : &get_by_descriptor<AttrAccess::kMethod, false>;
+  }
+
   // The getter of the property in kRet, which must have machine code, is called with the owner, as CALL would; see
   // calls.h. 3.13 Python/bytecodes.c, LOAD_ATTR_PROPERTY.
   void call_getter() {
@@ -375,8 +425,7 @@ class Maker {
     }
     masm_.ret();
     masm_.bind(failed);
-    masm_.store(Mem::at(Reg::kContext, static_cast<int32_t>(offsetof(ThreadContext, failed_site))), Reg::kT1);
-    masm_.jump_code(thunks.slow_failed);
+    fail();
   }
 
   // kT0 = the attribute's offset in the owner.
@@ -560,12 +609,14 @@ class Maker {
         break;
       case AttrKind::kOfType:
       case AttrKind::kOfTypeBinding:
+      case AttrKind::kOfMeta:
         masm_.load32(Reg::kT0, Mem::at(Reg::kT0, offset::kTypeVersion));
         masm_.cmp32(Reg::kT0, entry.at(offsetof(AttrEntry, keys)));
         masm_.jump_if(Cond::kNotEqual, slow_);
         masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value)));
         return;
-      case AttrKind::kProperty: masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value))); return;
+      case AttrKind::kProperty:
+      case AttrKind::kDataDescriptor: masm_.load(Reg::kRet, entry.at(offsetof(AttrEntry, value))); return;
       default:
         if (shadow_ == Shadow::kAsk) return masm_.jump(ask(entry));
         guard_not_shadowed(entry);

@@ -10,12 +10,6 @@
 
 namespace whipsnake {
 
-enum class AttrAccess : uint8_t {
-  kLoad,    // kRet = the attribute, a new reference
-  kMethod,  // for a call that follows: callable and self, or the attribute and null, are stored at kArg2
-  kStore,   // kArg2 becomes the attribute
-};
-
 // Null when there is no memory for the code. `owns_value`: kStore only.
 const AttrCode* attr_code(AttrAccess access, bool owns_owner, bool owns_value = false);
 

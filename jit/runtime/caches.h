@@ -109,6 +109,13 @@ struct AttrCode {
   }
 };
 
+// What a site does. Machine code finds the owner in kArg1, and:
+enum class AttrAccess : uint8_t {
+  kLoad,    // kRet = the attribute, a new reference
+  kMethod,  // for a call that follows: callable and self, or the attribute and null, are stored at kArg2
+  kStore,   // kArg2 becomes the attribute
+};
+
 // One site: an entry of its own, and what serves others. A site takes over every entry that it sees, until it has
 // missed kMaxAttrMisses times.
 inline constexpr uint32_t kMaxAttrMisses = 32;
@@ -147,6 +154,11 @@ inline constexpr uintptr_t kIsMethod = 1;
 // without an exception: op_load_attr_cached() has to do it. Runs nobody's code.
 PyObject* bind_to_object(PyObject* value, PyObject* owner);
 PyObject* bind_to_type(PyObject* value, PyObject* owner);
+
+// The attribute that the data descriptor `value` makes, or null: an exception is set, or ThreadContext::leave. The
+// frame is at its instruction. `owner` is stolen if it `owns` it.
+template <AttrAccess kAccess, bool kOwns>
+PyObject* get_by_descriptor(PyThreadState* ts, PyObject* owner, PyObject* value, const AttrCache* cache);
 
 // owner -> attribute [arg: AttrCache*]
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);

@@ -82,7 +82,11 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
   if (entry.kind == AttrKind::kModule)  // of this module only
     return take_over(cache, entry) ? &cache->entry : nullptr;
   entry.id = cache->id;
-  if (described == Described::kNever) entry.kind = AttrKind::kNone;
+  if (described == Described::kNever) {
+    entry.kind = AttrKind::kNone;
+    entry.value = nullptr;
+    entry.value_version = 0;  // machine code would look at the type of a value that nothing keeps alive
+  }
   shared = entry;
   if (described == Described::kNever) return nullptr;
   take_over(cache, entry);
@@ -309,6 +313,28 @@ PyObject* bind_to_type(PyObject* value, PyObject* owner) {
   return bind_quietly(value, nullptr, reinterpret_cast<PyTypeObject*>(owner));
 }
 
+namespace {
+
+// 3.13 Objects/object.c, _PyObject_GetMethod: itself does not add the context.
+bool adds_context(AttrAccess access, PyObject* owner) {
+  return access == AttrAccess::kLoad || Py_TYPE(owner)->tp_getattro != PyObject_GenericGetAttr;
+}
+
+}  // namespace
+
+template <AttrAccess kAccess, bool kOwns>
+PyObject* get_by_descriptor(PyThreadState* ts, PyObject* owner, PyObject* value, const AttrCache* cache) {
+  PyObject* result = bind(value, owner, Py_TYPE(owner));
+  if (result == nullptr && adds_context(kAccess, owner)) add_error_context(owner, cache->name);
+  if (kOwns) Py_DECREF(owner);
+  return after_escape(ts, result);
+}
+template PyObject* get_by_descriptor<AttrAccess::kLoad, false>(PyThreadState*, PyObject*, PyObject*, const AttrCache*);
+template PyObject* get_by_descriptor<AttrAccess::kLoad, true>(PyThreadState*, PyObject*, PyObject*, const AttrCache*);
+template PyObject* get_by_descriptor<AttrAccess::kMethod, false>(PyThreadState*, PyObject*, PyObject*,
+                                                                 const AttrCache*);
+template PyObject* get_by_descriptor<AttrAccess::kMethod, true>(PyThreadState*, PyObject*, PyObject*, const AttrCache*);
+
 PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
   auto* cache = reinterpret_cast<AttrCache*>(arg);
   PyObject* owner = top[-1];
@@ -347,9 +373,7 @@ PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
       return kDone;
     case Loaded::kBorrowed: Py_INCREF(value); [[fallthrough]];
     case Loaded::kNew:
-      // 3.13 Objects/object.c, _PyObject_GetMethod: itself does not add the context.
-      if (value == nullptr && Py_TYPE(owner)->tp_getattro != PyObject_GenericGetAttr)
-        add_error_context(owner, cache->name);
+      if (value == nullptr && adds_context(AttrAccess::kMethod, owner)) add_error_context(owner, cache->name);
       Py_DECREF(owner);
       break;
   }

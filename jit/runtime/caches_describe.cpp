@@ -91,7 +91,9 @@ Described describe_of_type(PyTypeObject* owner, PyObject* name, AttrEntry* entry
     entry->kind = AttrKind::kOfMeta;
   }
   entry->value = found;
-  return pin_type_of_value(found, entry) ? Described::kYes : Described::kNotThis;
+  if (!pin_type_of_value(found, entry)) return Described::kNotThis;
+  // Machine code looks at the type of the value before it knows that the metatype still has it.
+  return entry->kind == AttrKind::kOfMeta && entry->value_version != 0 ? Described::kNever : Described::kYes;
 }
 
 // --- instances
@@ -115,7 +117,9 @@ bool describe_member(PyTypeObject* type, PyObject* found, bool store, AttrEntry*
   const auto* descriptor = reinterpret_cast<PyMemberDescrObject*>(found);
   const PyMemberDef* member = descriptor->d_member;
   // _Py_T_OBJECT: null reads as None, which is left to the descriptor as the error of the other is.
-  if ((member->type != Py_T_OBJECT_EX && member->type != _Py_T_OBJECT) || !PyType_IsSubtype(type, descriptor->d_common.d_type)) return false;
+  if ((member->type != Py_T_OBJECT_EX && member->type != _Py_T_OBJECT) ||
+      !PyType_IsSubtype(type, descriptor->d_common.d_type))
+    return false;
   if ((member->flags & (Py_AUDIT_READ | Py_RELATIVE_OFFSET)) != 0) return false;
   if (store && (member->flags & Py_READONLY) != 0) return false;
   if (member->offset < 0 || member->offset > INT32_MAX) return false;

@@ -21,8 +21,8 @@ PyObject* float_from_double(double value);
 const uint8_t* new_float_code();
 const uint8_t* release_float_code();
 
-// Shared machine code: kF0 and kF1 = the values of kArg0 and kArg1, of which one is an exact float and the other an exact
-// int of one digit, and kRet = 0. kRet = 1: they are others. Clobbers kT0 and kT1. Null: no memory for the code.
+// Shared machine code: kF0 and kF1 = the values of kArg0 and kArg1, of which one is an exact float and the other an
+// exact int of one digit, and kRet = 0. kRet = 1: they are others. Clobbers kT0 and kT1. Null: no memory for the code.
 const uint8_t* load_mixed_code();
 
 // Gives up a reference to an exact int or float.

@@ -698,9 +698,18 @@ MADE_BY_THE_TYPE = """
         @staticmethod
         def free(n=0): return n
         def method(self, n=0): return self.n, n
+    class Data:
+        def __get__(self, o, owner=None):
+            if o is None: return self
+            if o.n == 7: raise AttributeError("seven")
+            if o.n == 10: raise KeyError(o.n)
+            return [o.n, owner is type(o)]
+        def __set__(self, o, value): log.append(value)
+    Thing.data = data = Data()
     class Slotted:
         __slots__ = ("n",)
         def __init__(self, n): self.n = n
+        data = data
         twice = Thing.twice
         make = Thing.__dict__["make"]
         free = Thing.__dict__["free"]
@@ -752,6 +761,27 @@ MADE_BY_THE_TYPE = """
             return deep(n)
         except RecursionError:
             return "too deep"
+    def described(objects):
+        out = []
+        for o in objects:
+            if o.n not in (7, 10): out.append(([o.n], o.data, o.data.append(1), type(o).__name__, type(o).__mro__.count(object)))
+            if o.n % 3 != 1: out.append((1, o.__dict__, o.__dict__.get("n")))
+        s = slice(1, None, objects[0])
+        return out, s.start, s.stop, s.step, Thing(5).data, type(Mortal(1)).__name__, log[:], log.clear()
+    def refused(objects):
+        out = []
+        for o in objects:
+            try:
+                out.append([(o.n + 1, [o], o.data)])
+                out.append(o.data.count(o.n))
+            except (AttributeError, KeyError) as e:
+                out.append((type(e), e.args, getattr(e, "name", 0), getattr(e, "obj", 0) is o, e.__traceback__.tb_lineno))
+            try:
+                Mortal(o.n).data, log.append("kept")
+            except (AttributeError, KeyError) as e:
+                out.append((e.args, getattr(getattr(e, "obj", 0), "n", 0), log[:]))
+        log.clear()
+        return out
     def generated(objects): return list(o.twice for o in objects)
 """
 MADE_SITES = (
@@ -760,10 +790,14 @@ MADE_SITES = (
     "bound(objects)",
     "kept(objects)",
     "of_types(kinds)",
+    "described(objects)",
     "generated(objects)",
     "identities(objects)",
+    "refused(objects)",
 )
-MADE_FUNCTIONS = "property_ property_called bound kept identities of_types temporary caught deep".split()
+MADE_FUNCTIONS = (
+    "property_ property_called bound kept identities described refused of_types temporary caught deep".split()
+)
 MADE_METHODS = "Thing.twice.fget Thing.deep.fget Thing.failing.fget Thing.make Thing.free Thing.method Slotted.method".split()
 
 
@@ -774,7 +808,7 @@ def _made_by_the_type() -> Twins:
     return twins
 
 
-@pytest.mark.parametrize("site", MADE_SITES[:-2])
+@pytest.mark.parametrize("site", MADE_SITES[:-3])
 def test_what_the_type_makes_needs_no_slow_path(site: str) -> None:
     twins = _made_by_the_type()
     for _ in range(64):
@@ -806,7 +840,7 @@ def test_what_the_type_makes_is_made_anew() -> None:
         "setattr(Slotted, 'twice', property(lambda self: [1]))",
         "setattr(Thing, 'free', classmethod(lambda cls, n=0: n))",
     ):
-        twins.check(change, *[*MADE_SITES[:3], *MADE_SITES[5:]] * 3)
+        twins.check(change, *[*MADE_SITES[:3], *MADE_SITES[6:8]] * 3)
 
 
 def test_getattr_is_asked_for_what_is_missing() -> None:

@@ -451,7 +451,21 @@ def test_int_constants(operator):
 
 def test_floats_that_meet_other_numbers():
     """Sites that expect floats take one int of one digit without the slow path; everything else is as right."""
-    others = ["3", "-7", "0", "2**30", "-(2**31)", "2**70", "True", "1.5", "I(4)", "F(2.5)", "None", "'x'", "10**400"]
+    others = [
+        "3",
+        "-7",
+        "0",
+        "2**30",
+        "-(2**31)",
+        "2**70",
+        "True",
+        "1.5",
+        "I(4)",
+        "F(2.5)",
+        "None",
+        "'x'",
+        "10**400",
+    ]
     check(
         """
         class I(int):
