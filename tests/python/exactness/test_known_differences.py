@@ -97,3 +97,31 @@ def test_size_of_a_code_object(tmp_path):
         tmp_path=tmp_path,
         modes=["everything"],
     )
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="CPython forgets opcode events of code in which another tool, which counts its back edges, has local events",
+)
+def test_opcode_events_where_back_edges_are_counted(tmp_path):
+    plain_and_jit(
+        """
+    import sys
+    log = []
+    def trace(frame, event, arg):
+        log.append((event, frame.f_lineno))
+        return trace
+    def begin(frame):
+        frame.f_trace = trace
+        frame.f_trace_opcodes = True
+        sys.settrace(trace)
+    def f():
+        for i in range(2):
+            begin(sys._getframe())
+        sys.settrace(None)
+    f()
+    print(log)
+    """,
+        tmp_path=tmp_path,
+        modes=["tier-up"],
+    )
