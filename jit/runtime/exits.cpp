@@ -128,20 +128,35 @@ const void* leave_after(PyThreadState* ts, Frame* frame, const Site* site, Threa
 
 // 3.13 Python/ceval.c, label `error`: the traceback entry of the running frame.
 void add_traceback(PyThreadState* ts, Frame* frame) {
-  if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "error return without exception set");
+  if (ts->current_exception == nullptr)
+    PyErr_SetString(PyExc_SystemError, "error return without exception set");
   if (_PyFrame_IsIncomplete(frame)) return;
-  (void)ts;
+  PyObject* exception = port::take_exception(ts);
+  PyFrameObject* object = frame->frame_obj;  // borrowed
   // 3.13 Python/ceval.c, PyEval_GetFrame() makes the frame object (the function that does so is hidden), but forgets
   // every exception when it cannot; the interpreter is left with the MemoryError.
-  PyObject* exception = PyErr_GetRaisedException();
-  PyFrameObject* object = PyEval_GetFrame();  // borrowed
+  if (object == nullptr) object = PyEval_GetFrame();
   if (object == nullptr) {
     Py_DECREF(exception);
     PyErr_NoMemory();
     return;
   }
-  PyErr_SetRaisedException(exception);
-  PyTraceBack_Here(object);
+  // 3.13 Python/traceback.c, PyTraceBack_Here: the line is looked up when somebody asks for it.
+  auto* entry = PyObject_GC_New(PyTracebackObject, &PyTraceBack_Type);
+  if (entry != nullptr) {
+    auto*& newest = reinterpret_cast<PyBaseExceptionObject*>(exception)->traceback;
+    entry->tb_next = reinterpret_cast<PyTracebackObject*>(newest);
+    entry->tb_frame = reinterpret_cast<PyFrameObject*>(Py_NewRef(object));
+    entry->tb_lasti = PyFrame_GetLasti(object);
+    entry->tb_lineno = -1;
+    PyObject_GC_Track(entry);
+    newest = reinterpret_cast<PyObject*>(entry);
+    port::give_exception(ts, exception);
+  } else {
+    PyErr_Clear();
+    port::give_exception(ts, exception);
+    PyTraceBack_Here(object);  // says that there is no memory
+  }
 }
 
 // The exception propagates to the handler of the site, or out of the frame. The stack is in memory up to `depth`.
@@ -161,7 +176,7 @@ const void* unwind(PyThreadState* ts, Frame* frame, const Site* site, ThreadCont
     if (lasti == nullptr) return unwind(ts, frame, site, context, depth);
     base[depth++] = lasti;
   }
-  base[depth++] = PyErr_GetRaisedException();
+  base[depth++] = port::take_exception(ts);
   if (monitoring_quiet(ts)) [[likely]] {
     if (site->handler != nullptr) [[likely]]
       return site->handler;

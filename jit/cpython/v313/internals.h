@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 // CPython's internal headers are C: they trip C++ warnings that are none of our business.
 #pragma GCC diagnostic push
@@ -170,6 +171,11 @@ void fire_reraise(PyThreadState* ts, Frame* frame);
 // whoever holds the GIL is its last holder.
 extern _gil_runtime_state* main_gil;  // set by init_names()
 inline PyThreadState* thread_with_gil() { return main_gil->last_holder; }
+
+// The exception that is being raised, without a look at the thread: PyErr_GetRaisedException() and its opposite, for a
+// thread in which there is none.
+inline PyObject* take_exception(PyThreadState* ts) { return std::exchange(ts->current_exception, nullptr); }
+inline void give_exception(PyThreadState* ts, PyObject* exception) { ts->current_exception = exception; }
 
 // What specialising instructions count down from, before their first execution.
 inline uint16_t untouched_counter() { return adaptive_counter_warmup().as_counter; }
