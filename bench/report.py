@@ -263,7 +263,7 @@ def page(rows: Sequence[Row], command: str, facts: dict[str, Any], pgo: bool, ab
     pyperf = part("pyperf")
     if absent:
         listed = "; ".join(f"{name} ({why})" for name, why in sorted(absent.items()))
-        pyperf += f"\n\nNot run, because they do not run here without Whipsnake either: {listed}."
+        pyperf += f"\n\nNot run, because what they need cannot be installed here: {listed}."
     return PAGE.format(
         command=command,
         facts=markdown([["", ""], *([name, str(value)] for name, value in facts.items())]),

@@ -155,13 +155,13 @@ def git(*arguments: str) -> str:
 def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[str]:
     """Return what the run must fail for.
 
-    A benchmark that fails without Whipsnake, too, only counts if a target needs it.
+    One that cannot be installed here only counts if a target needs it.
     """
     needed = {name for target in catalogue.TARGETS for name in target.items}
     problems = [
         f"{row.part.name}: {row.failure}"
         for row in rows
-        if row.failure is not None and (not row.plain_failed or row.part.item.name in needed)
+        if row.failure is not None and (not row.absent or row.part.item.name in needed)
     ]
     if args.strict and not args.noise:
         for target in catalogue.TARGETS:
@@ -220,7 +220,11 @@ def main(argv: Sequence[str] | None = None, everything: bool = False, page: Path
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         with environment.lock(args.build.resolve() / "bench"):
-            return run(args, everything, page)
+            try:
+                return run(args, everything, page)
+            except (KeyboardInterrupt, SystemExit):
+                print("\nInterrupted; the same command with --resume goes on from here.", file=sys.stderr)
+                raise
     except environment.SetupError as error:
         print(error, file=sys.stderr)
         return 2
@@ -239,6 +243,8 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     name = ("noise" if args.noise else "results") + ("-only" if args.only else "")
     results = setup.environment.folder / f"{name}.jsonl"
     store = measure.Store(results, identity(setup), args.resume)
+    if store.note:
+        print(store.note, flush=True)
     print(f"Python {facts['python']}", flush=True)
     print(
         f"{len(chosen)} benchmarks, {args.rounds} rounds of both sides, core {facts['pinned to core']}",
@@ -246,7 +252,7 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     )
     started = time.monotonic()
     rows = [
-        Row(measure.Part(item, item.name, None), failure=absent[item.name], plain_failed=True)
+        Row(measure.Part(item, item.name, None), failure=absent[item.name], absent=True)
         for item in chosen
         if item.name in absent
     ]
@@ -266,8 +272,8 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     if args.json:
         args.json.write_text(json.dumps(report.as_json(rows, facts, pgo), indent=1) + "\n", encoding="utf-8")
     if page is not None and not args.noise and not args.only:
-        missing = {row.part.name: row.failure or "" for row in rows if row.plain_failed}
-        shown = [row for row in rows if not row.plain_failed]
+        missing = {row.part.name: row.failure or "" for row in rows if row.absent}
+        shown = [row for row in rows if not row.absent]
         page.write_text(report.page(shown, command_line(), facts, pgo, missing), encoding="utf-8")
     problems = verdict(rows, args, pgo)
     for problem in problems:
