@@ -13,12 +13,17 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+# What is measured, and what reports: each has an environment, and the same file has the versions of both.
+MEASURED = ("pyperformance", "pyperf", "setuptools")
+TOOLS = ("pyperf", "matplotlib")
 INSTALL_SECONDS = 1200
 # Run by the interpreter that was asked for; prints what this module must know of it.
 PROBE = """
@@ -155,7 +160,7 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
         state = found
     else:
         print(f"Installing pyperformance into {environment.folder / 'venv'} (once) ...", flush=True)
-        pip(environment, "-r", str(REQUIREMENTS))
+        pip(environment.python, *MEASURED, "-c", str(REQUIREMENTS))
     texts = [
         path.read_text(encoding="utf-8") for path in sorted(environment.scripts.glob("bm_*/requirements.txt"))
     ]
@@ -166,7 +171,7 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
             continue
         print(f"Installing what {name} needs ...", flush=True)
         try:
-            pip(environment, "-r", str(needs), "-c", str(constraints))
+            pip(environment.python, "-r", str(needs), "-c", str(constraints))
             state["failures"].pop(name, None)
             state["done"].append(name)
         except SetupError as error:
@@ -190,10 +195,27 @@ def common_pins(texts: Iterable[str]) -> list[str]:
     return [f"{name}=={versions.pop()}" for name, versions in sorted(found.items()) if len(versions) == 1]
 
 
-def pip(environment: Environment, *arguments: str) -> None:
+def tools(folder: Path, base: str) -> str:
+    """Return an interpreter with pyperf and matplotlib, for reports, in an environment below a folder.
+
+    Nothing is measured in it. Raises SetupError.
+    """
+    venv = folder / "tools"
+    python = str(venv / "bin" / "python")
+    stamp, wanted = venv / "installed", REQUIREMENTS.read_text(encoding="utf-8")
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+        print(f"Installing {' and '.join(TOOLS)} into {venv} (once) ...", file=sys.stderr, flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _run([base, "-m", "venv", str(venv)], folder)
+        pip(python, *TOOLS, "-c", str(REQUIREMENTS))
+        stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def pip(python: str, *arguments: str) -> None:
     """Install packages. Raises SetupError with pip's reason."""
     options = ["--disable-pip-version-check", "--no-input", "--quiet", "--prefer-binary"]
-    _run([environment.python, "-m", "pip", "install", *options, *arguments], environment.folder)
+    _run([python, "-m", "pip", "install", *options, *arguments], Path(python).parent)
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

@@ -311,12 +311,17 @@ def _run(part: Part, side: Side, setup: Setup) -> dict[str, Any]:
     }
 
 
+def ours(side: Side, setup: Setup) -> dict[str, str]:
+    """Return the environment variables that the harness sets for a side."""
+    if side is Side.WHIPSNAKE and not setup.noise:
+        return FIXED | {"WHIPSNAKE": setup.engine} | setup.extra_env
+    return dict(FIXED)
+
+
 def environ(side: Side, setup: Setup) -> dict[str, str]:
     """Return the environment variables of a side."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith(SCRUBBED)} | FIXED
-    if side is Side.WHIPSNAKE and not setup.noise:
-        env |= {"WHIPSNAKE": setup.engine} | setup.extra_env
-    return env
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(SCRUBBED)}
+    return kept | ours(side, setup)
 
 
 def run_worker(item: Item, side: Side, spec: dict[str, Any], setup: Setup) -> tuple[dict[str, Any], str]:

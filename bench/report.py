@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -187,33 +187,16 @@ def hot_sites(rows: Sequence[Row]) -> str:
     return "\n".join(text)
 
 
-def as_json(rows: Sequence[Row], facts: dict[str, Any], pgo: bool) -> dict[str, Any]:
-    """Return everything that was measured, for machines."""
-    targets = []
+def target_figures(rows: Sequence[Row], pgo: bool) -> list[dict[str, Any]]:
+    """Return what became of the targets, for machines."""
+    figures = []
     for target in TARGETS:
         found = outcome(target, rows)
         if found is not None:
             met = found.value is not None and target.met(found.value, pgo)
-            targets.append(
-                {"title": target.title, "value": found.value, "limit": target.limit_for(pgo), "met": met}
-            )
-    return {
-        "facts": facts,
-        "targets": targets,
-        "items": item_ratios(rows),
-        "benchmarks": [
-            {
-                "name": row.part.name,
-                "item": row.part.item.name,
-                "kind": row.part.item.kind,
-                "loops": row.part.loops,
-                "ratio": row.ratio(),
-                "failure": row.failure,
-                "runs": [asdict(run) | {"side": run.side.value} for run in row.runs],
-            }
-            for row in rows
-        ],
-    }
+            limit = target.limit_for(pgo)
+            figures.append({"title": target.title, "value": found.value, "limit": limit, "met": met})
+    return figures
 
 
 PAGE = """# Benchmarks

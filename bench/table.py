@@ -6,8 +6,8 @@ docs/benchmarks.md has the results of a complete run (python -m bench).
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import catalogue, environment, measure, report
+from bench import catalogue, environment, measure, report, results
 from bench.catalogue import Item
-from bench.measure import Row, Setup
-
-ROOT = Path(__file__).resolve().parent.parent
+from bench.environment import ROOT
+from bench.measure import Row, Setup, Side
+from bench.results import Results
 
 
 def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
         help="only this benchmark, or all of a kind: micro, pyperf, startup (repeatable)",
     )
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE, too")
     parser.add_argument(
         "--sites", action="store_true", help="show the places where machine code was slow or left"
     )
@@ -178,13 +178,14 @@ def prepare(args: argparse.Namespace, everything: bool) -> tuple[Setup, list[Ite
     """
     interpreter = environment.probe(args.python)
     made = environment.prepare(args.build.resolve() / "bench" / interpreter.tag, interpreter, not args.noise)
-    needs_pyperf = not args.only or not set(args.only) <= {"micro", "startup"}
+    own = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON)]
+    ours = {"micro", "startup", *(item.name for item in own)}
+    needs_pyperf = not args.only or not set(args.only) <= ours
     pyperf = []
     if needs_pyperf:
         environment.install_pyperformance(made, [])
         pyperf = catalogue.pyperf_items(made.scripts)
-    items = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON), *pyperf]
-    chosen = choose(items, args.only, everything)
+    chosen = choose([*own, *pyperf], args.only, everything)
     absent: dict[str, str] = {}
     if needs_pyperf and not args.list:
         folders = dict.fromkeys(item.folder for item in chosen if item.kind == "pyperf")
@@ -241,8 +242,8 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     pgo = setup.environment.interpreter.pgo
     # A look at one benchmark does not take away what an interrupted long run has found.
     name = ("noise" if args.noise else "results") + ("-only" if args.only else "")
-    results = setup.environment.folder / f"{name}.jsonl"
-    store = measure.Store(results, identity(setup), args.resume)
+    folder = setup.environment.folder / name
+    store = measure.Store(folder.with_suffix(".jsonl"), identity(setup), args.resume)
     if store.note:
         print(store.note, flush=True)
     print(f"Python {facts['python']}", flush=True)
@@ -269,21 +270,48 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         print(f"Targets are those of a CPython {'with' if pgo else 'without'} profile-guided optimization.")
     if args.sites:
         print(f"\n{report.hot_sites(rows)}")
-    if args.json:
-        args.json.write_text(json.dumps(report.as_json(rows, facts, pgo), indent=1) + "\n", encoding="utf-8")
+    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
+    keep(found, folder, args)
     if page is not None and not args.noise and not args.only:
         missing = {row.part.name: row.failure or "" for row in rows if row.absent}
         shown = [row for row in rows if not row.absent]
-        page.write_text(report.page(shown, command_line(), facts, pgo, missing), encoding="utf-8")
+        page.write_text(report.page(shown, found.commands["harness"], facts, pgo, missing), encoding="utf-8")
     problems = verdict(rows, args, pgo)
     for problem in problems:
         print(report.colour(f"FAILED {problem}", report.RED))
     return 1 if problems else 0
 
 
-def command_line() -> str:
+def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
+    """Write what was found, also for pyperf, and say where."""
+    results.save(found, folder / results.RESULTS)
+    if args.json:
+        results.save(found, args.json)
+    try:
+        tools = environment.tools(args.build.resolve() / "bench", environment.probe(args.python).base)
+        files = [results.RESULTS, *results.export(folder / results.RESULTS, tools)]
+    except environment.SetupError as error:
+        print(error, file=sys.stderr)
+        files = [results.RESULTS]
+    print(f"\nResults are in {folder}: {', '.join(files)}.")
+
+
+def command_line(everything: bool) -> str:
     """Return the command that started this run, as a reader would type it."""
-    return " ".join(["python", "-m", "bench", *sys.argv[1:]])
+    return shlex.join(["python", "-m", "bench" if everything else "bench.table", *sys.argv[1:]])
+
+
+def commands(args: argparse.Namespace, setup: Setup, harness: str) -> dict[str, str]:
+    """Return the commands of the run, for a reader who repeats a part of it by hand."""
+    folder = str(args.build.resolve())
+
+    def of(side: Side) -> str:
+        ours = sorted(measure.ours(side, setup).items())
+        python = setup.environment.python.replace(folder, "$BUILD")
+        worker = measure.WORKER.relative_to(ROOT)
+        return f"env {shlex.join(f'{name}={value}' for name, value in ours)} {python} {worker} SPEC"
+
+    return {"harness": harness, "plain": of(Side.PLAIN), "whipsnake": of(Side.WHIPSNAKE)}
 
 
 if __name__ == "__main__":

@@ -280,12 +280,10 @@ def test_the_page_has_all_parts() -> None:
         assert part in text
 
 
-def test_json_has_every_run() -> None:
-    data = json.loads(json.dumps(report.as_json([row("fib", [2.0], [1.0])], {}, False)))
-    assert data["targets"] == [
+def test_figures_of_the_targets() -> None:
+    assert report.target_figures([row("fib", [2.0], [1.0])], False) == [
         {"title": "recursive function calls", "value": 2.0, "limit": 3.0, "met": False}
     ]
-    assert [run["side"] for run in data["benchmarks"][0]["runs"]] == ["plain", "whipsnake"]
 
 
 def test_what_whipsnake_did_is_told_by_the_second() -> None:
