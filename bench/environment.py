@@ -6,6 +6,7 @@ autoload file is installed, so the variable ``WHIPSNAKE`` alone tells the two si
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import json
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -210,6 +211,34 @@ def tools(folder: Path, base: str) -> str:
         pip(python, *TOOLS, "-c", str(REQUIREMENTS))
         stamp.write_text(wanted, encoding="utf-8")
     return python
+
+
+def add_build_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the build directory."""
+    default = Path(os.environ.get("BUILD") or ROOT / "build")
+    parser.add_argument(
+        "--build",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="build directory; environments and results go to DIR/bench",
+    )
+
+
+def go_on_with_tools(build: Path, module: str, arguments: Sequence[str]) -> NoReturn:
+    """Become ``python -m MODULE ARGUMENTS`` of the environment of tools. Raises SetupError."""
+    base = probe(sys.executable).base
+    python = tools(build.resolve() / "bench", base)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.execv(python, [python, "-m", module, *arguments])
+
+
+def newest(build: Path, name: str) -> Path:
+    """Return the newest file of results of a name. Raises SetupError if there is none."""
+    found = list((build.resolve() / "bench").glob(f"*/{name}"))
+    if not found:
+        raise SetupError(f"no results in {build / 'bench'}: run 'python -m bench' first, or name a file")
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def pip(python: str, *arguments: str) -> None:

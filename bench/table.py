@@ -60,13 +60,7 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     )
     parser.add_argument("--core", type=int, metavar="N", help="processor core to use (default: the last)")
     parser.add_argument("--strict", action="store_true", help="a missed target counts as a failure")
-    parser.add_argument(
-        "--build",
-        type=Path,
-        default=Path(os.environ.get("BUILD") or ROOT / "build"),
-        metavar="DIR",
-        help="build directory; environments and results go to DIR/bench",
-    )
+    environment.add_build_option(parser)
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (2 if args.quick else 3)
     return args
@@ -263,6 +257,7 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )
     print(f"\n{report.align(report.row_lines(rows))}")
+    print(f"\n{report.align(report.summary_lines(rows))}")
     if args.noise:
         print(f"\n{report.noise_summary(rows)}")
     else:
@@ -273,9 +268,7 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
     keep(found, folder, args)
     if page is not None and not args.noise and not args.only:
-        missing = {row.part.name: row.failure or "" for row in rows if row.absent}
-        shown = [row for row in rows if not row.absent]
-        page.write_text(report.page(shown, found.commands["harness"], facts, pgo, missing), encoding="utf-8")
+        page.write_text(report.page(found), encoding="utf-8")
     problems = verdict(rows, args, pgo)
     for problem in problems:
         print(report.colour(f"FAILED {problem}", report.RED))
@@ -293,7 +286,7 @@ def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
     except environment.SetupError as error:
         print(error, file=sys.stderr)
         files = [results.RESULTS]
-    print(f"\nResults are in {folder}: {', '.join(files)}.")
+    print(f"\nResults, for python -m bench.report, are in {folder}: {', '.join(files)}.")
 
 
 def command_line(everything: bool) -> str:

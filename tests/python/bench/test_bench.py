@@ -274,12 +274,6 @@ def test_layouts() -> None:
     assert report.markdown(lines) == "| work | s |  |\n|---|---|---|\n| a\\|b | 10 | ok |"
 
 
-def test_the_page_has_all_parts() -> None:
-    text = report.page([row("a", [2.0], [1.0])], "make bench", {"cores": "2"}, False, {"x": "no wheel"})
-    for part in ("make bench\n", "| cores | 2 |", "| a | 2 s | 1 s | 2.000 |", "x (no wheel)"):
-        assert part in text
-
-
 def test_figures_of_the_targets() -> None:
     assert report.target_figures([row("fib", [2.0], [1.0])], False) == [
         {"title": "recursive function calls", "value": 2.0, "limit": 3.0, "met": False}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
+import pyperf
 import pytest
 from bench import measure, results, table
 from bench.catalogue import Item
@@ -19,7 +19,16 @@ from bench.results import Results
 def some_results() -> Results:
     part = Part(Item("fib", "micro", Path("fib.py"), ("-x",), "calls"), "fib", None, 3, 1, 2)
     plain = Run(Side.PLAIN, [2.0, 2.5], [3.0], 10.0, "abc", "def", 2048)
-    jit = Run(Side.WHIPSNAKE, [1.0, 1.25], [3.0], 5.0, "abc", "def", 2050, {"stats": {"slow_ops": 1}})
+    jit = Run(
+        Side.WHIPSNAKE,
+        [1.0, 1.25],
+        [3.0],
+        5.0,
+        "abc",
+        "def",
+        2050,
+        {"stats": {"functions_compiled": 2, "slow_ops": 1, "exits": {}}},
+    )
     broken = Row(Part(Item("go", "pyperf", Path("go.py")), "go", 0), failure="status 1")
     facts = {"date": "2030-01-01", "model name": "a CPU", "cores": "2"}
     return Results(facts, False, {"harness": "python -m bench"}, [Row(part, [plain, jit]), broken])
@@ -42,40 +51,23 @@ def test_what_is_no_file_of_results_is_refused(tmp_path: Path, text: str | None)
         results.load(tmp_path)
 
 
-class FakePyperf(ModuleType):
-    """Writes down what pyperf is given; pyperf itself is not among the packages of the tests."""
-
-    def __init__(self) -> None:
-        super().__init__("pyperf")
-        self.files: dict[str, list[list[Any]]] = {}
-
-    def Run(self, values: list[float], **more: Any) -> dict[str, Any]:
-        return {"values": values} | more
-
-    def Benchmark(self, runs: list[Any]) -> list[Any]:
-        return runs
-
-    def BenchmarkSuite(self, benchmarks: list[list[Any]]) -> Any:
-        class Suite:
-            def dump(_, path: str, replace: bool) -> None:
-                self.files[Path(path).name] = benchmarks
-
-        return Suite()
-
-
-def test_pyperf_gets_one_file_for_each_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pyperf = FakePyperf()
-    monkeypatch.setitem(sys.modules, "pyperf", pyperf)
+def test_pyperf_reads_one_file_for_each_side(tmp_path: Path) -> None:
     results.save(some_results(), tmp_path / "results.json")
-    assert [path.name for path in results.write_pyperf(tmp_path / "results.json")] == [
-        "plain.json",
-        "whipsnake.json",
-    ]
-    [[run]] = pyperf.files["whipsnake.json"]
-    assert (run["values"], run["warmups"]) == ([1.0, 1.25], [(3, 3.0)])
+    assert results.export(tmp_path / "results.json", sys.executable) == ["plain.json", "whipsnake.json"]
+    [bench] = pyperf.BenchmarkSuite.load(str(tmp_path / "whipsnake.json")).get_benchmarks()
+    [run] = bench.get_runs()
+    assert (run.values, run.warmups) == ((1.0, 1.25), ((3, 3.0),))
     expected = {"name": "fib", "side": "whipsnake", "cpu_model_name": "a CPU", "measured": "2030-01-01"}
     expected |= {"command_harness": "python -m bench", "mem_max_rss": 2050 * 1024, "loops": 3}
-    assert expected.items() <= run["metadata"].items()
+    assert expected.items() <= run.get_metadata().items()
+    compare = [sys.executable, "-m", "pyperf", "compare_to", "plain.json", "whipsnake.json", "-v"]
+    done = subprocess.run(compare, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "2.00x faster" in done.stdout
+
+
+def test_pyperf_is_told_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="could not be written"):
+        results.export(tmp_path / "nonesuch.json", sys.executable)
 
 
 def test_the_commands_have_no_path_of_the_machine(tmp_path: Path) -> None:
