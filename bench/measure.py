@@ -209,7 +209,7 @@ def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
     if item.kind == "startup":
         return [Row(Part(item, item.name, None))]
     effort = effort_for(item, setup)
-    found = store.get(f"parts {item.name}", lambda: _calibrate(item, setup, effort))
+    found = store.get(f"parts {item.name}", lambda: calibrate(item, setup, effort))
     if failed(found):
         return [Row(Part(item, item.name, None), failure=found["failure"])]
     parts = found["parts"]
@@ -239,7 +239,7 @@ def part_name(item: str, benchmark: str) -> str:
     return f"{item}:{rest}"
 
 
-def _calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
+def calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
     """Run an item once without Whipsnake, to see what parts it has and how long they take."""
     spec = {"task": None, "loops": None, "value_seconds": effort.value}
     try:
@@ -324,8 +324,12 @@ def environ(side: Side, setup: Setup) -> dict[str, str]:
     return kept | ours(side, setup)
 
 
-def run_worker(item: Item, side: Side, spec: dict[str, Any], setup: Setup) -> tuple[dict[str, Any], str]:
+def run_worker(
+    item: Item, side: Side, spec: dict[str, Any], setup: Setup, under: Sequence[str] = ()
+) -> tuple[dict[str, Any], str]:
     """Run the worker on an item; return what it wrote and a digest of its standard output.
+
+    *under* is the command of a profiler that takes the worker's as its last arguments.
 
     Raises ProcessFailedError.
     """
@@ -335,7 +339,7 @@ def run_worker(item: Item, side: Side, spec: dict[str, Any], setup: Setup) -> tu
     out, spec_file = scratch / "result.json", scratch / "spec.json"
     whole = spec | {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(out)}
     spec_file.write_text(json.dumps(whole), encoding="utf-8")
-    command = [setup.environment.python, str(WORKER), str(spec_file)]
+    command = [*under, setup.environment.python, str(WORKER), str(spec_file)]
     with (scratch / "stdout").open("wb") as stdout, (scratch / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             command,

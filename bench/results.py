@@ -102,7 +102,7 @@ def write_pyperf(path: Path) -> list[Path]:
 
     A benchmark that failed has no place in them, and is missing on both sides.
     """
-    import pyperf  # type: ignore[import-not-found, unused-ignore]
+    import pyperf  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     results = load(path)
     written = []

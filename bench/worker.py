@@ -104,7 +104,7 @@ def run_micro(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 def run_pyperf(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure the benchmarks of a pyperf script in place of pyperf's Runner."""
-    import pyperf  # type: ignore[import-not-found, unused-ignore]
+    import pyperf  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     found: list[dict[str, Any]] = []
     plain_bench_func = pyperf.Runner.bench_func
@@ -153,7 +153,7 @@ def main(spec_path: str) -> None:
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
     found = run_micro(spec) if spec["kind"] == "micro" else run_pyperf(spec)
-    result = {"benchmarks": found, "peak_kb": peak_kilobytes(), "whipsnake": jit_state()}
+    result = {"benchmarks": found, "peak_kb": peak_kilobytes(), "pid": os.getpid(), "whipsnake": jit_state()}
     with open(spec["out"], "w", encoding="utf-8") as file:
         json.dump(result, file)
 
