@@ -28,6 +28,8 @@ BOLD, RED, GREEN, RESET = "\033[1m", "\033[31m", "\033[32m", "\033[0m"
 STILL_WARMING = 0.05
 # Reports count what is slower than this.
 SLOWER = 0.98
+# Ratios of equal sides: this part of them is so near to 1, and so is their geometric mean.
+NOISE_PART, NOISE_RATIO, NOISE_MEAN = 0.95, 0.02, 0.005
 # The kinds of benchmarks in the order of reports.
 KINDS = {"pyperf": "pyperformance", "micro": "Micro-benchmarks", "startup": "Start-up"}
 
@@ -259,16 +261,29 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
 
 
 def noise_summary(rows: Sequence[Row]) -> str:
-    """Say how far the ratios of equal sides stray from 1."""
+    """Say how far the ratios of equal sides stray from 1, and whether that is little enough to be believed."""
     ratios = [ratio for row in rows if (ratio := row.ratio()) is not None]
     if not ratios:
         return "nothing was measured"
     strays = sorted(abs(ratio - 1) for ratio in ratios)
+    within, mean = within_noise(ratios), figures.geometric_mean(ratios)
+    met = "met" if credible(ratios) else "MISSED"
     return (
         f"NOISE: plain Python ran on both sides; {len(ratios)} ratios stray from 1 by {median(strays):.1%} "
-        f"(median), {strays[int(len(strays) * 0.9)]:.1%} (nine of ten), {strays[-1]:.1%} (most); "
-        f"their geometric mean is {figures.geometric_mean(ratios):.3f}"
+        f"(median), {strays[int(len(strays) * 0.9)]:.1%} (nine of ten), {strays[-1]:.1%} (most)\n"
+        f"criterion {met}: {within:.1%} of them are within 1 +- {NOISE_RATIO:g} (at least {NOISE_PART:.0%}), "
+        f"their geometric mean is {mean:.4f} (within 1 +- {NOISE_MEAN:g})"
     )
+
+
+def within_noise(ratios: Sequence[float]) -> float:
+    """Return the part of ratios of equal sides that is near enough to 1."""
+    return sum(abs(ratio - 1) <= NOISE_RATIO for ratio in ratios) / len(ratios)
+
+
+def credible(ratios: Sequence[float]) -> bool:
+    """Whether ratios of equal sides are as near to 1 as they must be for other ratios to be believed."""
+    return within_noise(ratios) >= NOISE_PART and abs(figures.geometric_mean(ratios) - 1) <= NOISE_MEAN
 
 
 def hot_sites(rows: Sequence[Row]) -> str:

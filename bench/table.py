@@ -53,7 +53,13 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
         metavar="K=V",
         help="set this in the Whipsnake runs (repeatable)",
     )
-    parser.add_argument("--noise", action="store_true", help="plain Python on both sides")
+    parser.add_argument(
+        "--compare-with-itself",
+        "--noise",
+        dest="noise",
+        action="store_true",
+        help="plain Python on both sides; with --strict, fails if ratios stray too far from 1",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
         "--timeout", type=float, default=120.0, metavar="S", help="seconds a process may take (120)"
@@ -157,7 +163,11 @@ def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[st
         for row in rows
         if row.failure is not None and (not row.absent or row.part.item.name in needed)
     ]
-    if args.strict and not args.noise:
+    if args.strict and args.noise:
+        ratios = [ratio for row in rows if (ratio := row.ratio()) is not None]
+        if ratios and not report.credible(ratios):
+            problems.append("equal sides stray too far from each other")
+    elif args.strict:
         for target in catalogue.TARGETS:
             found = report.outcome(target, rows)
             if found is not None and found.value is not None and not target.met(found.value, pgo):

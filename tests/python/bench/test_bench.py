@@ -485,3 +485,16 @@ def test_failures_decide_about_the_exit_code() -> None:
     assert table.verdict([row("fib", [1.0], [1.0])], strict, pgo=False) == [
         "recursive function calls: 1.000 misses 3"
     ]
+
+
+def test_equal_sides_must_be_near_each_other() -> None:
+    good = [row(f"a{i}", [1.0 + i % 3 * 0.001], [1.0]) for i in range(20)]
+    args = table.parse(["--compare-with-itself", "--strict"], "bench")
+    assert args.noise
+    assert table.verdict(good, args, pgo=False) == []
+    assert "criterion met: 100.0% of them are within 1 +- 0.02" in report.noise_summary(good)
+    stray = [row(f"b{i}", [1.03 if i % 2 else 0.97], [1.0]) for i in range(3)]
+    assert table.verdict([*good, *stray], args, pgo=False) == ["equal sides stray too far from each other"]
+    shifted = [row(f"a{i}", [1.01], [1.0]) for i in range(20)]
+    assert "criterion MISSED: 100.0%" in report.noise_summary(shifted)
+    assert table.verdict(shifted, table.parse(["--noise"], "bench"), pgo=False) == []
