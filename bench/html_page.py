@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from bench import plots, report
+from bench import curve, plots, report
 from bench.results import Results
 
 PAGE = """<!DOCTYPE html>
@@ -51,6 +51,7 @@ def html_page(results: Results) -> str:
     body += [
         section("Memory", image(plots.memory(shown))),
         section("Warm-up", image(plots.curves(results))),
+        section("Short runs", *short_runs(results)),
         section("Targets", table(report.target_lines(shown, results.pgo))),
         section("Not run", table([["benchmark", "cannot be installed here"], *absent]) if absent else None),
         section(
@@ -59,6 +60,13 @@ def html_page(results: Results) -> str:
         section("Commands", *(f"<pre>{escape(text)}</pre>" for text in results.commands.values())),
     ]
     return PAGE.format(body="\n".join(filter(None, body)))
+
+
+def short_runs(results: Results) -> list[str]:
+    """Return what the section on short runs has: nothing if they were not measured."""
+    if not results.curves:
+        return []
+    return [f"<p>{escape(report.SHORT_RUNS)}</p>", table(curve.lines(results.curves))]
 
 
 def section(title: str, *parts: str | None) -> str:

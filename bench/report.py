@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import environment, figures
+from bench import curve, environment, figures
 from bench.catalogue import TARGETS, Kind, Target
 from bench.measure import NOISY, Row, Side
 from bench.results import Results, load
@@ -371,6 +371,9 @@ INTRODUCTIONS = {
     "startup": "Whole processes, in environments with nothing in them but, on one side, Whipsnake.",
 }
 
+SHORT_RUNS = """Processor time of whole processes, start-up and compiling included, plain / with Whipsnake,
+that do as much as takes the plain interpreter so many seconds. One process of each side."""
+
 
 def page(results: Results) -> str:
     """Return the text of docs/benchmarks.md."""
@@ -384,6 +387,8 @@ def page(results: Results) -> str:
     if missing:
         listed = "; ".join(f"{name} ({why})" for name, why in sorted(missing.items()))
         parts.append(f"Not run, because what they need cannot be installed here: {listed}.\n")
+    if results.curves:
+        parts.append(f"## Short runs\n\n{SHORT_RUNS}\n\n{markdown(curve.lines(results.curves))}\n")
     failed = [f"- {row.part.name}: {row.failure}" for row in shown if row.failure is not None]
     return PAGE.format(
         facts=markdown([["", ""], *([name, str(value)] for name, value in results.facts.items())]),

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import catalogue, environment, measure, report, results
+from bench import catalogue, curve, environment, measure, report, results
 from bench.catalogue import Item
 from bench.environment import ROOT
 from bench.measure import Row, Setup, Side
@@ -59,6 +59,11 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
         dest="noise",
         action="store_true",
         help="plain Python on both sides; with --strict, fails if ratios stray too far from 1",
+    )
+    parser.add_argument(
+        "--curves",
+        action="store_true",
+        help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names",
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
@@ -266,7 +271,15 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     facts["took"] = (
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )
+    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
+    if args.curves and not args.noise:
+        good = [item for item in chosen if item.name not in absent and item.kind != "startup"]
+        curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
+        work = curve.QUICK_WORK if args.quick else curve.WORK
+        found.curves = curve.measure_all(curved, setup, store, work)
     print(f"\n{report.align(report.row_lines(rows))}")
+    if found.curves:
+        print(f"\n{report.align(curve.lines(found.curves))}")
     print(f"\n{report.align(report.summary_lines(rows))}")
     if args.noise:
         print(f"\n{report.noise_summary(rows)}")
@@ -275,11 +288,13 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         print(f"Targets are those of a CPython {'with' if pgo else 'without'} profile-guided optimization.")
     if args.sites:
         print(f"\n{report.hot_sites(rows)}")
-    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
     keep(found, folder, args)
     if page is not None and not args.noise and not args.only:
         page.write_text(report.page(found), encoding="utf-8")
     problems = verdict(rows, args, pgo)
+    problems += [
+        f"warm-up of {each['item']}: {each['failure']}" for each in found.curves if "failure" in each
+    ]
     for problem in problems:
         print(report.colour(f"FAILED {problem}", report.RED))
     return 1 if problems else 0

@@ -6,6 +6,7 @@ Run as ``python worker.py SPEC``. SPEC is a JSON file:
             Runner, *argv* its options, and *task* the number of the benchmark in it (null: all, one by one).
 ``loops``   units of work in one value; null: find out how many it takes to fill *value_seconds*
 ``warmups`` values that do not count, *values*: those that do
+``curve``   true: of each value, processor seconds since the process started and those it took, instead
 ``out``     the JSON file to write
 
 A figure is seconds of processor time for one unit of work. It is the time that the benchmark reports, times
@@ -61,6 +62,12 @@ def measure(
         loops, seconds = find_loops(function, spec["value_seconds"])
         return {"name": name, "loops": loops, "seconds": seconds}
     per_value = spec["loops"] * inner
+    if spec.get("curve"):
+        points = []
+        for _ in range(spec["values"]):
+            seconds = timed(function, spec["loops"])
+            points.append((processor_seconds(), seconds))
+        return {"name": name, "points": points}
     warm = [timed(function, spec["loops"]) / per_value for _ in range(spec["warmups"])]
     values = [timed(function, spec["loops"]) / per_value for _ in range(spec["values"])]
     return {"name": name, "warmups": warm, "values": values, "elapsed": sum(warm + values) * per_value}

@@ -85,11 +85,20 @@ def test_the_page_has_all_parts() -> None:
 def test_the_page_of_html_holds_everything_itself() -> None:
     whole = some_results()
     whole.rows.append(row("a<b", [1.0, 1.1], [2.0, 2.0]))
-    whole.curves = [{"item": "fib", "side": "plain", "points": [[0.1, 0.01], [0.2, 0.01]]}]
+    points = [[0.1, 0.01], [0.2, 0.01]]
+    whole.curves = [{"item": "fib", "side": side, "points": points} for side in ("plain", "whipsnake")]
     text = html_page.html_page(whole)
     assert text.count("<img ") == 4
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
-    for part in ("a&lt;b", "status 1", "a CPU", "python -m bench", "<h2>Warm-up</h2>", "<h2>Failed</h2>"):
+    for part in (
+        "a&lt;b",
+        "status 1",
+        "a CPU",
+        "python -m bench",
+        "<h2>Warm-up</h2>",
+        "<h2>Short runs</h2>",
+        "<h2>Failed</h2>",
+    ):
         assert part in text, part
 
 
