@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from bench import curve, plots, report
+from bench import curve, plots, report, rivals
 from bench.results import Results
 
 PAGE = """<!DOCTYPE html>
@@ -49,6 +49,7 @@ def html_page(results: Results) -> str:
         if rows:
             body.append(section(title, image(plots.ratios(rows)), table(report.row_lines(rows))))
     body += [
+        section("Rivals", *rival_parts(results)),
         section("Memory", image(plots.memory(shown))),
         section("Warm-up", image(plots.curves(results))),
         section("Short runs", *short_runs(results)),
@@ -60,6 +61,14 @@ def html_page(results: Results) -> str:
         section("Commands", *(f"<pre>{escape(text)}</pre>" for text in results.commands.values())),
     ]
     return PAGE.format(body="\n".join(filter(None, body)))
+
+
+def rival_parts(results: Results) -> list[str]:
+    """Return what the section on rivals has: nothing if they were not measured."""
+    if not results.rivals:
+        return []
+    missing = f"<p>{escape(rivals.missing(results.rivals))}</p>"
+    return [f"<p>{escape(report.RIVALS)}</p>", table(report.rival_lines(results)), missing]
 
 
 def short_runs(results: Results) -> list[str]:

@@ -15,7 +15,7 @@ import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -325,11 +325,17 @@ def environ(side: Side, setup: Setup) -> dict[str, str]:
 
 
 def run_worker(
-    item: Item, side: Side, spec: dict[str, Any], setup: Setup, under: Sequence[str] = ()
+    item: Item,
+    side: Side,
+    spec: dict[str, Any],
+    setup: Setup,
+    under: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Run the worker on an item; return what it wrote and a digest of its standard output.
 
-    *under* is the command of a profiler that takes the worker's as its last arguments.
+    *under* is the command of a profiler that takes the worker's as its last arguments; *variables* are added
+    to the environment.
 
     Raises ProcessFailedError.
     """
@@ -343,7 +349,7 @@ def run_worker(
     with (scratch / "stdout").open("wb") as stdout, (scratch / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             command,
-            env=environ(side, setup),
+            env=environ(side, setup) | dict(variables or {}),
             cwd=scratch / "work",
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import curve, environment, figures
+from bench import curve, environment, figures, rivals
 from bench.catalogue import TARGETS, Kind, Target
 from bench.measure import NOISY, Row, Side
 from bench.results import Results, load
@@ -371,8 +371,17 @@ INTRODUCTIONS = {
     "startup": "Whole processes, in environments with nothing in them but, on one side, Whipsnake.",
 }
 
+RIVALS = """Each against its own plain interpreter, which the heading names: the ratio, and the time of one unit of
+work. Whipsnake's is CPython 3.13. What a rival's version of Python cannot run has no figure."""
 SHORT_RUNS = """Processor time of whole processes, start-up and compiling included, plain / with Whipsnake,
 that do as much as takes the plain interpreter so many seconds. One process of each side."""
+
+
+def rival_lines(results: Results) -> list[list[str]]:
+    """Return the cells of the table of rivals, a heading first."""
+    good = [row for row in results.rows if row.failure is None]
+    ours = {row.part.name: (median(row.of(Side.PLAIN)), median(row.of(Side.WHIPSNAKE))) for row in good}
+    return rivals.lines(results.rivals, ours)
 
 
 def page(results: Results) -> str:
@@ -387,6 +396,9 @@ def page(results: Results) -> str:
     if missing:
         listed = "; ".join(f"{name} ({why})" for name, why in sorted(missing.items()))
         parts.append(f"Not run, because what they need cannot be installed here: {listed}.\n")
+    if results.rivals:
+        text = markdown(rival_lines(results))
+        parts.append(f"## Rivals\n\n{RIVALS}\n\n{text}\n\n{rivals.missing(results.rivals)}\n")
     if results.curves:
         parts.append(f"## Short runs\n\n{SHORT_RUNS}\n\n{markdown(curve.lines(results.curves))}\n")
     failed = [f"- {row.part.name}: {row.failure}" for row in shown if row.failure is not None]

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import catalogue, curve, environment, measure, report, results
+from bench import catalogue, curve, environment, measure, report, results, rivals
 from bench.catalogue import Item
 from bench.environment import ROOT
 from bench.measure import Row, Setup, Side
@@ -64,6 +64,9 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
         "--curves",
         action="store_true",
         help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names",
+    )
+    parser.add_argument(
+        "--rivals", action="store_true", help="measure PyPy and others on the chosen micro-benchmarks, too"
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
@@ -277,7 +280,13 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
         work = curve.QUICK_WORK if args.quick else curve.WORK
         found.curves = curve.measure_all(curved, setup, store, work)
+    if args.rivals and not args.noise:
+        micro = [item for item in chosen if item.kind == "micro"]
+        folder_of_rivals = setup.environment.folder / "rivals"
+        found.rivals = rivals.measure_all(micro, folder_of_rivals, args.timeout, store, args.quick)
     print(f"\n{report.align(report.row_lines(rows))}")
+    if found.rivals:
+        print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
     if found.curves:
         print(f"\n{report.align(curve.lines(found.curves))}")
     print(f"\n{report.align(report.summary_lines(rows))}")

@@ -7,11 +7,14 @@ Run as ``python worker.py SPEC``. SPEC is a JSON file:
 ``loops``   units of work in one value; null: find out how many it takes to fill *value_seconds*
 ``warmups`` values that do not count, *values*: those that do
 ``curve``   true: of each value, processor seconds since the process started and those it took, instead
+``lazy``    true: annotations of a micro-benchmark are not evaluated
 ``out``     the JSON file to write
 
 A figure is seconds of processor time for one unit of work. It is the time that the benchmark reports, times
 the part of it in which this process (or its children) had a processor: what others do there is not counted.
 """
+
+import __future__
 
 import builtins
 import hashlib
@@ -22,6 +25,7 @@ import resource
 import runpy
 import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +97,8 @@ def run_micro(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure run(n) of a module; its result is compared."""
     name = os.path.basename(spec["path"]).removesuffix(".py")
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(spec["path"])))
-    run = importlib.import_module(f"bench.micro.{name}").run
+    module = f"bench.micro.{name}"
+    run = (import_lazily(module, spec["path"]) if spec.get("lazy") else importlib.import_module(module)).run
     results: list[tuple[int, str | None]] = []
 
     def function(loops: int) -> float:
@@ -107,6 +112,16 @@ def run_micro(spec: dict[str, Any]) -> list[dict[str, Any]]:
     if len(set(results)) > 1 and spec["loops"] is not None:
         raise AssertionError(f"run({spec['loops']}) returned different results: {results}")
     return [figures | {"digest": results[-1][1]}]
+
+
+def import_lazily(name: str, path: str) -> Any:
+    """Import a module without evaluating its annotations, which older Pythons cannot."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    with open(path, encoding="utf-8") as file:
+        flags = __future__.annotations.compiler_flag
+        exec(compile(file.read(), path, "exec", flags), module.__dict__)
+    return module
 
 
 def run_pyperf(spec: dict[str, Any]) -> list[dict[str, Any]]:
