@@ -350,7 +350,9 @@ parts with the mean of their parts; start-up is not in it.
 
 ```
 make bench                                  # everything; writes this page
-make bench ARGS='--only micro --quick'      # what there is of one kind, in three minutes
+make bench QUICK=1                          # fewer and shorter processes
+make bench ARGS='--only micro --quick'      # what there is of one kind
+make bench ARGS='--curves --rivals'         # warm-up, short runs, and other implementations, too
 make bench-table                            # what has a target, and which targets are missed
 python -m bench --compare-with-itself       # the plain interpreter on both sides: how far chance goes
 python -m bench.report                      # the last complete run as Markdown, and as HTML with plots
@@ -393,6 +395,8 @@ def page(results: Results) -> str:
         rows = [row for row in shown if row.part.item.kind == kind]
         if rows:
             parts.append(f"## {title}\n\n{INTRODUCTIONS[kind]}\n\n{markdown(row_lines(rows))}\n")
+    if others := [title for kind, title in KINDS.items() if all(row.part.item.kind != kind for row in shown)]:
+        parts.append(f"Not in this run: {', '.join(others)}.\n")
     if missing:
         listed = "; ".join(f"{name} ({why})" for name, why in sorted(missing.items()))
         parts.append(f"Not run, because what they need cannot be installed here: {listed}.\n")

@@ -12,8 +12,11 @@ Run as ``python worker.py SPEC``. SPEC is a JSON file:
 
 A figure is seconds of processor time for one unit of work. It is the time that the benchmark reports, times
 the part of it in which this process (or its children) had a processor: what others do there is not counted.
+
+Rivals run this file, too, so it keeps to what Python 3.9 can read.
 """
 
+from __future__ import annotations
 import __future__
 
 import builtins
