@@ -45,8 +45,8 @@ demo: $(stamps)/whipsnake ## the demonstration (fetches its packages itself, or 
 bench-table: $(stamps)/whipsnake ## the speed targets: measured, and what is missed (ARGS='--quick --only fib')
 	@BUILD='$(build)' $(python) -m bench.table $(ARGS)
 
-bench: $(stamps)/whipsnake ## all benchmarks; writes docs/benchmarks.md
-	@BUILD='$(build)' $(python) -m bench $(ARGS)
+bench: $(stamps)/whipsnake ## all benchmarks; writes docs/benchmarks.md (QUICK=1: less of each)
+	@BUILD='$(build)' $(python) -m bench $(if $(QUICK),--quick) $(ARGS)
 
 python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake installed (with make -s)
 	@echo '$(python)'

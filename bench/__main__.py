@@ -2,7 +2,8 @@
 
 import sys
 
-from bench.table import ROOT, main
+from bench.environment import ROOT
+from bench.table import main
 
 if __name__ == "__main__":
     try:

@@ -6,6 +6,7 @@ autoload file is installed, so the variable ``WHIPSNAKE`` alone tells the two si
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import json
@@ -13,12 +14,17 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
+ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+# What is measured, and what reports: each has an environment, and the same file has the versions of both.
+MEASURED = ("pyperformance", "pyperf", "setuptools")
+TOOLS = ("pyperf", "matplotlib")
 INSTALL_SECONDS = 1200
 # Run by the interpreter that was asked for; prints what this module must know of it.
 PROBE = """
@@ -155,7 +161,7 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
         state = found
     else:
         print(f"Installing pyperformance into {environment.folder / 'venv'} (once) ...", flush=True)
-        pip(environment, "-r", str(REQUIREMENTS))
+        pip(environment.python, *MEASURED, "-c", str(REQUIREMENTS))
     texts = [
         path.read_text(encoding="utf-8") for path in sorted(environment.scripts.glob("bm_*/requirements.txt"))
     ]
@@ -166,7 +172,7 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
             continue
         print(f"Installing what {name} needs ...", flush=True)
         try:
-            pip(environment, "-r", str(needs), "-c", str(constraints))
+            pip(environment.python, "-r", str(needs), "-c", str(constraints))
             state["failures"].pop(name, None)
             state["done"].append(name)
         except SetupError as error:
@@ -190,10 +196,55 @@ def common_pins(texts: Iterable[str]) -> list[str]:
     return [f"{name}=={versions.pop()}" for name, versions in sorted(found.items()) if len(versions) == 1]
 
 
-def pip(environment: Environment, *arguments: str) -> None:
+def tools(folder: Path, base: str) -> str:
+    """Return an interpreter with pyperf and matplotlib, for reports, in an environment below a folder.
+
+    Nothing is measured in it. Raises SetupError.
+    """
+    venv = folder / "tools"
+    python = str(venv / "bin" / "python")
+    stamp, wanted = venv / "installed", REQUIREMENTS.read_text(encoding="utf-8")
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
+        print(f"Installing {' and '.join(TOOLS)} into {venv} (once) ...", file=sys.stderr, flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _run([base, "-m", "venv", str(venv)], folder)
+        pip(python, *TOOLS, "-c", str(REQUIREMENTS))
+        stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def add_build_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the build directory."""
+    default = Path(os.environ.get("BUILD") or ROOT / "build")
+    parser.add_argument(
+        "--build",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help="build directory; environments and results go to DIR/bench",
+    )
+
+
+def go_on_with_tools(build: Path, module: str, arguments: Sequence[str]) -> NoReturn:
+    """Become ``python -m MODULE ARGUMENTS`` of the environment of tools. Raises SetupError."""
+    base = probe(sys.executable).base
+    python = tools(build.resolve() / "bench", base)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.execv(python, [python, "-m", module, *arguments])
+
+
+def newest(build: Path, name: str) -> Path:
+    """Return the newest file of results of a name. Raises SetupError if there is none."""
+    found = list((build.resolve() / "bench").glob(f"*/{name}"))
+    if not found:
+        raise SetupError(f"no results in {build / 'bench'}: run 'python -m bench' first, or name a file")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def pip(python: str, *arguments: str) -> None:
     """Install packages. Raises SetupError with pip's reason."""
     options = ["--disable-pip-version-check", "--no-input", "--quiet", "--prefer-binary"]
-    _run([environment.python, "-m", "pip", "install", *options, *arguments], environment.folder)
+    _run([python, "-m", "pip", "install", *options, *arguments], Path(python).parent)
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import median
+from collections.abc import Iterable, Sequence
+from statistics import median, variance
+
+# Quantiles of Student's t distribution at 97.5 % and 99.5 %, for 1, 2, ... degrees of freedom.
+T_95 = (
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+)
+T_99 = (
+    *(63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169),
+    *(3.106, 3.055, 3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845),
+)
+# The scatter that is typical of a run counts as much as that of so many rounds more.
+PRIOR = 4
+LEAST_SCATTER = 0.001
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
@@ -21,6 +34,53 @@ def spread(plain: Sequence[float], jit: Sequence[float]) -> float:
     """Return how far the ratio of single rounds strays: half the range, as a part of the ratio."""
     ratios = [a / b for a, b in zip(plain, jit, strict=False)]
     return (max(ratios) - min(ratios)) / 2 / ratio(plain, jit)
+
+
+def log_ratios(plain: Sequence[float], jit: Sequence[float]) -> list[float]:
+    """Return the logarithm of each round's ratio."""
+    return [math.log(a / b) for a, b in zip(plain, jit, strict=False)]
+
+
+def typical_scatter(benchmarks: Iterable[Sequence[float]]) -> float | None:
+    """Return the standard deviation of a typical benchmark's log ratios; None without two rounds of any.
+
+    The median over benchmarks, so that a few disturbed ones do not matter; each corrected for the median of
+    the chi-squared distribution being less than its mean (Wilson and Hilferty).
+    """
+    corrected = [
+        variance(logs) / (1 - 2 / (9 * (len(logs) - 1))) ** 3 for logs in benchmarks if len(logs) > 1
+    ]
+    return max(math.sqrt(median(corrected)), LEAST_SCATTER) if corrected else None
+
+
+def error_of(logs: Sequence[float], typical: float | None) -> tuple[float, int] | None:
+    """Return standard error and degrees of freedom of the mean of log ratios; None if nothing is known.
+
+    Two or three rounds say little of their own scatter, so that which is typical of the run is mixed in: a
+    moderated t statistic, as it is in use for few repetitions of many measurements.
+    """
+    own = len(logs) - 1
+    if typical is None:
+        return (math.sqrt(variance(logs) / len(logs)), own) if own > 0 else None
+    mixed = PRIOR * typical**2 + (own * variance(logs) if own > 0 else 0.0)
+    freedom = PRIOR + max(own, 0)
+    return math.sqrt(mixed / freedom / len(logs)), freedom
+
+
+def quantile(table: Sequence[float], freedom: float) -> float:
+    """Return the quantile for so many degrees of freedom, rounded down; beyond the table its last."""
+    return table[max(1, min(int(freedom), len(table))) - 1]
+
+
+def interval(
+    plain: Sequence[float], jit: Sequence[float], typical: float | None
+) -> tuple[float, float] | None:
+    """Return the 95 % confidence interval of a ratio; None if nothing is known of the scatter."""
+    error = error_of(log_ratios(plain, jit), typical)
+    if error is None:
+        return None
+    factor = math.exp(error[0] * quantile(T_95, error[1]))
+    return ratio(plain, jit) / factor, ratio(plain, jit) * factor
 
 
 def warming(values: Sequence[float]) -> float:

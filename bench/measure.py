@@ -10,11 +10,12 @@ import functools
 import hashlib
 import json
 import os
+import resource
+import select
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -117,8 +118,8 @@ class Row:
     part: Part
     runs: list[Run] = field(default_factory=list)
     failure: str | None = None
-    plain_failed: bool = False
-    """Whether it fails without Whipsnake, too."""
+    absent: bool = False
+    """Whether it did not even run, because what it needs cannot be installed."""
 
     def of(self, side: Side, value: Callable[[Run], float] = lambda run: run.seconds) -> list[float]:
         """Return a figure of every process of one side."""
@@ -153,16 +154,26 @@ class Store:
 
     def __init__(self, path: Path, identity: dict[str, Any], resume: bool) -> None:
         self._path = path
+        self.note: str | None = None
+        """Why what an earlier run has left is of no use; None if all is well."""
         self._known: dict[str, Any] = {}
         records: list[dict[str, Any]] = [{"identity": identity}]
         if resume and path.is_file():
             lines = path.read_text(encoding="utf-8").splitlines()
-            if lines and _loads(lines[0]) == records[0]:
+            found = (_loads(lines[0]) if lines else None) or {}
+            if found == records[0]:
                 records += filter(None, map(_loads, lines[1:]))
+            else:
+                earlier = found.get("identity", {})
+                others = sorted(key for key in identity if earlier.get(key) != identity[key])
+                self.note = f"nothing to resume: the earlier run had another {', '.join(others)}"
         for record in records[1:]:
             self._known |= {key: value for key, value in record.items() if not failed(value)}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        # In one step, so that an end at this moment loses nothing.
+        fresh = path.with_suffix(".new")
+        fresh.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        fresh.replace(path)
 
     def get(self, key: str, make: Callable[[], Any]) -> Any:
         """Return what is known under a key; make and keep it otherwise."""
@@ -198,9 +209,9 @@ def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
     if item.kind == "startup":
         return [Row(Part(item, item.name, None))]
     effort = effort_for(item, setup)
-    found = store.get(f"parts {item.name}", lambda: _calibrate(item, setup, effort))
+    found = store.get(f"parts {item.name}", lambda: calibrate(item, setup, effort))
     if failed(found):
-        return [Row(Part(item, item.name, None), failure=found["failure"], plain_failed=True)]
+        return [Row(Part(item, item.name, None), failure=found["failure"])]
     parts = found["parts"]
     return [
         Row(
@@ -228,7 +239,7 @@ def part_name(item: str, benchmark: str) -> str:
     return f"{item}:{rest}"
 
 
-def _calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
+def calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
     """Run an item once without Whipsnake, to see what parts it has and how long they take."""
     spec = {"task": None, "loops": None, "value_seconds": effort.value}
     try:
@@ -254,7 +265,6 @@ def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
         found = store.get(key, functools.partial(_run, row.part, side, setup))
         if failed(found):
             row.failure = f"the {side.value} side: {found['failure']}"
-            row.plain_failed = side is Side.PLAIN
             return
         row.runs.append(Run(side, **found))
     row.failure = difference(row.runs)
@@ -280,7 +290,8 @@ def _run(part: Part, side: Side, setup: Setup) -> dict[str, Any]:
     """Run a part in a process of its own; return the fields of a Run, or the failure."""
     try:
         if part.item.kind == "startup":
-            return {"values": start_up(part.item, side, setup)}
+            values, output = start_up(part.item, side, setup)
+            return {"values": values, "output": output}
         spec = {"task": part.task, "loops": part.loops, "warmups": part.warmups, "values": part.values}
         result, output = run_worker(part.item, side, spec, setup)
     except ProcessFailedError as error:
@@ -300,16 +311,31 @@ def _run(part: Part, side: Side, setup: Setup) -> dict[str, Any]:
     }
 
 
+def ours(side: Side, setup: Setup) -> dict[str, str]:
+    """Return the environment variables that the harness sets for a side."""
+    if side is Side.WHIPSNAKE and not setup.noise:
+        return FIXED | {"WHIPSNAKE": setup.engine} | setup.extra_env
+    return dict(FIXED)
+
+
 def environ(side: Side, setup: Setup) -> dict[str, str]:
     """Return the environment variables of a side."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith(SCRUBBED)} | FIXED
-    if side is Side.WHIPSNAKE and not setup.noise:
-        env |= {"WHIPSNAKE": setup.engine} | setup.extra_env
-    return env
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(SCRUBBED)}
+    return kept | ours(side, setup)
 
 
-def run_worker(item: Item, side: Side, spec: dict[str, Any], setup: Setup) -> tuple[dict[str, Any], str]:
+def run_worker(
+    item: Item,
+    side: Side,
+    spec: dict[str, Any],
+    setup: Setup,
+    under: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Any], str]:
     """Run the worker on an item; return what it wrote and a digest of its standard output.
+
+    *under* is the command of a profiler that takes the worker's as its last arguments; *variables* are added
+    to the environment.
 
     Raises ProcessFailedError.
     """
@@ -319,11 +345,11 @@ def run_worker(item: Item, side: Side, spec: dict[str, Any], setup: Setup) -> tu
     out, spec_file = scratch / "result.json", scratch / "spec.json"
     whole = spec | {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(out)}
     spec_file.write_text(json.dumps(whole), encoding="utf-8")
-    command = [setup.environment.python, str(WORKER), str(spec_file)]
+    command = [*under, setup.environment.python, str(WORKER), str(spec_file)]
     with (scratch / "stdout").open("wb") as stdout, (scratch / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             command,
-            env=environ(side, setup),
+            env=environ(side, setup) | dict(variables or {}),
             cwd=scratch / "work",
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -336,12 +362,17 @@ def run_worker(item: Item, side: Side, spec: dict[str, Any], setup: Setup) -> tu
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if isinstance(error, subprocess.TimeoutExpired):
-                raise ProcessFailedError(f"ended after {setup.timeout:g} s, the time limit") from None
+                raise ProcessFailedError(out_of_time(setup.timeout)) from None
             raise
     if status != 0 or not out.is_file():
         raise ProcessFailedError(describe_end(status, (scratch / "stderr").read_text(errors="replace")))
     result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return result, hashlib.sha256((scratch / "stdout").read_bytes()).hexdigest()[:16]
+
+
+def out_of_time(seconds: float) -> str:
+    """Say that a process was ended because it took too long."""
+    return f"ended after {seconds:g} s, the time limit"
 
 
 def describe_end(status: int, errors: str) -> str:
@@ -351,19 +382,50 @@ def describe_end(status: int, errors: str) -> str:
     return f"{how}: {lines[-1][:ERROR_LENGTH]}" if lines else how
 
 
-def start_up(item: Item, side: Side, setup: Setup) -> list[float]:
-    """Start an interpreter some times, and return the processor seconds of each process but the first."""
+def start_up(item: Item, side: Side, setup: Setup) -> tuple[list[float], str]:
+    """Start an interpreter some times; return the processor seconds of each process but the first, and a
+    digest of what they printed.
+
+    Raises ProcessFailedError.
+    """
     jit = side is Side.WHIPSNAKE and not setup.noise
     python = setup.environment.small_python if jit else setup.environment.bare_python
     env = environ(side, setup)
-    seconds = []
+    scratch = setup.environment.scratch
+    scratch.mkdir(parents=True, exist_ok=True)
+    out, errors = scratch / "stdout", scratch / "stderr"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    actions = [
+        (os.POSIX_SPAWN_OPEN, number, str(path), flags, 0o600) for number, path in ((1, out), (2, errors))
+    ]
+    seconds, outputs = [], []
     for _ in range(STARTUP_PROCESSES + 1):
-        start = time.monotonic()
-        child = os.posix_spawn(python, [python, *item.argv], env)
-        _, status, usage = os.wait4(child, 0)
+        child = os.posix_spawn(python, [python, *item.argv], env, file_actions=actions, setpgroup=0)
+        status, usage = _wait(child, setup.timeout)
         if status != 0:
-            raise ProcessFailedError(describe_end(os.waitstatus_to_exitcode(status), ""))
-        if time.monotonic() - start > setup.timeout:
-            raise ProcessFailedError(f"took longer than {setup.timeout:g} s, the time limit")
+            raise ProcessFailedError(describe_end(status, errors.read_text(errors="replace")))
         seconds.append(usage.ru_utime + usage.ru_stime)
-    return seconds[1:]
+        outputs.append(out.read_bytes())
+    return seconds[1:], hashlib.sha256(b"\0".join(outputs)).hexdigest()[:16]
+
+
+def _wait(child: int, timeout: float) -> tuple[int, resource.struct_rusage]:
+    """Wait for a process that leads its group; return its exit code and what it used.
+
+    Ends it, and raises ProcessFailedError, if it takes too long.
+    """
+    watched = os.pidfd_open(child)
+    try:
+        ended = bool(select.select([watched], [], [], timeout)[0])
+    except BaseException:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    finally:
+        os.close(watched)
+    if not ended:
+        os.killpg(child, signal.SIGKILL)
+    _, status, usage = os.wait4(child, 0)
+    if not ended:
+        raise ProcessFailedError(out_of_time(timeout))
+    return os.waitstatus_to_exitcode(status), usage

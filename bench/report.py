@@ -1,21 +1,37 @@
-"""Turn measured rows into the table of targets, the list of benchmarks, JSON, and docs/benchmarks.md."""
+"""Turn results into tables, docs/benchmarks.md, and one page of HTML with plots.
+
+``python -m bench.report [RESULTS]`` writes ``report.md`` and ``report.html`` next to a file of results, by
+default that of the last complete run. It needs matplotlib, and goes on in the harness's environment of tools
+where there is none.
+"""
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
+import math
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import figures
+from bench import curve, environment, figures, rivals
 from bench.catalogue import TARGETS, Kind, Target
 from bench.measure import NOISY, Row, Side
+from bench.results import Results, load
 
 BOLD, RED, GREEN, RESET = "\033[1m", "\033[31m", "\033[32m", "\033[0m"
 # A row says so if Whipsnake's processes still became this much faster while they were measured.
 STILL_WARMING = 0.05
+# Reports count what is slower than this.
+SLOWER = 0.98
+# Ratios of equal sides: this part of them is so near to 1, and so is their geometric mean.
+NOISE_PART, NOISE_RATIO, NOISE_MEAN = 0.95, 0.02, 0.005
+# The kinds of benchmarks in the order of reports.
+KINDS = {"pyperf": "pyperformance", "micro": "Micro-benchmarks", "startup": "Start-up"}
 
 
 def colour(text: str, code: str) -> str:
@@ -70,6 +86,74 @@ def outcome(target: Target, rows: Sequence[Row]) -> Outcome | None:
     return Outcome(target, *times(row), ratio_of(row), note, complete)
 
 
+@dataclass(frozen=True)
+class Summary:
+    """The figures of a group of benchmarks that say most."""
+
+    title: str
+    measured: int
+    mean: float
+    """Geometric mean of the ratios of items."""
+    worst: str
+    slower: int
+    """Number of items whose ratio is less than SLOWER."""
+    failed: int
+
+
+def summaries(rows: Sequence[Row]) -> list[Summary]:
+    """Return a summary of everything, and of each kind of benchmarks if there are several.
+
+    Start-up is in milliseconds, not in ratios of interest, and counts nowhere but in its own line.
+    """
+    kinds = [kind for kind in KINDS if any(row.part.item.kind == kind for row in rows)]
+    steady = [row for row in rows if row.part.item.kind != "startup"]
+    groups = [("all", steady)] if {"pyperf", "micro"} <= set(kinds) else []
+    groups += [(KINDS[kind], [row for row in rows if row.part.item.kind == kind]) for kind in kinds]
+    found = []
+    for title, group in groups:
+        group = [row for row in group if not row.absent]
+        ratios = item_ratios(group)
+        failed = sum(row.failure is not None for row in group)
+        if not ratios:
+            found.append(Summary(title, 0, math.nan, "-", 0, failed))
+            continue
+        last = min(ratios, key=ratios.__getitem__)
+        slower = sum(ratio < SLOWER for ratio in ratios.values())
+        worst = f"{last} {ratios[last]:.3f}"
+        mean = figures.geometric_mean(list(ratios.values()))
+        found.append(Summary(title, len(ratios), mean, worst, slower, failed))
+    return found
+
+
+def summary_lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Return the cells of the table of summaries, a heading first."""
+    lines = [["", "benchmarks", "geometric mean", f"slower than {SLOWER}", "failed", "worst"]]
+    for found in summaries(rows):
+        mean = "-" if math.isnan(found.mean) else f"{found.mean:.3f}"
+        lines.append(
+            [found.title, str(found.measured), mean, str(found.slower), str(found.failed), found.worst]
+        )
+    return lines
+
+
+def scatter(rows: Iterable[Row]) -> float | None:
+    """Return how far log ratios stray in these rows, typically."""
+    good = [row for row in rows if row.failure is None]
+    return figures.typical_scatter(
+        figures.log_ratios(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE)) for row in good
+    )
+
+
+def interval(row: Row, typical: float | None) -> tuple[float, float] | None:
+    """Return the 95 % confidence interval of a row's ratio, given the scatter of all."""
+    return figures.interval(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE), typical)
+
+
+def worst_first(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows in the order of reports: failures, then the slowest."""
+    return sorted(rows, key=lambda row: (row.failure is None, row.ratio() or 0.0))
+
+
 def ratio_of(row: Row) -> float:
     """Return the ratio of a row that has one."""
     ratio = row.ratio()
@@ -110,22 +194,35 @@ def target_lines(rows: Sequence[Row], pgo: bool) -> list[list[str]]:
 
 def row_lines(rows: Sequence[Row]) -> list[list[str]]:
     """Return the cells of the list of benchmarks, failures first, then the slowest first."""
-    lines = [["benchmark", "plain", "whipsnake", "ratio", "+-", "functions", "slow/s", "exits/s", ""]]
-    order = sorted(rows, key=lambda row: (row.failure is None, row.ratio() or 0.0))
-    for row in order:
+    columns = "plain whipsnake ratio interval memory functions slow/s exits/s".split()
+    lines = [["benchmark", *columns, ""]]
+    typical = scatter(rows)
+    for row in worst_first(rows):
         if row.failure is not None:
-            lines.append([row.part.name, *["-"] * 7, f"FAILED: {row.failure}"])
+            lines.append([row.part.name, *["-"] * len(columns), f"FAILED: {row.failure}"])
             continue
         notes = []
         if row.spread() > NOISY:
             notes.append(f"noisy; fastest processes: {row.best_ratio():.3f}")
         if row.warming() > STILL_WARMING:
             notes.append(f"still warming up: {row.warming():+.0%}")
-        ratio = f"{ratio_of(row):.3f}"
-        lines.append(
-            [row.part.name, *times(row), ratio, f"{row.spread():.1%}", *activity(row), "; ".join(notes)]
-        )
+        known = interval(row, typical)
+        between = "-" if known is None else f"{known[0]:.3f}-{known[1]:.3f}"
+        cells = [*times(row), f"{ratio_of(row):.3f}", between, memory(row), *activity(row)]
+        lines.append([row.part.name, *cells, "; ".join(notes)])
     return lines
+
+
+def memory_ratio(row: Row) -> float | None:
+    """Return Whipsnake's peak memory over the plain interpreter's; None where it was not measured."""
+    plain, jit = (row.of(side, lambda run: run.peak_kb) for side in Side)
+    return median(jit) / median(plain) if plain and jit and min(plain) > 0 else None
+
+
+def memory(row: Row) -> str:
+    """Format the quotient of both sides' peak memory."""
+    quotient = memory_ratio(row)
+    return "-" if quotient is None else f"{quotient:.2f}"
 
 
 def activity(row: Row) -> tuple[str, str, str]:
@@ -164,16 +261,29 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
 
 
 def noise_summary(rows: Sequence[Row]) -> str:
-    """Say how far the ratios of equal sides stray from 1."""
+    """Say how far the ratios of equal sides stray from 1, and whether that is little enough to be believed."""
     ratios = [ratio for row in rows if (ratio := row.ratio()) is not None]
     if not ratios:
         return "nothing was measured"
     strays = sorted(abs(ratio - 1) for ratio in ratios)
+    within, mean = within_noise(ratios), figures.geometric_mean(ratios)
+    met = "met" if credible(ratios) else "MISSED"
     return (
         f"NOISE: plain Python ran on both sides; {len(ratios)} ratios stray from 1 by {median(strays):.1%} "
-        f"(median), {strays[int(len(strays) * 0.9)]:.1%} (nine of ten), {strays[-1]:.1%} (most); "
-        f"their geometric mean is {figures.geometric_mean(ratios):.3f}"
+        f"(median), {strays[int(len(strays) * 0.9)]:.1%} (nine of ten), {strays[-1]:.1%} (most)\n"
+        f"criterion {met}: {within:.1%} of them are within 1 +- {NOISE_RATIO:g} (at least {NOISE_PART:.0%}), "
+        f"their geometric mean is {mean:.4f} (within 1 +- {NOISE_MEAN:g})"
     )
+
+
+def within_noise(ratios: Sequence[float]) -> float:
+    """Return the part of ratios of equal sides that is near enough to 1."""
+    return sum(abs(ratio - 1) <= NOISE_RATIO for ratio in ratios) / len(ratios)
+
+
+def credible(ratios: Sequence[float]) -> bool:
+    """Whether ratios of equal sides are as near to 1 as they must be for other ratios to be believed."""
+    return within_noise(ratios) >= NOISE_PART and abs(figures.geometric_mean(ratios) - 1) <= NOISE_MEAN
 
 
 def hot_sites(rows: Sequence[Row]) -> str:
@@ -187,87 +297,159 @@ def hot_sites(rows: Sequence[Row]) -> str:
     return "\n".join(text)
 
 
-def as_json(rows: Sequence[Row], facts: dict[str, Any], pgo: bool) -> dict[str, Any]:
-    """Return everything that was measured, for machines."""
-    targets = []
+def target_figures(rows: Sequence[Row], pgo: bool) -> list[dict[str, Any]]:
+    """Return what became of the targets, for machines."""
+    figures = []
     for target in TARGETS:
         found = outcome(target, rows)
         if found is not None:
             met = found.value is not None and target.met(found.value, pgo)
-            targets.append(
-                {"title": target.title, "value": found.value, "limit": target.limit_for(pgo), "met": met}
-            )
-    return {
-        "facts": facts,
-        "targets": targets,
-        "items": item_ratios(rows),
-        "benchmarks": [
-            {
-                "name": row.part.name,
-                "item": row.part.item.name,
-                "kind": row.part.item.kind,
-                "loops": row.part.loops,
-                "ratio": row.ratio(),
-                "failure": row.failure,
-                "runs": [asdict(run) | {"side": run.side.value} for run in row.runs],
-            }
-            for row in rows
-        ],
-    }
+            limit = target.limit_for(pgo)
+            figures.append({"title": target.title, "value": found.value, "limit": limit, "met": met})
+    return figures
 
 
 PAGE = """# Benchmarks
 
-<!-- Made by `make bench`; do not edit. -->
-
-`make bench-table` measures what has a target, in half an hour (`--quick`: ten minutes), and prints these
-tables; `make bench` measures everything and writes this page. Both install what they need into the build
-directory. Options go into `ARGS`: `--only NAME`, `--rounds N`, `--json FILE`, `--resume`, `--sites` (where
-machine code took its slow paths), `--noise` (the plain interpreter on both sides), `--list`.
-
-Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor
-time for one unit of a benchmark's work, after a warm-up, the median of several fresh processes; both sides
-took turns. "+-" is half the range of the ratios of single rounds; where rounds disagreed there are twice as
-many. The last columns are what `whipsnake.stats()` said in one process: functions compiled, and, in each
-second of work, operations that took their slow path and exits to the interpreter.
-
-```
-{command}
-```
+<!-- Made by `python -m bench.report --markdown docs/benchmarks.md`, or by `make bench`; do not edit. -->
 
 {facts}
 
+```
+{commands}
+```
+
+The first command measured this; the others are what it started for each side, once for every process.
+What it measured is under [method](#method).
+
+## Summary
+
+{summary}
+{failures}
 ## Targets
 
 {targets}
+{parts}
+## Method
 
-## pyperformance
+Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor
+time for one unit of a benchmark's work, after a warm-up, the median of several fresh processes on one
+processor core; both sides took turns, and who came first changed. Where rounds disagreed by more than 4 %
+there are twice as many. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must
+be the same on both sides; one that failed, took too long or gave something else is a row that says so, and
+the exit code is 1.
 
-{pyperf}
+"interval" is the 95 % confidence interval of the ratio, from the scatter of the rounds' ratios; since two or
+three rounds say little about it, the scatter that was typical of this run is mixed in (a moderated t
+interval). "memory" is the quotient of peak resident memory, above 1 is more. The last columns are what
+`whipsnake.stats()` said in one process: functions compiled, and, in each second of work, operations that took
+their slow path and exits to the interpreter. The geometric mean counts every benchmark once, those of several
+parts with the mean of their parts; start-up is not in it.
 
-## Micro-benchmarks
+## To repeat it
 
-The files of `bench/micro`, one for each thing that Python programs do: `run(n)` does n units of work, inside
-functions, and returns a value that must be the same on both sides.
+```
+make bench                                  # everything; writes this page
+make bench QUICK=1                          # fewer and shorter processes
+make bench ARGS='--only micro --quick'      # what there is of one kind
+make bench ARGS='--curves --rivals'         # warm-up, short runs, and other implementations, too
+make bench-table                            # what has a target, and which targets are missed
+python -m bench --compare-with-itself       # the plain interpreter on both sides: how far chance goes
+python -m bench.report                      # the last complete run as Markdown, and as HTML with plots
+python -m bench.compare BEFORE AFTER        # two runs, with a verdict for each benchmark
+python -m bench.where fib                   # where the time of one benchmark goes
+```
 
-{micro}
+All install what they need into the build directory. `--list` names the benchmarks, `--resume` goes on with a
+run that was interrupted, `--rounds N`, `--timeout S`, `--core N` and `--sites` (where machine code took its
+slow paths) are described by `--help`. Results are kept in the build directory, also as pyperf's JSON, one
+file for each side, for `python -m pyperf compare_to plain.json whipsnake.json`.
 """
 
+INTRODUCTIONS = {
+    "pyperf": "Every benchmark of pyperformance that can be installed here.",
+    "micro": "The files of `bench/micro`, one for each thing that Python programs do: `run(n)` does n units of work, "
+    "inside\nfunctions, and returns a value that must be the same on both sides.",
+    "startup": "Whole processes, in environments with nothing in them but, on one side, Whipsnake.",
+}
 
-def page(rows: Sequence[Row], command: str, facts: dict[str, Any], pgo: bool, absent: dict[str, str]) -> str:
+RIVALS = """Each against its own plain interpreter, which the heading names: the ratio, and the time of one unit of
+work. Whipsnake's is CPython 3.13. What a rival's version of Python cannot run has no figure."""
+SHORT_RUNS = """Processor time of whole processes, start-up and compiling included, plain / with Whipsnake,
+that do as much as takes the plain interpreter so many seconds. One process of each side."""
+
+
+def rival_lines(results: Results) -> list[list[str]]:
+    """Return the cells of the table of rivals, a heading first."""
+    good = [row for row in results.rows if row.failure is None]
+    ours = {row.part.name: (median(row.of(Side.PLAIN)), median(row.of(Side.WHIPSNAKE))) for row in good}
+    return rivals.lines(results.rivals, ours)
+
+
+def page(results: Results) -> str:
     """Return the text of docs/benchmarks.md."""
-
-    def part(kind: str) -> str:
-        return markdown(row_lines([row for row in rows if row.part.item.kind == kind]))
-
-    pyperf = part("pyperf")
-    if absent:
-        listed = "; ".join(f"{name} ({why})" for name, why in sorted(absent.items()))
-        pyperf += f"\n\nNot run, because they do not run here without Whipsnake either: {listed}."
+    shown = [row for row in results.rows if not row.absent]
+    missing = {row.part.name: row.failure for row in results.rows if row.absent}
+    parts = []
+    for kind, title in KINDS.items():
+        rows = [row for row in shown if row.part.item.kind == kind]
+        if rows:
+            parts.append(f"## {title}\n\n{INTRODUCTIONS[kind]}\n\n{markdown(row_lines(rows))}\n")
+    if others := [title for kind, title in KINDS.items() if all(row.part.item.kind != kind for row in shown)]:
+        parts.append(f"Not in this run: {', '.join(others)}.\n")
+    if missing:
+        listed = "; ".join(f"{name} ({why})" for name, why in sorted(missing.items()))
+        parts.append(f"Not run, because what they need cannot be installed here: {listed}.\n")
+    if results.rivals:
+        text = markdown(rival_lines(results))
+        parts.append(f"## Rivals\n\n{RIVALS}\n\n{text}\n\n{rivals.missing(results.rivals)}\n")
+    if results.curves:
+        parts.append(f"## Short runs\n\n{SHORT_RUNS}\n\n{markdown(curve.lines(results.curves))}\n")
+    failed = [f"- {row.part.name}: {row.failure}" for row in shown if row.failure is not None]
     return PAGE.format(
-        command=command,
-        facts=markdown([["", ""], *([name, str(value)] for name, value in facts.items())]),
-        targets=markdown(target_lines(rows, pgo)),
-        pyperf=pyperf,
-        micro=part("micro"),
+        facts=markdown([["", ""], *([name, str(value)] for name, value in results.facts.items())]),
+        commands="\n".join(results.commands.values()),
+        summary=markdown(summary_lines(shown)),
+        failures="\nFailed:\n\n" + "\n".join(failed) + "\n" if failed else "",
+        targets=markdown(target_lines(shown, results.pgo)),
+        parts="\n" + "\n".join(parts),
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the reports; 2 if there is nothing to report."""
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description="Report a run.")
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="?",
+        help="file or folder of results (default: the last run of everything)",
+    )
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="default: report.md next to the results"
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="default: report.html next to the results")
+    environment.add_build_option(parser)
+    args = parser.parse_args(argv)
+    try:
+        if importlib.util.find_spec("matplotlib") is None:
+            environment.go_on_with_tools(args.build, "bench.report", sys.argv[1:] if argv is None else argv)
+        path = args.results or environment.newest(args.build, "results/results.json")
+        found = load(path)
+    except environment.SetupError as error:
+        print(error, file=sys.stderr)
+        return 2
+    from bench import html_page
+
+    folder = path if path.is_dir() else path.parent
+    for file, text in (
+        (args.markdown or folder / "report.md", page(found)),
+        (args.html or folder / "report.html", html_page.html_page(found)),
+    ):
+        file.write_text(text, encoding="utf-8")
+        print(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

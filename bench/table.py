@@ -6,8 +6,8 @@ docs/benchmarks.md has the results of a complete run (python -m bench).
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import catalogue, environment, measure, report
+from bench import catalogue, curve, environment, measure, report, results, rivals
 from bench.catalogue import Item
-from bench.measure import Row, Setup
-
-ROOT = Path(__file__).resolve().parent.parent
+from bench.environment import ROOT
+from bench.measure import Row, Setup, Side
+from bench.results import Results
 
 
 def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
         help="only this benchmark, or all of a kind: micro, pyperf, startup (repeatable)",
     )
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE, too")
     parser.add_argument(
         "--sites", action="store_true", help="show the places where machine code was slow or left"
     )
@@ -53,20 +53,28 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
         metavar="K=V",
         help="set this in the Whipsnake runs (repeatable)",
     )
-    parser.add_argument("--noise", action="store_true", help="plain Python on both sides")
+    parser.add_argument(
+        "--compare-with-itself",
+        "--noise",
+        dest="noise",
+        action="store_true",
+        help="plain Python on both sides; with --strict, fails if ratios stray too far from 1",
+    )
+    parser.add_argument(
+        "--curves",
+        action="store_true",
+        help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names",
+    )
+    parser.add_argument(
+        "--rivals", action="store_true", help="measure PyPy and others on the chosen micro-benchmarks, too"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
         "--timeout", type=float, default=120.0, metavar="S", help="seconds a process may take (120)"
     )
     parser.add_argument("--core", type=int, metavar="N", help="processor core to use (default: the last)")
     parser.add_argument("--strict", action="store_true", help="a missed target counts as a failure")
-    parser.add_argument(
-        "--build",
-        type=Path,
-        default=Path(os.environ.get("BUILD") or ROOT / "build"),
-        metavar="DIR",
-        help="build directory; environments and results go to DIR/bench",
-    )
+    environment.add_build_option(parser)
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (2 if args.quick else 3)
     return args
@@ -155,15 +163,19 @@ def git(*arguments: str) -> str:
 def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[str]:
     """Return what the run must fail for.
 
-    A benchmark that fails without Whipsnake, too, only counts if a target needs it.
+    One that cannot be installed here only counts if a target needs it.
     """
     needed = {name for target in catalogue.TARGETS for name in target.items}
     problems = [
         f"{row.part.name}: {row.failure}"
         for row in rows
-        if row.failure is not None and (not row.plain_failed or row.part.item.name in needed)
+        if row.failure is not None and (not row.absent or row.part.item.name in needed)
     ]
-    if args.strict and not args.noise:
+    if args.strict and args.noise:
+        ratios = [ratio for row in rows if (ratio := row.ratio()) is not None]
+        if ratios and not report.credible(ratios):
+            problems.append("equal sides stray too far from each other")
+    elif args.strict:
         for target in catalogue.TARGETS:
             found = report.outcome(target, rows)
             if found is not None and found.value is not None and not target.met(found.value, pgo):
@@ -178,13 +190,14 @@ def prepare(args: argparse.Namespace, everything: bool) -> tuple[Setup, list[Ite
     """
     interpreter = environment.probe(args.python)
     made = environment.prepare(args.build.resolve() / "bench" / interpreter.tag, interpreter, not args.noise)
-    needs_pyperf = not args.only or not set(args.only) <= {"micro", "startup"}
+    own = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON)]
+    ours = {"micro", "startup", *(item.name for item in own)}
+    needs_pyperf = not args.only or not set(args.only) <= ours
     pyperf = []
     if needs_pyperf:
         environment.install_pyperformance(made, [])
         pyperf = catalogue.pyperf_items(made.scripts)
-    items = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON), *pyperf]
-    chosen = choose(items, args.only, everything)
+    chosen = choose([*own, *pyperf], args.only, everything)
     absent: dict[str, str] = {}
     if needs_pyperf and not args.list:
         folders = dict.fromkeys(item.folder for item in chosen if item.kind == "pyperf")
@@ -220,7 +233,11 @@ def main(argv: Sequence[str] | None = None, everything: bool = False, page: Path
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         with environment.lock(args.build.resolve() / "bench"):
-            return run(args, everything, page)
+            try:
+                return run(args, everything, page)
+            except (KeyboardInterrupt, SystemExit):
+                print("\nInterrupted; the same command with --resume goes on from here.", file=sys.stderr)
+                raise
     except environment.SetupError as error:
         print(error, file=sys.stderr)
         return 2
@@ -237,8 +254,10 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     pgo = setup.environment.interpreter.pgo
     # A look at one benchmark does not take away what an interrupted long run has found.
     name = ("noise" if args.noise else "results") + ("-only" if args.only else "")
-    results = setup.environment.folder / f"{name}.jsonl"
-    store = measure.Store(results, identity(setup), args.resume)
+    folder = setup.environment.folder / name
+    store = measure.Store(folder.with_suffix(".jsonl"), identity(setup), args.resume)
+    if store.note:
+        print(store.note, flush=True)
     print(f"Python {facts['python']}", flush=True)
     print(
         f"{len(chosen)} benchmarks, {args.rounds} rounds of both sides, core {facts['pinned to core']}",
@@ -246,7 +265,7 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     )
     started = time.monotonic()
     rows = [
-        Row(measure.Part(item, item.name, None), failure=absent[item.name], plain_failed=True)
+        Row(measure.Part(item, item.name, None), failure=absent[item.name], absent=True)
         for item in chosen
         if item.name in absent
     ]
@@ -255,7 +274,22 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     facts["took"] = (
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )
+    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
+    if args.curves and not args.noise:
+        good = [item for item in chosen if item.name not in absent and item.kind != "startup"]
+        curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
+        work = curve.QUICK_WORK if args.quick else curve.WORK
+        found.curves = curve.measure_all(curved, setup, store, work)
+    if args.rivals and not args.noise:
+        micro = [item for item in chosen if item.kind == "micro"]
+        folder_of_rivals = setup.environment.folder / "rivals"
+        found.rivals = rivals.measure_all(micro, folder_of_rivals, args.timeout, store, args.quick)
     print(f"\n{report.align(report.row_lines(rows))}")
+    if found.rivals:
+        print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
+    if found.curves:
+        print(f"\n{report.align(curve.lines(found.curves))}")
+    print(f"\n{report.align(report.summary_lines(rows))}")
     if args.noise:
         print(f"\n{report.noise_summary(rows)}")
     else:
@@ -263,21 +297,48 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         print(f"Targets are those of a CPython {'with' if pgo else 'without'} profile-guided optimization.")
     if args.sites:
         print(f"\n{report.hot_sites(rows)}")
-    if args.json:
-        args.json.write_text(json.dumps(report.as_json(rows, facts, pgo), indent=1) + "\n", encoding="utf-8")
+    keep(found, folder, args)
     if page is not None and not args.noise and not args.only:
-        missing = {row.part.name: row.failure or "" for row in rows if row.plain_failed}
-        shown = [row for row in rows if not row.plain_failed]
-        page.write_text(report.page(shown, command_line(), facts, pgo, missing), encoding="utf-8")
+        page.write_text(report.page(found), encoding="utf-8")
     problems = verdict(rows, args, pgo)
+    problems += [
+        f"warm-up of {each['item']}: {each['failure']}" for each in found.curves if "failure" in each
+    ]
     for problem in problems:
         print(report.colour(f"FAILED {problem}", report.RED))
     return 1 if problems else 0
 
 
-def command_line() -> str:
+def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
+    """Write what was found, also for pyperf, and say where."""
+    results.save(found, folder / results.RESULTS)
+    if args.json:
+        results.save(found, args.json)
+    try:
+        tools = environment.tools(args.build.resolve() / "bench", environment.probe(args.python).base)
+        files = [results.RESULTS, *results.export(folder / results.RESULTS, tools)]
+    except environment.SetupError as error:
+        print(error, file=sys.stderr)
+        files = [results.RESULTS]
+    print(f"\nResults, for python -m bench.report, are in {folder}: {', '.join(files)}.")
+
+
+def command_line(everything: bool) -> str:
     """Return the command that started this run, as a reader would type it."""
-    return " ".join(["python", "-m", "bench", *sys.argv[1:]])
+    return shlex.join(["python", "-m", "bench" if everything else "bench.table", *sys.argv[1:]])
+
+
+def commands(args: argparse.Namespace, setup: Setup, harness: str) -> dict[str, str]:
+    """Return the commands of the run, for a reader who repeats a part of it by hand."""
+    folder = str(args.build.resolve())
+
+    def of(side: Side) -> str:
+        ours = sorted(measure.ours(side, setup).items())
+        python = setup.environment.python.replace(folder, "$BUILD")
+        worker = measure.WORKER.relative_to(ROOT)
+        return f"env {shlex.join(f'{name}={value}' for name, value in ours)} {python} {worker} SPEC"
+
+    return {"harness": harness, "plain": of(Side.PLAIN), "whipsnake": of(Side.WHIPSNAKE)}
 
 
 if __name__ == "__main__":

@@ -6,11 +6,18 @@ Run as ``python worker.py SPEC``. SPEC is a JSON file:
             Runner, *argv* its options, and *task* the number of the benchmark in it (null: all, one by one).
 ``loops``   units of work in one value; null: find out how many it takes to fill *value_seconds*
 ``warmups`` values that do not count, *values*: those that do
+``curve``   true: of each value, processor seconds since the process started and those it took, instead
+``lazy``    true: annotations of a micro-benchmark are not evaluated
 ``out``     the JSON file to write
 
 A figure is seconds of processor time for one unit of work. It is the time that the benchmark reports, times
 the part of it in which this process (or its children) had a processor: what others do there is not counted.
+
+Rivals run this file, too, so it keeps to what Python 3.9 can read.
 """
+
+from __future__ import annotations
+import __future__
 
 import builtins
 import hashlib
@@ -21,6 +28,7 @@ import resource
 import runpy
 import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +69,12 @@ def measure(
         loops, seconds = find_loops(function, spec["value_seconds"])
         return {"name": name, "loops": loops, "seconds": seconds}
     per_value = spec["loops"] * inner
+    if spec.get("curve"):
+        points = []
+        for _ in range(spec["values"]):
+            seconds = timed(function, spec["loops"])
+            points.append((processor_seconds(), seconds))
+        return {"name": name, "points": points}
     warm = [timed(function, spec["loops"]) / per_value for _ in range(spec["warmups"])]
     values = [timed(function, spec["loops"]) / per_value for _ in range(spec["values"])]
     return {"name": name, "warmups": warm, "values": values, "elapsed": sum(warm + values) * per_value}
@@ -86,7 +100,8 @@ def run_micro(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure run(n) of a module; its result is compared."""
     name = os.path.basename(spec["path"]).removesuffix(".py")
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(spec["path"])))
-    run = importlib.import_module(f"bench.micro.{name}").run
+    module = f"bench.micro.{name}"
+    run = (import_lazily(module, spec["path"]) if spec.get("lazy") else importlib.import_module(module)).run
     results: list[tuple[int, str | None]] = []
 
     def function(loops: int) -> float:
@@ -102,9 +117,19 @@ def run_micro(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return [figures | {"digest": results[-1][1]}]
 
 
+def import_lazily(name: str, path: str) -> Any:
+    """Import a module without evaluating its annotations, which older Pythons cannot."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    with open(path, encoding="utf-8") as file:
+        flags = __future__.annotations.compiler_flag
+        exec(compile(file.read(), path, "exec", flags), module.__dict__)
+    return module
+
+
 def run_pyperf(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure the benchmarks of a pyperf script in place of pyperf's Runner."""
-    import pyperf  # type: ignore[import-not-found, unused-ignore]
+    import pyperf  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     found: list[dict[str, Any]] = []
     plain_bench_func = pyperf.Runner.bench_func
@@ -153,7 +178,7 @@ def main(spec_path: str) -> None:
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
     found = run_micro(spec) if spec["kind"] == "micro" else run_pyperf(spec)
-    result = {"benchmarks": found, "peak_kb": peak_kilobytes(), "whipsnake": jit_state()}
+    result = {"benchmarks": found, "peak_kb": peak_kilobytes(), "pid": os.getpid(), "whipsnake": jit_state()}
     with open(spec["out"], "w", encoding="utf-8") as file:
         json.dump(result, file)
 

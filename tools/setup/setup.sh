@@ -138,6 +138,9 @@ missing_packages() {
     if ! compiler >/dev/null || ! has_header gtest/gtest.h || ! has_library gtest; then
       printf '%s\n' libgtest-dev
     fi
+    if ! command -v valgrind >/dev/null; then
+      printf '%s\n' valgrind
+    fi
   fi
 }
 
@@ -152,7 +155,8 @@ system() {
   elif [[ " ${missing[*]} " == *" g++ "* ]]; then
     die "missing system packages; please run: sudo apt-get install ${missing[*]}"
   else
-    say "not installed: ${missing[*]} (to install: sudo apt-get install ${missing[*]}); CMake will fetch the sources"
+    say "not installed: ${missing[*]} (to install: sudo apt-get install ${missing[*]}); CMake will fetch the sources" \
+        "of libraries, and tests that need valgrind are skipped"
   fi
 }
 

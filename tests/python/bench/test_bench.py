@@ -185,6 +185,14 @@ def test_results_of_something_else_are_not_used(
     assert measure.Store(path, identity, resume).get("a", lambda: 2) == 2
 
 
+def test_why_nothing_can_be_resumed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    measure.Store(path, {"whipsnake": "1", "engine": "baseline"}, resume=False)
+    assert measure.Store(path, {"whipsnake": "1", "engine": "baseline"}, resume=True).note is None
+    note = measure.Store(path, {"whipsnake": "2", "engine": "baseline"}, resume=True).note
+    assert note == "nothing to resume: the earlier run had another whipsnake"
+
+
 # ---- targets and tables
 
 
@@ -266,18 +274,10 @@ def test_layouts() -> None:
     assert report.markdown(lines) == "| work | s |  |\n|---|---|---|\n| a\\|b | 10 | ok |"
 
 
-def test_the_page_has_all_parts() -> None:
-    text = report.page([row("a", [2.0], [1.0])], "make bench", {"cores": "2"}, False, {"x": "no wheel"})
-    for part in ("make bench\n", "| cores | 2 |", "| a | 2 s | 1 s | 2.000 |", "x (no wheel)"):
-        assert part in text
-
-
-def test_json_has_every_run() -> None:
-    data = json.loads(json.dumps(report.as_json([row("fib", [2.0], [1.0])], {}, False)))
-    assert data["targets"] == [
+def test_figures_of_the_targets() -> None:
+    assert report.target_figures([row("fib", [2.0], [1.0])], False) == [
         {"title": "recursive function calls", "value": 2.0, "limit": 3.0, "met": False}
     ]
-    assert [run["side"] for run in data["benchmarks"][0]["runs"]] == ["plain", "whipsnake"]
 
 
 def test_what_whipsnake_did_is_told_by_the_second() -> None:
@@ -401,8 +401,62 @@ def test_a_process_that_hangs_is_ended(setup: measure.Setup) -> None:
 def test_a_process_that_fails_says_why(setup: measure.Setup, tmp_path: Path) -> None:
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
     [found] = measure.find_parts(micro("nonesuch"), setup, store)
-    assert found.plain_failed
     assert found.failure == "status 1: ModuleNotFoundError: No module named 'bench.micro.nonesuch'"
+
+
+HANGS = """
+import time
+def run(n):
+    time.sleep(60)
+"""
+FAILS = """
+def run(n):
+    raise ValueError("no")
+"""
+# The third process, which is the first of the second side, computes something else.
+DIFFERS = """
+import pathlib
+count = pathlib.Path(__file__).with_suffix(".count")
+count.write_text(count.read_text() + "x" if count.exists() else "x")
+def run(n):
+    return len(count.read_text()) > 2
+"""
+
+
+def test_what_fails_hangs_or_differs_is_a_row_and_decides_about_the_exit_code(
+    setup: measure.Setup, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bench" / "micro"
+    folder.mkdir(parents=True)
+    for name, text in (("hangs", HANGS), ("fails", FAILS), ("differs", DIFFERS)):
+        (folder / f"{name}.py").write_text(text)
+    items = [Item(name, "micro", folder / f"{name}.py") for name in ("hangs", "fails", "differs")]
+    store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
+    quick = dataclasses.replace(setup, noise=True, timeout=2.0, effort=measure.QUICK)
+    rows = table.run_all(items, 1, quick, store)
+    problems = [
+        "hangs: ended after 2 s, the time limit",
+        "fails: status 1: ValueError: no",
+        "differs: the result differs",
+    ]
+    assert table.verdict(rows, table.parse([], "bench.table"), pgo=False) == problems
+    assert [cells[0] for cells in report.row_lines(rows)[1:]] == ["hangs", "fails", "differs"]
+    assert capsys.readouterr().out.count("FAILED") == 3
+
+
+def test_an_interpreter_that_hangs_at_its_start_is_ended(setup: measure.Setup) -> None:
+    (setup.environment.folder / "bare").symlink_to(setup.environment.folder / "venv")
+    start = dataclasses.replace(setup, noise=True, timeout=0.5)
+    item = Item("startup", "startup", Path(), ("-c", "import time; time.sleep(60)"))
+    with pytest.raises(measure.ProcessFailedError, match=r"ended after 0\.5 s, the time limit"):
+        measure.start_up(item, Side.PLAIN, start)
+    failing = Item("startup", "startup", Path(), ("-c", "1 / 0"))
+    with pytest.raises(measure.ProcessFailedError, match="status 1: ZeroDivisionError: division by zero"):
+        measure.start_up(failing, Side.PLAIN, setup)
+    saying = Item("startup", "startup", Path(), ("-c", "print(1)"))
+    values, output = measure.start_up(saying, Side.PLAIN, setup)
+    assert len(values) == measure.STARTUP_PROCESSES
+    assert output != measure.start_up(Item("x", "startup", Path(), ("-c", "0")), Side.PLAIN, setup)[1]
 
 
 def test_a_run_without_whipsnake_is_noticed(setup: measure.Setup, tmp_path: Path) -> None:
@@ -422,12 +476,25 @@ def test_failures_decide_about_the_exit_code() -> None:
     assert table.verdict([row("fib", [1.0], [1.0])], args, pgo=False) == []
     assert table.verdict([failed("2to3", "status 1")], args, pgo=False) == ["2to3: status 1"]
     unavailable = failed("2to3", "status 1")
-    unavailable.plain_failed = True
+    unavailable.absent = True
     assert table.verdict([unavailable], args, pgo=False) == []
     needed = failed("chaos", "status 1")
-    needed.plain_failed = True
+    needed.absent = True
     assert table.verdict([needed], args, pgo=False) == ["chaos: status 1"]
     strict = table.parse(["--strict"], "bench.table")
     assert table.verdict([row("fib", [1.0], [1.0])], strict, pgo=False) == [
         "recursive function calls: 1.000 misses 3"
     ]
+
+
+def test_equal_sides_must_be_near_each_other() -> None:
+    good = [row(f"a{i}", [1.0 + i % 3 * 0.001], [1.0]) for i in range(20)]
+    args = table.parse(["--compare-with-itself", "--strict"], "bench")
+    assert args.noise
+    assert table.verdict(good, args, pgo=False) == []
+    assert "criterion met: 100.0% of them are within 1 +- 0.02" in report.noise_summary(good)
+    stray = [row(f"b{i}", [1.03 if i % 2 else 0.97], [1.0]) for i in range(3)]
+    assert table.verdict([*good, *stray], args, pgo=False) == ["equal sides stray too far from each other"]
+    shifted = [row(f"a{i}", [1.01], [1.0]) for i in range(20)]
+    assert "criterion MISSED: 100.0%" in report.noise_summary(shifted)
+    assert table.verdict(shifted, table.parse(["--noise"], "bench"), pgo=False) == []
