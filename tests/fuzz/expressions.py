@@ -127,10 +127,20 @@ class Expressions:
         return text if text.isidentifier() or text.isdigit() else f"({text})"
 
     def arithmetic(self, scope: Scope, depth: int) -> str:
+        if not self.chance(self.wild):
+            forms = [f"{self.atom(scope, depth)} {self.pick(['+', '-', '+'])} {self.atom(scope, depth)}"] * 4
+            forms += [f"{self.atom(scope, depth)} {self.pick(['//', '%', '/', '+', '-'])} {self.rng.randint(1, 9)}"]
+            forms += [f"int({self.atom(scope, depth)}) {self.pick(['&', '|', '^', '>>'])} {self.rng.randint(0, 99)}"]
+            return self.pick(forms)
         return f"{self.atom(scope, depth)} {self.pick(ARITHMETIC)} {self.atom(scope, depth)}"
 
     def product(self, scope: Scope, depth: int) -> str:
         left, small = self.atom(scope, depth), self.small()
+        if not self.chance(self.wild):
+            forms = [f"{left} * {small}", f"{small} * {left}", f"{left} * {self.pick(['1.5', '1', '0', '-1'])}"]
+            if self.numeric:
+                forms += [f"({left} * {self.atom(scope, depth)}) % {self.pick(['1000003', '(2**62)', '1e9', '(2**30)'])}"]
+            return self.pick(forms)
         forms = [f"{left} * {small}", f"{small} * {left}", f"{left} >> {small}", f"{left} @ {small}"]
         forms += [f"(({left}) & 0xffffff) << {self.rng.randint(0, 70)}", f"({left} % 65521) ** {small}"]
         if self.numeric:

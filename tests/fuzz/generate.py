@@ -195,16 +195,24 @@ class Program(Statements):
         for name in [f"f{number}", *([f"f{number}_other"] if self.chance(0.3) else [])]:
             scope = Scope([*names, *names, "g0", "g1"], level, "function")
             body = [self.pick(["global g2", "pass"])] if self.chance(0.2) else []
+            if self.chance(0.85):
+                body += self.initial(scope)
             body += self.block(scope, 3, 2, 5)
             if self.chance(0.85):
                 body.append(f"return {self.expression(scope, 3)}")
             self.lines += [f"def {name}({text}):", *indent(body)]
         self.functions.append((f"f{number}", level, kinds))
 
+    def initial(self, scope: Scope) -> list[str]:
+        """Local variables get values."""
+        names = [f"v{i}" for i in range(6)]
+        scope.names += names[:3]
+        return [f"{name} = {self.leaf(Scope(['p0', 'g0'], 0)) if 'p0' in scope.names else self.literal()}" for name in names]
+
     def generator_definition(self, kind: str) -> None:
         name = {"generator": "gen", "coroutine": "coro", "async generator": "agen"}[kind]
         scope = Scope(["p0", "p1", "g0"], 2, kind)
-        body = self.block(scope, 3, 3, 5)
+        body = self.initial(scope) + self.block(scope, 3, 3, 5)
         keyword = "def" if kind == "generator" else "async def"
         ending = {"generator": ["yield 'last'", f"return {self.leaf(scope)}"], "coroutine": [f"return {self.leaf(scope)}"]}
         body += ending.get(kind, ["yield 'last'"])
@@ -245,7 +253,7 @@ class Program(Statements):
             if calls and self.chance(0.4):
                 self.lines += calls
             name, level, kinds = self.rng.choice(self.functions)
-            scope = Scope(["g0", "o0", "o1"], 0)
+            scope = Scope(["g0", "o0", "o1"] if self.chance(self.wild) else [], 0)
             times = self.rng.choice([1, 2, 4, 6, 24 if level < 3 else 4])
             given = self.arguments(scope, kinds, 2)
             self.lines += [f"for _ in range({times}):", f"    call(lambda: {name}({given}))"]

@@ -335,6 +335,13 @@ NAMES = {
 """What programs find in their globals."""
 
 
+def unraisable(what: Any) -> None:
+    """Logs an exception that nobody could catch (sys.unraisablehook)."""
+    if isinstance(what.exc_value, Discard):
+        return
+    emit(f"unraisable {describe_error(what.exc_value)} in {describe(what.object)}")
+
+
 def reset() -> None:
     """Undo what a program may have left switched on."""
     sys.settrace(None)

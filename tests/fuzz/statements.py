@@ -68,6 +68,9 @@ class Statements(Expressions):
         return [f"{name} = {value}"]
 
     def augmented(self, scope: Scope, depth: int) -> list[str]:
+        if not self.chance(self.wild):
+            target = self.pick([self.target(scope)] * 4 + ["o0.a", "o1.b", "gl[0]", "gd['a']", "C0.count"])
+            return [f"{target} {self.pick(['+=', '-=', '+='])} {self.expression(scope, 1)}"]
         target = self.pick([self.target(scope)] * 4 + ["o0.a", "o1.b", "gl[0]", "gd['a']", "o2.p", "C0.count", "gl[-1:]"])
         if self.chance(0.15):
             return [f"{target} = ({target} * {self.number_literal()}) % 1000003"]
@@ -79,6 +82,8 @@ class Statements(Expressions):
         for name in names:
             self.bind(scope, name)
         left = ", ".join(names)
+        if not self.chance(self.wild):
+            return [f"{left} = {', '.join(values)}"]
         forms = [f"{left} = {', '.join(values)}", f"{left} = {self.expression(scope, 1)}"]
         forms += [f"{names[0]}, *{names[1]} = {values[0]}", f"({names[0]}, [{names[1]}]) = {values[0]}, [{values[1]}]"]
         forms += [f"o0.a, gl[0] = {values[0]}, {values[1]}", f"{names[0]}, {names[1]} = {names[1]}, {names[0]}"]
@@ -107,6 +112,9 @@ class Statements(Expressions):
 
     def deletion(self, scope: Scope, depth: int) -> list[str]:
         own = [name for name in scope.names if name.startswith("v")]
+        if not self.chance(self.wild):
+            name = self.target_of(scope)
+            return [f"{name} = 1", f"del {name}", f"{name} = {self.leaf(scope)}"]
         if own and self.chance(0.5):
             return [f"del {self.pick(own)}"]
         return [self.pick(["del o0.a", "del gd['a']", "del gl[:1]", "del o1.q", "del o2.zzz", "del gl[0], o0.b"])]
@@ -114,12 +122,18 @@ class Statements(Expressions):
     def object_store(self, scope: Scope, depth: int) -> list[str]:
         value = self.expression(scope, 2)
         base = self.pick(["o0", "o1", "o2", "o0", self.name(scope)])
+        if not self.chance(self.wild):
+            return [self.pick([f"o0.a = {value}", f"o1.b = {value}", f"gd['a'] = {value}", f"C0.count = {value}"])]
         forms = [f"{base}.{self.pick(ATTRIBUTES)} = {value}", f"gl[{self.small()}] = {value}", f"gd['a'] = {value}"]
         forms += [f"gd[{self.leaf(scope)}] = {self.small()}", f"gl[1:2] = [{self.leaf(scope)}]", f"C0.count = {value}"]
         forms += [f"{base}.{self.pick(ATTRIBUTES)} = {value}"]
         return [self.pick(forms)]
 
     def raising(self, scope: Scope, depth: int) -> list[str]:
+        if not self.chance(self.wild):
+            error = self.pick(EXCEPTIONS)
+            lines = self.raising_now(scope)
+            return ["try:", *indent(lines), f"except {error}:", "    log(1)", "except Exception as e8:", "    log(e8)"]
         if self.chance(0.6):
             return [f"if {self.condition(scope)}:", *indent(self.raising_now(scope))]
         return self.raising_now(scope)
@@ -132,6 +146,8 @@ class Statements(Expressions):
         return [self.pick(forms)]
 
     def assertion(self, scope: Scope, depth: int) -> list[str]:
+        if not self.chance(self.wild):
+            return self.logging(scope, depth)
         return [f"assert {self.condition(scope)}, {self.leaf(scope)}"]
 
     def escape(self, scope: Scope, depth: int) -> list[str]:
@@ -233,7 +249,7 @@ class Statements(Expressions):
 
     def try_statement(self, scope: Scope, depth: int) -> list[str]:
         lines = ["try:", *indent(self.block(scope, depth))]
-        handlers = self.rng.randint(0, 2)
+        handlers = self.rng.choice([0, 1, 1, 2])
         for i in range(handlers):
             as_name = f" as e{i}" if self.chance(0.6) else ""
             body = self.block(scope, depth, 1, 2)
@@ -241,7 +257,8 @@ class Statements(Expressions):
                 body.insert(0, self.pick([f"log(e{i})", f"{self.target_of(scope)} = str(e{i})[:20]", f"log(type(e{i}))"]))
             if self.chance(0.15):
                 body.append(self.pick(["raise", "raise E1('again')", "raise E0(1) from None"]))
-            lines += [f"except {self.pick(CAUGHT)}{as_name}:", *indent(body)]
+            caught = "Exception" if i == handlers - 1 and not self.chance(self.wild + 0.2) else self.pick(CAUGHT)
+            lines += [f"except {caught}{as_name}:", *indent(body)]
         if handlers and self.chance(0.2):
             lines += ["else:", *indent(self.block(scope, depth, 1, 2))]
         if not handlers or self.chance(0.3):

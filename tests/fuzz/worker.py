@@ -80,6 +80,7 @@ def main() -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = used + (MEMORY if limit else 4 * MEMORY)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    sys.unraisablehook = observe.unraisable
     gc.disable()
     warnings.simplefilter("ignore")
     sys.set_int_max_str_digits(0)
