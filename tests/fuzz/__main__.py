@@ -10,6 +10,7 @@ import argparse
 import random
 import sys
 import time
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def smaller(finding: Finding, seconds: float) -> Finding:
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when there was no finding."""
     arguments = parse(argv)
+    warnings.simplefilter("ignore")  # random programs deserve all of them
     seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
     if arguments.show:
         for number in range(arguments.count or 1):

@@ -265,7 +265,7 @@ class Program(Statements):
             if self.chance(0.25):
                 self.lines += self.watched(name, given)
         self.lines += calls
-        self.lines += ["refs(gl, gd, o0, o1, o2, None, True, C0, E0)", "log(g2, gl, gd, o0, o1, o2)"]
+        self.lines += ["log([sys.getrefcount(x) for x in (gl, gd, o0, o1, o2, gt, None, True, C0, E0)])", "log(g2, gl, gd, o0, o1, o2)"]
 
     def change(self, name: str) -> list[str]:
         """A change of something that compiled code may rely on."""

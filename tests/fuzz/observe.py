@@ -63,7 +63,7 @@ def describe(value: object, depth: int = 4) -> str:
     for base in (list, tuple, dict, set, frozenset, int, float, str):
         if isinstance(value, base):
             return _describe_builtin(value, base, depth)
-    attributes = _attributes(value)
+    attributes = _attributes(value) if kind.__module__ in (FILENAME, __name__) else {}
     inner = ", ".join(f"{name}={describe(part, depth - 1)}" for name, part in attributes.items())
     return f"<{kind.__qualname__} {inner}>" if inner else f"<{kind.__qualname__}>"
 
@@ -222,11 +222,6 @@ class Manager:
         return self.__exit__(kind, error, entries)
 
 
-def refs(*values: object) -> None:
-    """Log reference counts. Only of objects that the program keeps."""
-    emit("refs " + " ".join([str(sys.getrefcount(value)) for value in values]))
-
-
 def local_names() -> None:
     """Log the caller's local variables and line."""
     frame = sys._getframe(1)
@@ -328,7 +323,7 @@ def numbers(count: int) -> Iterator[int]:
 NAMES = {
     function.__name__: function
     for function in (
-        log, call, steps, drive, pause, Noisy, Manager, refs, local_names, callers, trace, untrace, profile,
+        log, call, steps, drive, pause, Noisy, Manager, local_names, callers, trace, untrace, profile,
         unprofile, monitor, unmonitor, collect, numbers,
     )
 }  # fmt: skip
