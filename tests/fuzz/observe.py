@@ -281,7 +281,9 @@ EVENTS = """PY_START PY_RESUME PY_RETURN PY_YIELD PY_THROW PY_UNWIND CALL C_RETU
 def _listener(event: str) -> Callable[..., None]:
     def listen(code: types.CodeType, *args: object) -> None:
         if code.co_filename == FILENAME:
-            emit(f"monitor {event} {code.co_name} {describe(args)}")
+            # An exception's offset depends on how far the interpreter has specialised the calls around it.
+            shown = args[1:] if event in ("RAISE", "RERAISE", "PY_UNWIND", "EXCEPTION_HANDLED") else args
+            emit(f"monitor {event} {code.co_name} {describe(shown)}")
 
     return listen
 
