@@ -158,31 +158,35 @@ def plain_logs(programs: Sequence[str]) -> Plain:
     while len(logs) < len(programs):
         batch = run_batch(PLAIN, programs[len(logs) :], timeout=60 + len(programs))
         logs += batch.logs
-        if len(logs) < len(programs):
+        if len(logs) < len(programs) and (not batch.logs or batch.logs[-1] is not None):
             logs.append(None)  # the interpreter itself died: nothing to compare with
     return logs
 
 
 def compare(mode: Mode, programs: Sequence[str], logs: Plain, timeout: float = 60) -> tuple[list[Finding], int]:
-    """Run programs in a mode, together; what differs from *logs* of the plain interpreter, and functions compiled."""
-    chosen = [i for i, log in enumerate(logs) if log is not None]
-    findings, compiled = [], 0
-    while chosen:
-        batch = run_batch(mode, [programs[i] for i in chosen], timeout)
-        compiled += batch.compiled
-        for at, ours in enumerate(batch.logs):
-            want, have = visible(mode, logs[chosen[at]]), visible(mode, ours)
-            if want != have:
-                before = tuple(programs[i] for i in chosen[: at + 1])
-                findings.append(Finding(before, mode, want, have, "output"))
-        if not batch.crash:
-            break
-        at = len(batch.logs)
-        before = tuple(programs[i] for i in chosen[: at + 1])
-        kind = "hang" if batch.crash.startswith("hang") else "crash"
-        want = visible(mode, logs[chosen[at]]) if at < len(chosen) else ()
-        findings.append(Finding(before, mode, want, tuple(batch.crash.split("\n")), kind))
-        chosen = chosen[at + 1 :]
+    """Run programs in a mode, together; what differs from *logs* of the plain interpreter, and functions compiled.
+
+    A program that is not compared ended the plain process, so a new one begins behind it here, too.
+    """
+    findings: list[Finding] = []
+    compiled, start = 0, 0
+    for end, log in enumerate([*logs, None]):
+        if log is None:
+            while start < end:
+                batch = run_batch(mode, programs[start:end], timeout)
+                compiled += batch.compiled
+                for at, ours in enumerate(batch.logs, start):
+                    want, have = visible(mode, logs[at]), visible(mode, ours)
+                    if want != have:
+                        findings.append(Finding(tuple(programs[start : at + 1]), mode, want, have, "output"))
+                if not batch.crash:
+                    break
+                at = min(start + len(batch.logs), end - 1)
+                kind = "hang" if batch.crash.startswith("hang") else "crash"
+                have = tuple(batch.crash.split("\n"))
+                findings.append(Finding(tuple(programs[start : at + 1]), mode, visible(mode, logs[at]), have, kind))
+                start = at + 1
+            start = end + 1
     return findings, compiled
 
 

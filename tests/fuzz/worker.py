@@ -2,7 +2,7 @@
 
 The batch is a JSON object: "programs", a list of texts, and "limit", the seconds that one program may take
 (0: no limit). One line per program is written before it starts and one after it, so that a process that dies
-tells where. The last line has Whipsnake's statistics, if it is loaded.
+tells where. It ends after a program that cannot be compared. The last line has Whipsnake's statistics, if it is loaded.
 """
 
 from __future__ import annotations
@@ -88,8 +88,11 @@ def main() -> None:
         for text in batch["programs"]:
             results.write("[]\n")
             results.flush()
-            results.write(json.dumps(run(text, limit)) + "\n")
+            discarded, lines = run(text, limit)
+            results.write(json.dumps([discarded, lines]) + "\n")
             results.flush()
+            if discarded:
+                break  # an exception that came at any time may have left anything behind
         ours = sys.modules.get("whipsnake")
         results.write(json.dumps({"stats": ours.stats() if ours is not None else {}}) + "\n")
 
