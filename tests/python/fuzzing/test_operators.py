@@ -7,6 +7,7 @@ has been specialised, or cold; its twin stays with the interpreter. hypothesis c
 
 from __future__ import annotations
 
+import itertools
 import operator
 import types
 from collections.abc import Callable, Iterator
@@ -37,10 +38,10 @@ class Odd:
     """Knows some operators, and says which."""
 
     def __add__(self, other: object) -> object:
-        return "add", other
+        return "add", str(other)
 
     def __rmul__(self, other: object) -> object:
-        return "rmul", other
+        return ...  # a tuple could be repeated
 
     def __lt__(self, other: object) -> object:
         return "lt"
@@ -146,7 +147,7 @@ def small_enough(sign: str, left: object, right: object) -> bool:
     return True
 
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 operands = st.sampled_from(sorted(KINDS)).flatmap(KINDS.__getitem__)
 
 
@@ -184,11 +185,10 @@ def test_every_pair_of_kinds(sign: str) -> None:
     values = [value for values in chosen.values() for value in values]
     with enabled():
         _, two = pairs(sign)
-        for left in values:
-            for right in values:
-                if small_enough(sign, left, right) and small_enough(sign, left, left):
-                    for pair in two:
-                        pair.check(left, right)
+        for number, (left, right) in enumerate(itertools.product(values, values)):
+            if small_enough(sign, left, right) and small_enough(sign, left, left):
+                for pair in two[number % 5 :: 5]:  # a function sees many pairs, a pair many functions
+                    pair.check(left, right)
 
 
 @pytest.mark.parametrize("sign", UNARY)
