@@ -33,7 +33,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the first program; the next has the next number")
     parser.add_argument("--modes", default=",".join(MODES), help="of " + ",".join(MODES))
     parser.add_argument("--show", action="store_true", help="print the programs and run nothing")
-    parser.add_argument("--shrink", type=float, default=60, metavar="SECONDS", help="for each finding (default: 60)")
+    parser.add_argument(
+        "--shrink", type=float, default=60, metavar="SECONDS", help="for each finding (default: 60)"
+    )
     parser.add_argument("--most", type=int, default=10, help="give up after this many findings (default: 10)")
     parser.add_argument("files", nargs="*", type=Path, help="run these programs instead of random ones")
     return parser.parse_args(argv)

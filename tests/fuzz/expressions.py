@@ -6,6 +6,7 @@ are cut off, so that numbers and sequences stay small enough to be shown.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 INTS = (
@@ -14,7 +15,18 @@ INTS = (
 ).split()
 FLOATS = "0.0 -0.0 1.0 0.5 -2.5 1e16 1e308 -1e308 5e-324 inf -inf nan 2.0**53 3.0".split()
 STRINGS = ["''", "'a'", "'abc'", "'xyzzy'", "'é'", "'日本'", "'a b c'", "'1'", "'%s'"]
-OTHERS = ["None", "True", "False", "()", "(1, 2)", "(1, (2, 3))", "[]", "[1, 2, 3]", "{'a': 1, 'b': 2}", "{1, 2}"]
+OTHERS = [
+    "None",
+    "True",
+    "False",
+    "()",
+    "(1, 2)",
+    "(1, (2, 3))",
+    "[]",
+    "[1, 2, 3]",
+    "{'a': 1, 'b': 2}",
+    "{1, 2}",
+]
 OTHERS += ["b'ab'", "1j", "range(4)", "...", "Num(3)", "Num(2**40)", "frozenset((1, 2))", "slice(1, 2)"]
 
 ARITHMETIC = ["+", "-", "+", "-", "&", "|", "^", "//", "/", "%"]
@@ -44,6 +56,9 @@ class Scope:
         self.star_handler = False
         self.fresh = 0
         self.methods: list[str] = METHODS if kind == "module" or level > 1 else []
+
+
+Maker = Callable[[Scope, int], str]
 
 
 class Expressions:
@@ -96,19 +111,22 @@ class Expressions:
         """What an attribute or item is taken of."""
         return self.name(scope) if scope.names else f"({self.literal()})"
 
+    def leaf_at(self, scope: Scope, depth: int) -> str:
+        return self.leaf(scope)
+
     def expression(self, scope: Scope, depth: int = 2) -> str:
         """A random expression; *depth* more levels at most."""
         if depth <= 0:
             return self.leaf(scope)
-        makers = [
-            (6, self.leaf), (9, self.arithmetic), (4, self.comparison), (2, self.boolean), (2, self.conditional),
+        makers: list[tuple[int, Maker]] = [
+            (6, self.leaf_at), (9, self.arithmetic), (4, self.comparison), (2, self.boolean), (2, self.conditional),
             (3, self.product), (2, self.unary), (4, self.builtin), (4, self.own_call), (3, self.attribute),
             (4, self.subscript), (2, self.display), (2, self.comprehension), (2, self.fstring), (1, self.function),
             (2, self.method_call), (2, self.string_method), (1, self.walrus),
         ]  # fmt: skip
         if not self.chance(self.wild):
             makers = [
-                (6, self.leaf), (9, self.arithmetic), (3, self.comparison), (2, self.boolean), (3, self.conditional),
+                (6, self.leaf_at), (9, self.arithmetic), (3, self.comparison), (2, self.boolean), (3, self.conditional),
                 (4, self.product), (1, self.unary), (2, self.tame), (5, self.own_call), (1, self.comprehension),
                 (1, self.display), (1, self.fstring), (1, self.walrus), (1, self.function), (1, self.method_call),
             ]  # fmt: skip
@@ -117,9 +135,7 @@ class Expressions:
         if scope.kind == "generator" and scope.own:
             makers.append((2, self.yields))
         maker = self.rng.choices([make for _, make in makers], [weight for weight, _ in makers])[0]
-        if maker == self.leaf:
-            return self.leaf(scope)
-        return maker(scope, depth - 1)  # type: ignore[call-arg]
+        return maker(scope, depth - 1)
 
     def atom(self, scope: Scope, depth: int) -> str:
         """An expression that can stand next to an operator."""
@@ -129,17 +145,27 @@ class Expressions:
     def arithmetic(self, scope: Scope, depth: int) -> str:
         if not self.chance(self.wild):
             forms = [f"{self.atom(scope, depth)} {self.pick(['+', '-', '+'])} {self.atom(scope, depth)}"] * 4
-            forms += [f"{self.atom(scope, depth)} {self.pick(['//', '%', '/', '+', '-'])} {self.rng.randint(1, 9)}"]
-            forms += [f"int({self.atom(scope, depth)}) {self.pick(['&', '|', '^', '>>'])} {self.rng.randint(0, 99)}"]
+            forms += [
+                f"{self.atom(scope, depth)} {self.pick(['//', '%', '/', '+', '-'])} {self.rng.randint(1, 9)}"
+            ]
+            forms += [
+                f"int({self.atom(scope, depth)}) {self.pick(['&', '|', '^', '>>'])} {self.rng.randint(0, 99)}"
+            ]
             return self.pick(forms)
         return f"{self.atom(scope, depth)} {self.pick(ARITHMETIC)} {self.atom(scope, depth)}"
 
     def product(self, scope: Scope, depth: int) -> str:
         left, small = self.atom(scope, depth), self.small()
         if not self.chance(self.wild):
-            forms = [f"{left} * {small}", f"{small} * {left}", f"{left} * {self.pick(['1.5', '1', '0', '-1'])}"]
+            forms = [
+                f"{left} * {small}",
+                f"{small} * {left}",
+                f"{left} * {self.pick(['1.5', '1', '0', '-1'])}",
+            ]
             if self.numeric:
-                forms += [f"({left} * {self.atom(scope, depth)}) % {self.pick(['1000003', '(2**62)', '1e9', '(2**30)'])}"]
+                forms += [
+                    f"({left} * {self.atom(scope, depth)}) % {self.pick(['1000003', '(2**62)', '1e9', '(2**30)'])}"
+                ]
             return self.pick(forms)
         forms = [f"{left} * {small}", f"{small} * {left}", f"{left} >> {small}", f"{left} @ {small}"]
         forms += [f"(({left}) & 0xffffff) << {self.rng.randint(0, 70)}", f"({left} % 65521) ** {small}"]
@@ -155,9 +181,30 @@ class Expressions:
     def tame(self, scope: Scope, depth: int) -> str:
         """What seldom raises an exception."""
         inner = self.expression(scope, depth - 1)
-        forms = [f"str({inner})[:9]", f"repr({inner})[:9]", f"bool({inner})", f"isinstance({inner}, int)", "gl[0]"]
-        forms += ["gd['a']", "o0.a", "o1.a", "gt[1]", "o0.count", "C0.count", f"type({inner}).__name__", "len(gt)"]
-        forms += ["gt[:2]", "o1.m0(1)" if "m0" in scope.methods else "gt[-1]", f"len(str({inner}))", "o0.a", "o1.b"]
+        forms = [
+            f"str({inner})[:9]",
+            f"repr({inner})[:9]",
+            f"bool({inner})",
+            f"isinstance({inner}, int)",
+            "gl[0]",
+        ]
+        forms += [
+            "gd['a']",
+            "o0.a",
+            "o1.a",
+            "gt[1]",
+            "o0.count",
+            "C0.count",
+            f"type({inner}).__name__",
+            "len(gt)",
+        ]
+        forms += [
+            "gt[:2]",
+            "o1.m0(1)" if "m0" in scope.methods else "gt[-1]",
+            f"len(str({inner}))",
+            "o0.a",
+            "o1.b",
+        ]
         return self.pick(forms)
 
     def comparison(self, scope: Scope, depth: int) -> str:
@@ -214,7 +261,8 @@ class Expressions:
 
     def arguments(self, scope: Scope, kinds: list[str], depth: int) -> str:
         """Arguments for parameters of these kinds, mostly as many as are needed."""
-        given, named = [], []
+        given: list[str] = []
+        named: list[str] = []
         for i, kind in enumerate(kinds):
             value = self.expression(scope, depth - 1)
             if kind == "positional":
@@ -285,7 +333,11 @@ class Expressions:
         if kind == 1:
             return f"({''.join(part + ', ' for part in parts)})"
         if kind == 2:
-            return "{" + ", ".join(f"{self.pick(STRINGS + ['1', '2.0', 'None'])}: {part}" for part in parts) + "}"
+            return (
+                "{"
+                + ", ".join(f"{self.pick([*STRINGS, '1', '2.0', 'None'])}: {part}" for part in parts)
+                + "}"
+            )
         if kind == 3:
             return f"{{1, {self.small()}, {self.leaf(scope)}}} == {{1}}"
         if kind == 4:
@@ -297,12 +349,19 @@ class Expressions:
         inner = Scope([*scope.names, name, name, name], 0, "expression", scope, own=False)
         inner.loops = scope.loops + 1
         value = self.expression(inner, depth)
-        source = self.pick([f"range({self.rng.randint(0, 5)})", "gl", "'abc'", "gt", self.name(scope), "numbers(3)"])
+        source = self.pick(
+            [f"range({self.rng.randint(0, 5)})", "gl", "'abc'", "gt", self.name(scope), "numbers(3)"]
+        )
         condition = f" if {self.condition(inner)}" if self.chance(0.3) else ""
         if self.chance(0.2):
             condition += " for e2 in range(2)"
         tail = f"for {name} in {source}{condition}"
-        forms = [f"[{value} {tail}]", f"[{value} {tail}]", f"list({value} {tail})", f"{{{name}: {value} {tail}}}"]
+        forms = [
+            f"[{value} {tail}]",
+            f"[{value} {tail}]",
+            f"list({value} {tail})",
+            f"{{{name}: {value} {tail}}}",
+        ]
         forms += [f"len({{{name} {tail}}})", f"sum({value} {tail})", f"tuple(({name}, {value}) {tail})"]
         return self.pick(forms)
 

@@ -67,11 +67,13 @@ OPTIONAL = [
     ["def __getattr__(self, name):", "    if name == 'q':", "        return 11", "    raise AttributeError(name)"],
     ["def __setattr__(self, name, value):", "    object.__setattr__(self, name, value)"],
     ["def __eq__(self, other):", "    return getattr(other, 'a', None) == self.a", "__hash__ = None"],
-    ["def __add__(self, other):", "    return (self.a, other)", "def __radd__(self, other):", "    return (other, 'r')"],
+    ["def __add__(self, other):", "    return (self.a, other)", "def __radd__(self, other):",
+    "    return (other, 'r')"],
     ["def __iadd__(self, other):", "    self.b = other", "    return self"],
     ["def __bool__(self):", "    return bool(self.a)"],
     ["def __len__(self):", "    return 2"],
-    ["def __getitem__(self, key):", "    return key, self.b", "def __setitem__(self, key, value):", "    self.b = value"],
+    ["def __getitem__(self, key):", "    return key, self.b", "def __setitem__(self, key, value):",
+    "    self.b = value"],
     ["def __iter__(self):", "    yield self.a", "    yield 'second'"],
     ["def __contains__(self, item):", "    return item == self.a"],
     ["def __call__(self, *args):", "    return len(args), self.a"],
@@ -81,7 +83,8 @@ OPTIONAL = [
     ["def __getattribute__(self, name):", "    return object.__getattribute__(self, name)"],
     ["def __delattr__(self, name):", "    log('delattr', name)", "    object.__delattr__(self, name)"],
     ["def __index__(self):", "    return 1", "def __neg__(self):", "    return 'neg'"],
-    ["q = Descriptor()"], ["c = Descriptor(3)"], ["__match_args__ = ('a', 'b')"], ["def __format__(self, spec):", "    return spec"],
+    ["q = Descriptor()"], ["c = Descriptor(3)"], ["__match_args__ = ('a', 'b')"], ["def __format__(self, spec):",
+    "    return spec"],
 ]  # fmt: skip
 
 DESCRIPTOR = """
@@ -127,7 +130,12 @@ class Program(Statements):
         if self.chance(0.3):
             module = Scope(["g0", "g1", "gt"], 3, "module")
             module.loops = 1
-            self.drives += ["try:", *indent(self.block(module, 2)), "except Exception as error:", "    log(error)"]
+            self.drives += [
+                "try:",
+                *indent(self.block(module, 2)),
+                "except Exception as error:",
+                "    log(error)",
+            ]
         self.drive()
         return "\n".join(self.lines) + "\n"
 
@@ -137,7 +145,10 @@ class Program(Statements):
         for i, name in enumerate(names):
             base = self.pick([*names[:i], "object"]) if i else "object"
             form = self.pick(["plain", "plain", "slots", "early"])
-            self.lines += [f"class {name}({base}):" if base != "object" else f"class {name}:", *CLASS_FORMS[form]]
+            self.lines += [
+                f"class {name}({base}):" if base != "object" else f"class {name}:",
+                *CLASS_FORMS[form],
+            ]
             for part in self.rng.sample(OPTIONAL, self.rng.choice([0, 1, 2, 4])):
                 self.lines += indent(part)
             for method in ["m0", "m1"]:
@@ -178,7 +189,9 @@ class Program(Statements):
         parts, names = [], []
         scope = Scope(["g0", "g1"], 0)
         for i, kind in enumerate(kinds):
-            name = {"star": f"r{i}", "star star": f"kw{i}"}.get(kind, f"k{i}" if "keyword" in kind else f"p{i}")
+            name = {"star": f"r{i}", "star star": f"kw{i}"}.get(
+                kind, f"k{i}" if "keyword" in kind else f"p{i}"
+            )
             names.append(name)
             if "keyword" in kind and not star and "*" not in parts:
                 parts.append("*")
@@ -207,27 +220,44 @@ class Program(Statements):
         """Local variables get values."""
         names = [f"v{i}" for i in range(6)]
         scope.names += names[:3]
-        return [f"{name} = {self.leaf(Scope(['p0', 'g0'], 0)) if 'p0' in scope.names else self.literal()}" for name in names]
+        return [
+            f"{name} = {self.leaf(Scope(['p0', 'g0'], 0)) if 'p0' in scope.names else self.literal()}"
+            for name in names
+        ]
 
     def generator_definition(self, kind: str) -> None:
         name = {"generator": "gen", "coroutine": "coro", "async generator": "agen"}[kind]
         scope = Scope(["p0", "p1", "g0"], 2, kind)
         body = self.initial(scope) + self.block(scope, 3, 3, 5)
         keyword = "def" if kind == "generator" else "async def"
-        ending = {"generator": ["yield 'last'", f"return {self.leaf(scope)}"], "coroutine": [f"return {self.leaf(scope)}"]}
+        ending = {
+            "generator": ["yield 'last'", f"return {self.leaf(scope)}"],
+            "coroutine": [f"return {self.leaf(scope)}"],
+        }
         body += ending.get(kind, ["yield 'last'"])
         self.lines += [f"{keyword} {name}(p0, p1=2):", *indent(body)]
         given = f"{self.literal()}, {self.literal()}"
         times = self.rng.choice([1, 3, 5, 25])
         if kind == "generator":
-            sent = self.pick(["", "1, 2", "ValueError(3), 4", "1, 'close', 2", "None, None, None, E0('thrown')"])
-            forms = [f"steps({name}({given}), {sent})", f"call(list, {name}({given}))", f"call(sum, {name}({given}))"]
+            sent = self.pick(
+                ["", "1, 2", "ValueError(3), 4", "1, 'close', 2", "None, None, None, E0('thrown')"]
+            )
+            forms = [
+                f"steps({name}({given}), {sent})",
+                f"call(list, {name}({given}))",
+                f"call(sum, {name}({given}))",
+            ]
             forms += [f"call(lambda: [x for x in {name}({given})])", f"call(lambda: [*{name}({given})])"]
         elif kind == "coroutine":
             sent = self.pick(["1, 2, 3", "ValueError(3), 4", "1, 'close'", "None, E0('thrown')"])
             forms = [f"call(drive, {name}({given}))", f"steps({name}({given}), {sent})"]
         else:
-            self.lines += ["async def consume(a):", "    found = []", "    async for x in a:", "        found.append(x)"]
+            self.lines += [
+                "async def consume(a):",
+                "    found = []",
+                "    async for x in a:",
+                "        found.append(x)",
+            ]
             self.lines += ["        if len(found) > 20:", "            break", "    return found"]
             forms = [f"call(drive, consume({name}({given})))", f"call(drive, {name}({given}).asend(None))"]
         for _ in range(self.rng.randint(1, 2)):
@@ -239,10 +269,21 @@ class Program(Statements):
         scope.loops = 1
         body = ["if n <= 0:", f"    return {self.leaf(scope)}", *self.block(scope, 1, 1, 2)]
         forms = ["return deep(n - 1, p)", "return (deep(n - 1, p), 1)[0]", "p = deep(n - 1, p)\n    return p"]
-        forms += ["return [deep(n - 1, p) for _ in (1,)][0]", "return deep(n=n - 1, p=p)", "return deep(*(n - 1, p))"]
-        self.lines += ["def deep(n, p):", *indent(body), *indent(self.pick(forms).replace("\n    ", "\n").split("\n"))]
+        forms += [
+            "return [deep(n - 1, p) for _ in (1,)][0]",
+            "return deep(n=n - 1, p=p)",
+            "return deep(*(n - 1, p))",
+        ]
+        self.lines += [
+            "def deep(n, p):",
+            *indent(body),
+            *indent(self.pick(forms).replace("\n    ", "\n").split("\n")),
+        ]
         depth = self.rng.choice([5, 50, 200, 200])
-        self.drives += [f"for _ in range({self.rng.choice([2, 5])}):", f"    call(deep, {depth}, {self.literal()})"]
+        self.drives += [
+            f"for _ in range({self.rng.choice([2, 5])}):",
+            f"    call(deep, {depth}, {self.literal()})",
+        ]
 
     def drive(self) -> None:
         """Calls the functions, again and again, and changes what they rely on."""
@@ -258,14 +299,21 @@ class Program(Statements):
             given = self.arguments(scope, kinds, 2)
             self.lines += [f"for _ in range({times}):", f"    call(lambda: {name}({given}))"]
             if self.chance(0.3):
-                self.lines += [f"for arg in [1, 2**40, 1.5, 'a', None, True, Num(2)][:{self.rng.randint(2, 7)}]:"]
-                self.lines += [f"    call({name}, {', '.join('arg' for kind in kinds if kind in ('plain', 'positional'))})"]
+                self.lines += [
+                    f"for arg in [1, 2**40, 1.5, 'a', None, True, Num(2)][:{self.rng.randint(2, 7)}]:"
+                ]
+                self.lines += [
+                    f"    call({name}, {', '.join('arg' for kind in kinds if kind in ('plain', 'positional'))})"
+                ]
             if self.chance(0.5):
                 self.lines += self.change(name)
             if self.chance(0.25):
                 self.lines += self.watched(name, given)
         self.lines += calls
-        self.lines += ["log([sys.getrefcount(x) for x in (gl, gd, o0, o1, o2, gt, None, True, C0, E0)])", "log(g2, gl, gd, o0, o1, o2)"]
+        self.lines += [
+            "log([sys.getrefcount(x) for x in (gl, gd, o0, o1, o2, gt, None, True, C0, E0)])",
+            "log(g2, gl, gd, o0, o1, o2)",
+        ]
 
     def change(self, name: str) -> list[str]:
         """A change of something that compiled code may rely on."""
@@ -274,25 +322,30 @@ class Program(Statements):
             f"{one}.a = {self.literal()}", f"{one}.m0 = lambda self, x=0: ('changed', x)", f"{one}.m1 = {other}.m1",
             f"{one}.__getattr__ = lambda self, name: name", f"{one}.p = property(lambda self: 'new')",
             f"{one}.m0 = staticmethod(lambda x=1: x)", f"o0 = {one}()", f"o1 = {self.literal()}",
-            f"g0 = {self.literal()}", f"g1 = {self.literal()}", "del g0", "g0 = 1", "import builtins\nbuiltins.len = lambda x: 99",
-            "import builtins\ndel builtins.len", "len = lambda x: 'mine'", "del len", "abs = min", "range = lambda n: [n, n]",
+            f"g0 = {self.literal()}", f"g1 = {self.literal()}", "del g0", "g0 = 1",
+            "import builtins\nbuiltins.len = lambda x: 99",
+            "import builtins\ndel builtins.len", "len = lambda x: 'mine'", "del len", "abs = min",
+            "range = lambda n: [n, n]",
             f"{name}.__defaults__ = (1, 2, 3)", f"{name}.__defaults__ = None", f"{name}.__kwdefaults__ = None",
             f"{name}.__code__ = {name}_other.__code__", f"{name} = {name}_other", f"{one}.__bases__ = ({other},)",
-            f"o0.__class__ = {one}", f"{one}.__add__ = lambda self, other: 'added'", f"del {one}.m0", f"o0.m0 = lambda x=0: 'own'",
-            f"o1.__dict__ = {{'a': 1}}", f"o0.__dict__['p'] = 3", f"{one}.count = Descriptor()", f"{one}.__slots__ = ()",
+            f"o0.__class__ = {one}", f"{one}.__add__ = lambda self, other: 'added'", f"del {one}.m0",
+            "o0.m0 = lambda x=0: 'own'",
+            "o1.__dict__ = {'a': 1}", "o0.__dict__['p'] = 3", f"{one}.count = Descriptor()", f"{one}.__slots__ = ()",
             f"{one}.__init__ = lambda self, *a: None", f"{name}.__code__ = {name}.__code__.replace(co_name='renamed')",
-            "Num.__add__ = int.__add__", "Num.__lt__ = lambda self, other: 'lt'", f"gl = {self.literal()}", "Items.__next__ = lambda self: next(iter(()))",
-            "setattr(Seq, '__iter__', lambda self: iter('seq'))", "isinstance = lambda *a: False", f"Descriptor.__get__ = lambda *a: 4",
-            f"Descriptor.__set__ = lambda *a: None", f"{one}.__eq__ = lambda *a: 'eq'", f"{one}.__bool__ = lambda *a: False",
+            "Num.__add__ = int.__add__", "Num.__lt__ = lambda self, other: 'lt'", f"gl = {self.literal()}",
+            "Items.__next__ = lambda self: next(iter(()))",
+            "setattr(Seq, '__iter__', lambda self: iter('seq'))", "isinstance = lambda *a: False",
+            "Descriptor.__get__ = lambda *a: 4",
+            "Descriptor.__set__ = lambda *a: None", f"{one}.__eq__ = lambda *a: 'eq'",
+            f"{one}.__bool__ = lambda *a: False",
             "sys.setswitchinterval(1e-5)", "collect()", "sys.setrecursionlimit(400)", f"o2 = object.__new__({one})",
         ]  # fmt: skip
         return ["try:", *indent(self.pick(forms).split("\n")), "except Exception as error:", "    log(error)"]
 
     def watched(self, name: str, given: str) -> list[str]:
         """A call with a tool switched on before it, and off after it."""
-        events = self.rng.sample(
-            "PY_START PY_RESUME PY_RETURN PY_YIELD CALL LINE JUMP BRANCH RAISE EXCEPTION_HANDLED PY_UNWIND C_RETURN".split(), 3
-        )
+        names = "PY_START PY_RESUME PY_RETURN PY_YIELD CALL LINE JUMP BRANCH RAISE EXCEPTION_HANDLED PY_UNWIND C_RETURN"
+        events = self.rng.sample(names.split(), 3)
         if "C_RETURN" in events:
             events += ["CALL"] if "CALL" not in events else []
             events.remove("C_RETURN")

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__builtins__ = dict(vars(builtins))  # ours, since programs change the others
+globals()["__builtins__"] = dict(vars(builtins))  # ours, since programs change the others
 
 FILENAME = "<fuzz>"
 """The file name of every program's code."""
@@ -46,7 +46,9 @@ def describe(value: object, depth: int = 4) -> str:
     kind = type(value)
     if kind is int:
         assert isinstance(value, int)
-        return repr(value) if value.bit_length() < 500 else f"int {value.bit_length()} bits % {value % 1000003}"
+        return (
+            repr(value) if value.bit_length() < 500 else f"int {value.bit_length()} bits % {value % 1000003}"
+        )
     if kind in (float, complex, bool, type(None), type(...), range, slice):
         return repr(value)
     if kind in (str, bytes, bytearray):
@@ -68,12 +70,14 @@ def describe(value: object, depth: int = 4) -> str:
     return f"<{kind.__qualname__} {inner}>" if inner else f"<{kind.__qualname__}>"
 
 
-def _describe_builtin(value: Any, base: type, depth: int) -> str:
+def _describe_builtin(value: Any, base: Any, depth: int) -> str:
     name = "" if type(value) is base else type(value).__qualname__
     if base in (int, float, str):
         return f"<{name} {describe(base(value) if base is not str else str.__str__(value), depth)}>"
     if base is dict:
-        parts = [f"{describe(k, depth - 1)}: {describe(v, depth - 1)}" for k, v in list(dict.items(value))[:40]]
+        parts = [
+            f"{describe(k, depth - 1)}: {describe(v, depth - 1)}" for k, v in list(dict.items(value))[:40]
+        ]
     else:
         parts = [describe(part, depth - 1) for part in list(base.__iter__(value))[:40]]
     if base in (set, frozenset):
@@ -105,7 +109,9 @@ def where(error: BaseException) -> str:
         code = entry.tb_frame.f_code
         if code.co_filename == FILENAME:
             position = list(code.co_positions())[entry.tb_lasti // 2]
-            found.append(f"{code.co_name}:{entry.tb_lineno}:{position[0]}-{position[1]}:{position[2]}-{position[3]}")
+            found.append(
+                f"{code.co_name}:{entry.tb_lineno}:{position[0]}-{position[1]}:{position[2]}-{position[3]}"
+            )
         entry = entry.tb_next
     return " ".join(found)
 
@@ -115,7 +121,9 @@ def describe_error(error: BaseException, depth: int = 4) -> str:
     text = f"{describe(error)} {_ADDRESS.sub('', _text(error))!r} at {where(error)}"
     if depth > 0:
         if isinstance(error, BaseExceptionGroup):
-            text += " members (" + "; ".join(describe_error(part, depth - 1) for part in error.exceptions) + ")"
+            text += (
+                " members (" + "; ".join(describe_error(part, depth - 1) for part in error.exceptions) + ")"
+            )
         if error.__cause__ is not None:
             text += f" cause ({describe_error(error.__cause__, depth - 1)})"
         if error.__context__ is not None:
@@ -209,7 +217,9 @@ class Manager:
         emit(f"enter {self.name}")
         return self.name
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, entries: object) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, entries: object
+    ) -> bool:
         emit(f"exit {self.name} {describe(error)}")
         return self.swallows is not None and kind is not None and issubclass(kind, self.swallows)
 
@@ -217,7 +227,9 @@ class Manager:
         emit(f"aenter {self.name}")
         return await pause(self.name)
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, entries: object) -> bool:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, entries: object
+    ) -> bool:
         await pause("aexit")
         return self.__exit__(kind, error, entries)
 
@@ -343,4 +355,5 @@ def reset() -> None:
     """Undo what a program may have left switched on."""
     sys.settrace(None)
     sys.setprofile(None)
+    sys.setrecursionlimit(1000)
     unmonitor()

@@ -74,7 +74,9 @@ class Batch:
 
 def environment() -> dict[str, str]:
     """The environment of a run: nothing of Whipsnake's but what its mode says."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("WHIPSNAKE", "_WHIPSNAKE"))}
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("WHIPSNAKE", "_WHIPSNAKE"))
+    }
     environ.pop("PYTHONPATH", None)
     return environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -132,11 +134,13 @@ class Finding:
     seed: int = -1
 
     def __str__(self) -> str:
-        first = next((i for i, (a, b) in enumerate(zip(self.plain, self.ours)) if a != b), None)
+        first = next((i for i, (a, b) in enumerate(zip(self.plain, self.ours, strict=False)) if a != b), None)
         if first is None:
             first = min(len(self.plain), len(self.ours))
         low = max(0, first - 3)
-        parts = [f"=== {self.kind}, seed {self.seed}, mode {self.mode.name}: {' '.join(self.mode.command[1:])}"]
+        parts = [
+            f"=== {self.kind}, seed {self.seed}, mode {self.mode.name}: {' '.join(self.mode.command[1:])}"
+        ]
         for i, program in enumerate(self.programs, 1):
             parts += [f"--- program {i} of {len(self.programs)}", program.rstrip()]
         parts += [f"--- interpreted, from line {low + 1} of {len(self.plain)}", *self.plain[low : first + 5]]
@@ -163,7 +167,9 @@ def plain_logs(programs: Sequence[str]) -> Plain:
     return logs
 
 
-def compare(mode: Mode, programs: Sequence[str], logs: Plain, timeout: float = 60) -> tuple[list[Finding], int]:
+def compare(
+    mode: Mode, programs: Sequence[str], logs: Plain, timeout: float = 60
+) -> tuple[list[Finding], int]:
     """Run programs in a mode, together; what differs from *logs* of the plain interpreter, and functions compiled.
 
     A program that is not compared ended the plain process, so a new one begins behind it here, too.
@@ -184,7 +190,9 @@ def compare(mode: Mode, programs: Sequence[str], logs: Plain, timeout: float = 6
                 at = min(start + len(batch.logs), end - 1)
                 kind = "hang" if batch.crash.startswith("hang") else "crash"
                 have = tuple(batch.crash.split("\n"))
-                findings.append(Finding(tuple(programs[start : at + 1]), mode, visible(mode, logs[at]), have, kind))
+                findings.append(
+                    Finding(tuple(programs[start : at + 1]), mode, visible(mode, logs[at]), have, kind)
+                )
                 start = at + 1
             start = end + 1
     return findings, compiled

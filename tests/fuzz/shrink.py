@@ -91,10 +91,14 @@ def _remove(text: str, holds: Test) -> str:
 
 
 def _is_body(tree: ast.AST, block: list[ast.stmt]) -> bool:
-    return any(getattr(node, "body", None) is block for node in ast.walk(tree) if not isinstance(node, ast.Module))
+    return any(
+        getattr(node, "body", None) is block for node in ast.walk(tree) if not isinstance(node, ast.Module)
+    )
 
 
-def _first_that_holds(text: str, candidates: Callable[[str, int], tuple[bool, list[str | None]]], holds: Test) -> str:
+def _first_that_holds(
+    text: str, candidates: Callable[[str, int], tuple[bool, list[str | None]]], holds: Test
+) -> str:
     """Goes through places in the text; at each the first candidate that holds is taken."""
     place = 0
     while True:
@@ -114,12 +118,18 @@ def _lifted(text: str, place: int) -> tuple[bool, list[str | None]]:
     found: list[str | None] = []
     for name in ("body", "orelse", "finalbody"):
         tree = ast.parse(text)
-        places = [(block, i) for block in _blocks(tree) for i, one in enumerate(block) if hasattr(one, "body")]
+        places = [
+            (block, i) for block in _blocks(tree) for i, one in enumerate(block) if hasattr(one, "body")
+        ]
         if place >= len(places):
             return False, []
         block, i = places[place]
         inner = getattr(block[i], name, None)
-        if isinstance(inner, list) and inner and not isinstance(block[i], (ast.ExceptHandler, ast.match_case)):
+        if (
+            isinstance(inner, list)
+            and inner
+            and not isinstance(block[i], (ast.ExceptHandler, ast.match_case))
+        ):
             block[i : i + 1] = inner
             found.append(unparse(tree))
     return True, found
@@ -160,5 +170,7 @@ def _slots(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
                 yield node, name, None
             elif isinstance(value, list):
                 for index, part in enumerate(value):
-                    if isinstance(part, (ast.expr, ast.keyword, ast.arg, ast.withitem, ast.comprehension, ast.alias)):
+                    if isinstance(
+                        part, (ast.expr, ast.keyword, ast.arg, ast.withitem, ast.comprehension, ast.alias)
+                    ):
                         yield node, name, index

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from tests.fuzz.expressions import ATTRIBUTES, Expressions, Scope
 
-EXCEPTIONS = ["ValueError", "TypeError", "KeyError", "IndexError", "ZeroDivisionError", "AttributeError", "E0", "E1"]
+EXCEPTIONS = [
+    "ValueError",
+    "TypeError",
+    "KeyError",
+    "IndexError",
+    "ZeroDivisionError",
+    "AttributeError",
+    "E0",
+    "E1",
+]
 CAUGHT = [*EXCEPTIONS, "Exception", "Exception", "(TypeError, ValueError)", "LookupError", "ArithmeticError"]
 GLOBALS = ["g0", "g1", "g2"]
 INPLACE = ["+=", "-=", "+=", "|=", "&=", "^=", "//=", "/=", "%="]
@@ -71,7 +80,9 @@ class Statements(Expressions):
         if not self.chance(self.wild):
             target = self.pick([self.target(scope)] * 4 + ["o0.a", "o1.b", "gl[0]", "gd['a']", "C0.count"])
             return [f"{target} {self.pick(['+=', '-=', '+='])} {self.expression(scope, 1)}"]
-        target = self.pick([self.target(scope)] * 4 + ["o0.a", "o1.b", "gl[0]", "gd['a']", "o2.p", "C0.count", "gl[-1:]"])
+        target = self.pick(
+            [self.target(scope)] * 4 + ["o0.a", "o1.b", "gl[0]", "gd['a']", "o2.p", "C0.count", "gl[-1:]"]
+        )
         if self.chance(0.15):
             return [f"{target} = ({target} * {self.number_literal()}) % 1000003"]
         return [f"{target} {self.pick(INPLACE)} {self.expression(scope, 1)}"]
@@ -85,8 +96,14 @@ class Statements(Expressions):
         if not self.chance(self.wild):
             return [f"{left} = {', '.join(values)}"]
         forms = [f"{left} = {', '.join(values)}", f"{left} = {self.expression(scope, 1)}"]
-        forms += [f"{names[0]}, *{names[1]} = {values[0]}", f"({names[0]}, [{names[1]}]) = {values[0]}, [{values[1]}]"]
-        forms += [f"o0.a, gl[0] = {values[0]}, {values[1]}", f"{names[0]}, {names[1]} = {names[1]}, {names[0]}"]
+        forms += [
+            f"{names[0]}, *{names[1]} = {values[0]}",
+            f"({names[0]}, [{names[1]}]) = {values[0]}, [{values[1]}]",
+        ]
+        forms += [
+            f"o0.a, gl[0] = {values[0]}, {values[1]}",
+            f"{names[0]}, {names[1]} = {names[1]}, {names[0]}",
+        ]
         forms += [f"*{names[0]}, {names[1]} = gl"]
         return [self.pick(forms)]
 
@@ -95,9 +112,14 @@ class Statements(Expressions):
         count = self.rng.choice([4, 5, 8, 13, 20, 40])
         names = [f"z{i}" for i in range(count)]
         given = self.pick([str(count), str(count), str(count), str(count + 1), str(count - 1)])
-        source = self.pick([f"range({given})", f"list(range({given}))", f"tuple(range({given}))", f"numbers({given})"])
+        source = self.pick(
+            [f"range({given})", f"list(range({given}))", f"tuple(range({given}))", f"numbers({given})"]
+        )
         star = "*" if self.chance(0.2) else ""
-        return [f"{', '.join(names[:-1])}, {star}{names[-1]} = {source}", f"{self.target_of(scope)} = z0, {names[-1]}"]
+        return [
+            f"{', '.join(names[:-1])}, {star}{names[-1]} = {source}",
+            f"{self.target_of(scope)} = z0, {names[-1]}",
+        ]
 
     def target_of(self, scope: Scope) -> str:
         name = self.target(scope)
@@ -108,7 +130,11 @@ class Statements(Expressions):
         return [f"log({self.expression(scope, 2)})"]
 
     def plain(self, scope: Scope, depth: int) -> list[str]:
-        return [self.pick([self.own_call(scope, 2), self.string_method(scope, 1), self.method_call(scope, 1), "pass"])]
+        return [
+            self.pick(
+                [self.own_call(scope, 2), self.string_method(scope, 1), self.method_call(scope, 1), "pass"]
+            )
+        ]
 
     def deletion(self, scope: Scope, depth: int) -> list[str]:
         own = [name for name in scope.names if name.startswith("v")]
@@ -117,15 +143,27 @@ class Statements(Expressions):
             return [f"{name} = 1", f"del {name}", f"{name} = {self.leaf(scope)}"]
         if own and self.chance(0.5):
             return [f"del {self.pick(own)}"]
-        return [self.pick(["del o0.a", "del gd['a']", "del gl[:1]", "del o1.q", "del o2.zzz", "del gl[0], o0.b"])]
+        return [
+            self.pick(["del o0.a", "del gd['a']", "del gl[:1]", "del o1.q", "del o2.zzz", "del gl[0], o0.b"])
+        ]
 
     def object_store(self, scope: Scope, depth: int) -> list[str]:
         value = self.expression(scope, 2)
         base = self.pick(["o0", "o1", "o2", "o0", self.name(scope)])
         if not self.chance(self.wild):
-            return [self.pick([f"o0.a = {value}", f"o1.b = {value}", f"gd['a'] = {value}", f"C0.count = {value}"])]
-        forms = [f"{base}.{self.pick(ATTRIBUTES)} = {value}", f"gl[{self.small()}] = {value}", f"gd['a'] = {value}"]
-        forms += [f"gd[{self.leaf(scope)}] = {self.small()}", f"gl[1:2] = [{self.leaf(scope)}]", f"C0.count = {value}"]
+            return [
+                self.pick([f"o0.a = {value}", f"o1.b = {value}", f"gd['a'] = {value}", f"C0.count = {value}"])
+            ]
+        forms = [
+            f"{base}.{self.pick(ATTRIBUTES)} = {value}",
+            f"gl[{self.small()}] = {value}",
+            f"gd['a'] = {value}",
+        ]
+        forms += [
+            f"gd[{self.leaf(scope)}] = {self.small()}",
+            f"gl[1:2] = [{self.leaf(scope)}]",
+            f"C0.count = {value}",
+        ]
         forms += [f"{base}.{self.pick(ATTRIBUTES)} = {value}"]
         return [self.pick(forms)]
 
@@ -133,14 +171,25 @@ class Statements(Expressions):
         if not self.chance(self.wild):
             error = self.pick(EXCEPTIONS)
             lines = self.raising_now(scope)
-            return ["try:", *indent(lines), f"except {error}:", "    log(1)", "except Exception as e8:", "    log(e8)"]
+            return [
+                "try:",
+                *indent(lines),
+                f"except {error}:",
+                "    log(1)",
+                "except Exception as e8:",
+                "    log(e8)",
+            ]
         if self.chance(0.6):
             return [f"if {self.condition(scope)}:", *indent(self.raising_now(scope))]
         return self.raising_now(scope)
 
     def raising_now(self, scope: Scope) -> list[str]:
         error = f"{self.pick(EXCEPTIONS)}({self.leaf(scope)})"
-        forms = [f"raise {error}", f"raise {error} from {self.pick(EXCEPTIONS)}('cause')", f"raise {error} from None"]
+        forms = [
+            f"raise {error}",
+            f"raise {error} from {self.pick(EXCEPTIONS)}('cause')",
+            f"raise {error} from None",
+        ]
         forms += ["raise", f"raise {self.leaf(scope)}", f"raise {self.pick(EXCEPTIONS)}"]
         forms += [f"raise ExceptionGroup('group', [{error}, {self.pick(EXCEPTIONS)}(2)])"]
         return [self.pick(forms)]
@@ -166,12 +215,32 @@ class Statements(Expressions):
 
     def reflection(self, scope: Scope, depth: int) -> list[str]:
         name = self.target_of(scope)
-        forms = ["local_names()", "callers()", f"{name} = sys._getframe().f_lineno", f"{name} = len(locals())"]
-        forms += [f"{name} = sorted(sys._getframe().f_locals)[:3]", f"{name} = sys._getframe().f_code.co_name"]
+        forms = [
+            "local_names()",
+            "callers()",
+            f"{name} = sys._getframe().f_lineno",
+            f"{name} = len(locals())",
+        ]
+        forms += [
+            f"{name} = sorted(sys._getframe().f_locals)[:3]",
+            f"{name} = sys._getframe().f_code.co_name",
+        ]
         forms += [f"sys._getframe().f_locals[{name!r}] = {self.leaf(scope)}", "collect()"]
         forms += [f"{name} = sys._getframe().f_back.f_lineno", f"{name} = sorted(vars())[:2]"]
-        switch = ["trace(True)", "trace()", "untrace()", "profile()", "unprofile()", "unmonitor()", "untrace()"]
-        switch += ["monitor('LINE', 'PY_RETURN')", "monitor('CALL', 'RAISE', 'PY_YIELD')", "monitor('JUMP', 'BRANCH')"]
+        switch = [
+            "trace(True)",
+            "trace()",
+            "untrace()",
+            "profile()",
+            "unprofile()",
+            "unmonitor()",
+            "untrace()",
+        ]
+        switch += [
+            "monitor('LINE', 'PY_RETURN')",
+            "monitor('CALL', 'RAISE', 'PY_YIELD')",
+            "monitor('JUMP', 'BRANCH')",
+        ]
         if self.chance(0.25):
             forms = switch
         return [self.pick(forms)]
@@ -180,15 +249,28 @@ class Statements(Expressions):
         value = self.expression(scope, 1)
         name = self.pick(GLOBALS)
         forms = [[f"globals()[{name!r}] = {value}"], [f"sys.modules['builtins'].extra = {value}"]]
-        forms += [[f"globals().pop({name!r}, None)"], [f"C0.count = {value}"], [f"o2.__class__ = {self.pick(['C1', 'C3'])}"]]
-        forms += [["f0.__defaults__ = (7,)"], ["f1.__kwdefaults__ = {'k': 3}"], ["C1.m0 = C2.m0"], ["C0.a = 'class'"]]
+        forms += [
+            [f"globals().pop({name!r}, None)"],
+            [f"C0.count = {value}"],
+            [f"o2.__class__ = {self.pick(['C1', 'C3'])}"],
+        ]
+        forms += [
+            ["f0.__defaults__ = (7,)"],
+            ["f1.__kwdefaults__ = {'k': 3}"],
+            ["C1.m0 = C2.m0"],
+            ["C0.a = 'class'"],
+        ]
         return self.rng.choice(forms)
 
     def yielding(self, scope: Scope, depth: int) -> list[str]:
         value = self.expression(scope, 1)
         if scope.kind == "async generator":
             return [f"yield {value}"]
-        forms = [f"yield {value}", f"{self.target_of(scope)} = yield {value}", f"yield from {self.sequence(scope)}"]
+        forms = [
+            f"yield {value}",
+            f"{self.target_of(scope)} = yield {value}",
+            f"yield from {self.sequence(scope)}",
+        ]
         forms += [f"{self.target_of(scope)} = yield from inner_generator({self.small()})", f"yield {value}"]
         return [self.pick(forms)]
 
@@ -209,8 +291,23 @@ class Statements(Expressions):
         """Something short to iterate over, most of the time."""
         return self.pick(
             [f"range({self.rng.randint(0, 8)})"] * 3
-            + ["list(gl)", "gt", "'abc'", "list(gd)", "[1, 2.5, 'x']", "numbers(4)", "enumerate('ab')", "zip(gt, 'xy')"]
-            + ["list(gd.items())", f"[*{self.name(scope)}][:5]", "(n * 2 for n in range(3))", "Items(3)", "Seq()"]
+            + [
+                "list(gl)",
+                "gt",
+                "'abc'",
+                "list(gd)",
+                "[1, 2.5, 'x']",
+                "numbers(4)",
+                "enumerate('ab')",
+                "zip(gt, 'xy')",
+            ]
+            + [
+                "list(gd.items())",
+                f"[*{self.name(scope)}][:5]",
+                "(n * 2 for n in range(3))",
+                "Items(3)",
+                "Seq()",
+            ]
         )
 
     def in_loop(self, scope: Scope, depth: int) -> list[str]:
@@ -222,7 +319,11 @@ class Statements(Expressions):
         return lines
 
     def for_loop(self, scope: Scope, depth: int) -> list[str]:
-        name = self.pick(["v0", "v1", "v2", "i", "v3, v4", "(v0, *v1)", "o0.a", "gl[0]"] if self.chance(0.2) else ["v0", "i"])
+        name = self.pick(
+            ["v0", "v1", "v2", "i", "v3, v4", "(v0, *v1)", "o0.a", "gl[0]"]
+            if self.chance(0.2)
+            else ["v0", "i"]
+        )
         if name.isidentifier():
             self.bind(scope, name)
         source = self.sequence(scope)
@@ -254,10 +355,17 @@ class Statements(Expressions):
             as_name = f" as e{i}" if self.chance(0.6) else ""
             body = self.block(scope, depth, 1, 2)
             if as_name and self.chance(0.4):
-                body.insert(0, self.pick([f"log(e{i})", f"{self.target_of(scope)} = str(e{i})[:20]", f"log(type(e{i}))"]))
+                body.insert(
+                    0,
+                    self.pick(
+                        [f"log(e{i})", f"{self.target_of(scope)} = str(e{i})[:20]", f"log(type(e{i}))"]
+                    ),
+                )
             if self.chance(0.15):
                 body.append(self.pick(["raise", "raise E1('again')", "raise E0(1) from None"]))
-            caught = "Exception" if i == handlers - 1 and not self.chance(self.wild + 0.2) else self.pick(CAUGHT)
+            caught = (
+                "Exception" if i == handlers - 1 and not self.chance(self.wild + 0.2) else self.pick(CAUGHT)
+            )
             lines += [f"except {caught}{as_name}:", *indent(body)]
         if handlers and self.chance(0.2):
             lines += ["else:", *indent(self.block(scope, depth, 1, 2))]
@@ -267,7 +375,9 @@ class Statements(Expressions):
 
     def try_star(self, scope: Scope, depth: int) -> list[str]:
         lines = ["try:", *indent(self.block(scope, depth, 0, 1))]
-        lines += indent(["raise ExceptionGroup('g', [ValueError(1), TypeError(2), ExceptionGroup('h', [KeyError(3)])])"])
+        lines += indent(
+            ["raise ExceptionGroup('g', [ValueError(1), TypeError(2), ExceptionGroup('h', [KeyError(3)])])"]
+        )
         outer = scope.star_handler, scope.no_break
         scope.star_handler = scope.no_break = True
         lines += [f"except* {self.pick(['ValueError', 'KeyError', 'OSError'])} as group:", "    log(group)"]
@@ -281,7 +391,10 @@ class Statements(Expressions):
         swallows = self.pick(["", ", ValueError", ", Exception", ", TypeError"])
         name = self.target_of(scope)
         second = ", Manager('inner')" if self.chance(0.2) else ""
-        return [f"with Manager({self.leaf(scope)}{swallows}) as {name}{second}:", *indent(self.block(scope, depth))]
+        return [
+            f"with Manager({self.leaf(scope)}{swallows}) as {name}{second}:",
+            *indent(self.block(scope, depth)),
+        ]
 
     def match_statement(self, scope: Scope, depth: int) -> list[str]:
         patterns = [
@@ -321,7 +434,9 @@ class Statements(Expressions):
         default = self.pick(["", "", f"={self.leaf(scope)}"])
         annotation = self.pick(["", "", ": int"])
         lines = [f"def {name}(u{annotation}{default}):", *indent(body)]
-        lines += [f"{self.target_of(scope)} = {name}({self.leaf(scope)})" for _ in range(self.rng.randint(1, 2))]
+        lines += [
+            f"{self.target_of(scope)} = {name}({self.leaf(scope)})" for _ in range(self.rng.randint(1, 2))
+        ]
         return lines
 
     def local_class(self, scope: Scope, depth: int) -> list[str]:
@@ -340,7 +455,7 @@ class Statements(Expressions):
             [f"for {name} in [Noisy(1), Noisy(2)]:", *indent(inner)],
             ["try:", f"    {name} = Noisy('try')", *indent(inner), f"    raise ValueError({name}.name)",
              f"except ValueError as {other}:", f"    log({other})", f"{name} = 1"],
-            [f"o0.b = Noisy('attribute')", *inner, "o0.b = 2"],
+            ["o0.b = Noisy('attribute')", *inner, "o0.b = 2"],
             [f"{name}, {other} = Noisy('left'), Noisy('right')", f"{name}, {other} = {other}, {name}", *inner],
             ["gl.append(Noisy('global'))", *inner, "gl.pop()"],
             [f"{name} = [Noisy(i) for i in range(3)]", f"{name}[:2] = []", *inner],
@@ -348,18 +463,28 @@ class Statements(Expressions):
             [f"log(Noisy('temporary').name, Noisy('other').name == {self.leaf(scope)})", *inner],
             [f"{name} = (Noisy(i) for i in range(3))", f"log(next({name}).name)", *inner, f"del {name}"],
             [f"{name} = Noisy('cycle')", f"{name}.me = {name}", f"del {name}", *inner, "collect()"],
-            ["with Manager('noisy', ValueError):", f"    {name} = Noisy('with')", *indent(inner), "    raise ValueError"],
-            [f"def {name}():", f"    {other} = Noisy('local')", f"    return lambda: {other}.name", f"log({name}()())", *inner],
+            ["with Manager('noisy', ValueError):", f"    {name} = Noisy('with')", *indent(inner),
+            "    raise ValueError"],
+            [f"def {name}():", f"    {other} = Noisy('local')", f"    return lambda: {other}.name",
+            f"log({name}()())", *inner],
         ]  # fmt: skip
         return self.rng.choice(forms)
 
     def async_block(self, scope: Scope, depth: int) -> list[str]:
         name = self.target_of(scope)
         forms = [
-            [f"async with Manager({self.leaf(scope)}, ValueError) as {name}:", *indent(self.block(scope, depth))],
+            [
+                f"async with Manager({self.leaf(scope)}, ValueError) as {name}:",
+                *indent(self.block(scope, depth)),
+            ],
             [f"async for {name} in async_numbers({self.small()}):", *indent(self.in_loop(scope, depth))],
             [f"{name} = [x + 1 async for x in async_numbers({self.small()}) if await pause(x)]"],
-            ["try:", f"    {name} = await inner_coroutine({self.leaf(scope)})", "except Exception as e9:", "    log(e9)"],
+            [
+                "try:",
+                f"    {name} = await inner_coroutine({self.leaf(scope)})",
+                "except Exception as e9:",
+                "    log(e9)",
+            ],
             [f"{name} = {{x async for x in async_numbers(2)}}"],
         ]
         return self.rng.choice(forms)

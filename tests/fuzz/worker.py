@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import observe
+import observe  # type: ignore[import-not-found]  # a script finds it next to itself
 
 MEMORY = 256 * 2**20
 """Bytes that programs may allocate; one that wants more is not compared."""

@@ -37,7 +37,10 @@ def test_corpus(name: str, logs: runner.Plain) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=pytest.mark.xfail(strict=True, reason=why), id=path.stem) for path, why in KNOWN.items()],
+    [
+        pytest.param(path, marks=pytest.mark.xfail(strict=True, reason=why), id=path.stem)
+        for path, why in KNOWN.items()
+    ],
 )
 def test_known_differences(path: Path) -> None:
     programs = [path.read_text()]

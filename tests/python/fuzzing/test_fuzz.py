@@ -126,6 +126,6 @@ def test_ignored_lines() -> None:
 
 
 def test_shrinking_keeps_what_is_needed() -> None:
-    text = "x = 1\nfor i in range(3):\n    if i:\n        y = [i, x + 2]\n        print(y)\ndef f(a, b):\n    return a\n"
+    text = "x = 1\nfor i in range(3):\n    if i:\n        y = [i, x + 2]\n        print(y)\ndef f(a):\n    return a\n"
     small = shrink(text, lambda candidate: "print" in candidate, seconds=10)
     assert small.strip() in ("print", "print(y)", "print()")

@@ -74,7 +74,15 @@ KINDS: dict[str, st.SearchStrategy[object]] = {
 
 #: What the constant operand of a function may be, and what its functions are specialised for.
 CONSTANTS = ["0", "1", "-1", "3", "256", "2**30", "-2**63", "1.5", "-0.0", "True", "'a'", "None"]
-WARM: list[tuple[object, object]] = [(1, 2), (2**40, 3), (1.5, 2.5), (1, 1.5), ("a", "b"), (Int(1), 2), ([1], [2])]
+WARM: list[tuple[object, object]] = [
+    (1, 2),
+    (2**40, 3),
+    (1.5, 2.5),
+    (1, 1.5),
+    ("a", "b"),
+    (Int(1), 2),
+    ([1], [2]),
+]
 
 
 def sources(sign: str) -> Iterator[tuple[str, int]]:
@@ -143,11 +151,15 @@ def small_enough(sign: str, left: object, right: object) -> bool:
         )
     if sign == "*":
         sized = (str, bytes, list, tuple)
-        return not any(isinstance(a, sized) and isinstance(b, int) and b > 300 for a, b in [(left, right), (right, left)])
+        return not any(
+            isinstance(a, sized) and isinstance(b, int) and b > 300 for a, b in [(left, right), (right, left)]
+        )
     return True
 
 
-QUICK = settings(max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=50, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 operands = st.sampled_from(sorted(KINDS)).flatmap(KINDS.__getitem__)
 
 
@@ -156,7 +168,9 @@ operands = st.sampled_from(sorted(KINDS)).flatmap(KINDS.__getitem__)
 def test_binary(sign: str) -> None:
     with enabled():
         one, two = pairs(sign)
-        constants = {pair: eval(pair.source.split("(", 2)[2].split(")")[0]) for pair in one if "({" not in pair.source}
+        constants = {
+            pair: eval(pair.source.split("(", 2)[2].split(")")[0]) for pair in one if "({" not in pair.source
+        }
 
         @QUICK
         @given(operands, operands)
@@ -177,10 +191,12 @@ def test_binary(sign: str) -> None:
 def test_every_pair_of_kinds(sign: str) -> None:
     """Each kind meets each other, whatever hypothesis chooses otherwise."""
     chosen: dict[str, list[object]] = {
-        "small int": [0, 1, -5, 7], "compact int": [2**30 - 1, 1000, -(2**29)], "two-digit int": [2**30, -(2**45), 2**60 - 1],
+        "small int": [0, 1, -5, 7], "compact int": [2**30 - 1, 1000, -(2**29)], "two-digit int": [2**30, -(2**45),
+        2**60 - 1],
         "huge int": [2**60, -(2**63), 2**63, 10**25], "bool": [True, False], "float": [1.5, -2.25, 3.0],
         "odd float": [0.0, -0.0, float("inf"), float("nan"), 2.0**63], "int subclass": [Int(3), Int(2**62)],
-        "float subclass": [Float(1.5)], "text": ["", "ab"], "sequence": [(1,), [1, 2], b"a", {1}], "other": [None, 1j, Odd()],
+        "float subclass": [Float(1.5)], "text": ["", "ab"], "sequence": [(1,), [1, 2], b"a", {1}], "other": [None,
+        1j, Odd()],
     }  # fmt: skip
     values = [value for values in chosen.values() for value in values]
     with enabled():
