@@ -104,6 +104,8 @@ def smaller(finding: Finding, seconds: float) -> Finding:
     again = judge(best.programs)
     if again is None:
         return replace(finding, kind=finding.kind + " (not seen again)")
+    if not runner.steady(best.programs):
+        return replace(finding, kind=finding.kind + " (the interpreter differs from itself)")
     best = again
     for at in reversed(range(len(best.programs))):
 

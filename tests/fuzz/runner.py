@@ -201,7 +201,7 @@ def compare(
 def differs(mode: Mode, programs: Sequence[str], kind: str = "", timeout: float = 20) -> Finding | None:
     """Whether the last of *programs* differs (in that way), if they run one after another; judged anew."""
     logs = plain_logs(programs)
-    if logs[-1] is None or run_again_differs(programs, logs):
+    if None in logs:
         return None
     batch = run_batch(mode, programs, timeout)
     last = len(programs) - 1
@@ -216,12 +216,10 @@ def differs(mode: Mode, programs: Sequence[str], kind: str = "", timeout: float 
     return Finding(tuple(programs), mode, want, have, "output")
 
 
-def run_again_differs(programs: Sequence[str], logs: Plain) -> bool:
-    """Whether the last program differs from itself: then it shows nothing."""
-    return UNSTEADY_CHECK and plain_logs([programs[-1]])[-1] != logs[-1]
+def steady(programs: Sequence[str]) -> bool:
+    """Whether the plain interpreter says the same each time; else a difference shows nothing."""
+    return plain_logs(programs) == plain_logs(programs)
 
-
-UNSTEADY_CHECK = True
 
 Judge = Callable[[Sequence[str]], "Finding | None"]
 """Says whether a list of programs still shows what was found."""

@@ -15,7 +15,7 @@ from tests.fuzz.runner import MODES, PLAIN, Mode, compare, make_mode, plain_logs
 from tests.fuzz.shrink import shrink
 
 SEED = 20_000
-PROGRAMS = 40
+PROGRAMS = 30
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,12 @@ def everything() -> Mode:
     return make_mode("everything", random.Random(0))
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @pytest.mark.parametrize(("program", "kind"), [(TELLS, "output"), (CRASHES, "crash")])
 def test_a_difference_is_found_and_shrunk(
     program: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = fuzz.Run(seconds_to_shrink=15, work=tmp_path)
+    run = fuzz.Run(seconds_to_shrink=6, work=tmp_path)
     run.batch([HARMLESS, program, HARMLESS], [everything()], 100)
     (finding,) = run.findings
     assert finding.kind == kind and finding.seed == 101
@@ -97,7 +98,7 @@ def test_a_hang_is_found() -> None:
 
 
 def test_a_difference_that_needs_another_program_first() -> None:
-    before = "import sys\nsys.modules['math'].fuzzed = 'whipsnake' in sys.modules\n"
+    before = "import math, sys\nmath.fuzzed = 'whipsnake' in sys.modules\n"
     program = "import math\nlog(getattr(math, 'fuzzed', False))\n"
     programs = [HARMLESS, before, HARMLESS, program]
     (finding,), _ = compare(everything(), programs, plain_logs(programs))
