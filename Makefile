@@ -102,6 +102,10 @@ conformance-quick: $(stamps)/whipsnake $(stamps)/test ## a quick cut of CPython'
 	$(call say,CPython test suite (quick cut))
 	@$(python) -m tests.conformance --quick
 
+fuzz: $(stamps)/whipsnake ## random programs, with and without Whipsnake (MINUTES=n, SEED=n replays, ARGS='--modes early')
+	$(call say,random programs)
+	@$(python) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 lint: $(stamps)/whipsnake $(stamps)/dev ## formatting, ruff, mypy
 	$(call say,lint)
 	@$(python) -m ruff check . && $(python) -m ruff format --check .
@@ -145,4 +149,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick lint tidy format wheel-off clean
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick fuzz lint tidy format wheel-off clean

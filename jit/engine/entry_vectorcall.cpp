@@ -79,6 +79,9 @@ PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   if (policy::compile_at_call(*record)) framework::compile(record, func->func_globals, func->func_builtins);
   if (record->state != TierState::kCold || !policy::counts_calls(record)) {
     adopt(func);
+    // Declined just now: the interpreter inlines the calls to come, so this one gives up its arguments as they do.
+    if (func->vectorcall == port::function_vectorcall && !native_stack_low(port::thread_with_gil()))
+      return call_interpreted(port::thread_with_gil(), callable, args, nargsf, kwnames);
     return func->vectorcall(callable, args, nargsf, kwnames);
   }
   if (enters_machine_code(func)) adopt(func);  // its machine code is gone

@@ -128,8 +128,7 @@ const void* leave_after(PyThreadState* ts, Frame* frame, const Site* site, Threa
 
 // 3.13 Python/ceval.c, label `error`: the traceback entry of the running frame.
 void add_traceback(PyThreadState* ts, Frame* frame) {
-  if (ts->current_exception == nullptr)
-    PyErr_SetString(PyExc_SystemError, "error return without exception set");
+  if (ts->current_exception == nullptr) PyErr_SetString(PyExc_SystemError, "error return without exception set");
   if (_PyFrame_IsIncomplete(frame)) return;
   PyObject* exception = port::take_exception(ts);
   PyFrameObject* object = frame->frame_obj;  // borrowed

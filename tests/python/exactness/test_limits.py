@@ -171,3 +171,23 @@ def test_memory_of_the_process_stays_flat(tmp_path: Path):
     path.write_text(textwrap.dedent(program))
     for options in ({"threshold": "0"}, {"threshold": "2"}, {"threshold": "0", "budget": "1M"}):
         assert python(path, options=options).stdout == "True\n"
+
+
+@pytest.mark.parametrize("options", [{"code_heap": "fail:1"}, {"budget": "16K"}])
+def test_a_call_whose_compilation_fails_gives_up_its_arguments(tmp_path, options):
+    """As the calls after it, which the interpreter inlines."""
+    plain_and_jit(
+        """
+    class Noisy:
+        def __del__(self): print('del')
+    def forgets(x):
+        del x
+        print('deleted')
+    def calls(): forgets(Noisy())
+    for i in range(5): calls()
+    """,
+        tmp_path=tmp_path,
+        modes=["everything", "tier-up"],
+        options=options,
+        compiled=0,
+    )
