@@ -62,6 +62,8 @@ def _describe(value: object, depth: int, seen: dict[int, tuple[int, object]]) ->
         return repr(value) if value == value else f"nan({math.copysign(1.0, value):+.0f})"
     if issubclass(kind, _NAMED):
         return f"<{kind.__name__} {value.__qualname__}>"
+    if issubclass(kind, types.ModuleType):  # holds half of the process
+        return f"<module {getattr(value, '__name__', '?')}>"
     if id(value) in seen:
         return f"<again {seen[id(value)][0]}>"
     if depth == 0:
