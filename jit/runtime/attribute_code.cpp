@@ -306,28 +306,39 @@ class Maker {
     sequences::store_position(masm_, Reg::kT0, Reg::kArg3);
   }
 
-  // C++ makes the attribute, by the descriptor in kRet; tracemalloc asks where.
-  void bind() {
+  // kRet = function(...), a leaf of C++ that gets the owner second and the rest by `arguments`; 0: on to the slow path.
+  template <typename Arguments>
+  void ask_leaf(const void* function, Arguments arguments) {
     constexpr int kSaved = 32;
     const auto saved = [](int index) { return Mem::at(Reg::kNativeStack, index * kWord); };
-    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
-    store_position();
     masm_.enter_thunk(kSaved);
     masm_.store(saved(0), kOwner);
     masm_.store(saved(1), kHome);
     masm_.store(saved(2), kCache);
-    masm_.mov(Reg::kArg0, Reg::kRet);
-    masm_.call_mem(near_constant(address_of(owner_is_type(kind_) ? &bind_to_type : &bind_to_object)));
+    arguments();
+    masm_.call_mem(near_constant(function));
     masm_.load(kOwner, saved(0));
     masm_.load(kHome, saved(1));
     masm_.load(kCache, saved(2));
     masm_.leave_thunk(kSaved);
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.jump_if(Cond::kEqual, slow_);
-    if (access_ == AttrAccess::kMethod) {
-      masm_.store(Mem::at(kHome), Reg::kRet);
-      masm_.store_imm(Mem::at(kHome, kWord), 0);
-    }
+  }
+
+  // An attribute in kRet that a call takes as it is.
+  void place_result() {
+    if (access_ != AttrAccess::kMethod) return;
+    masm_.store(Mem::at(kHome), Reg::kRet);
+    masm_.store_imm(Mem::at(kHome, kWord), 0);
+  }
+
+  // C++ makes the attribute, by the descriptor in kRet; tracemalloc asks where.
+  void bind() {
+    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
+    store_position();
+    ask_leaf(address_of(owner_is_type(kind_) ? &bind_to_type : &bind_to_object),
+             [&] { masm_.mov(Reg::kArg0, Reg::kRet); });
+    place_result();
     release_owner_and_return();
   }
 
@@ -353,10 +364,7 @@ class Maker {
     masm_.leave_thunk(kSaved);
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.skip_if(Cond::kEqual, failed);
-    if (access_ == AttrAccess::kMethod) {
-      masm_.store(Mem::at(kHome), Reg::kRet);
-      masm_.store_imm(Mem::at(kHome, kWord), 0);
-    }
+    place_result();
     masm_.ret();
     masm_.bind(failed);
     masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
@@ -419,10 +427,7 @@ class Maker {
     masm_.leave_thunk(kLocals);
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.skip_if(Cond::kEqual, failed);
-    if (access_ == AttrAccess::kMethod) {
-      masm_.store(Mem::at(kHome), Reg::kRet);
-      masm_.store_imm(Mem::at(kHome, kWord), 0);
-    }
+    place_result();
     masm_.ret();
     masm_.bind(failed);
     fail();
@@ -523,25 +528,14 @@ class Maker {
 
   // C++ looks at the instance, by the entry in kArg3.
   void emit_ask() {
-    constexpr int kSaved = 32;
-    const auto saved = [](int index) { return Mem::at(Reg::kNativeStack, index * kWord); };
     masm_.align(16);
     masm_.bind(ask_own_);
     masm_.lea(Reg::kArg3, kOwn.at(0));
     masm_.bind(ask_);
-    masm_.enter_thunk(kSaved);
-    masm_.store(saved(0), kOwner);
-    masm_.store(saved(1), kHome);
-    masm_.store(saved(2), kCache);
-    masm_.load(Reg::kArg2, cache(offsetof(AttrCache, name)));
-    masm_.mov(Reg::kArg0, Reg::kArg3);
-    masm_.call_mem(near_constant(address_of(&own_or_of_type)));
-    masm_.load(kOwner, saved(0));
-    masm_.load(kHome, saved(1));
-    masm_.load(kCache, saved(2));
-    masm_.leave_thunk(kSaved);
-    masm_.test(Reg::kRet, Reg::kRet);
-    masm_.jump_if(Cond::kEqual, slow_);
+    ask_leaf(address_of(&own_or_of_type), [&] {
+      masm_.load(Reg::kArg2, cache(offsetof(AttrCache, name)));
+      masm_.mov(Reg::kArg0, Reg::kArg3);
+    });
     const Label method = masm_.new_label();
     static_assert(kIsMethod == 1);
     masm_.test(Reg::kRet, static_cast<int32_t>(kIsMethod));
