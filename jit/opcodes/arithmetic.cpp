@@ -9,10 +9,6 @@ using baseline::Value;
 
 namespace {
 
-bool is_constant_of(const Value& value, PyTypeObject* type) {
-  return value.is(Value::Kind::kConstant) && Py_IS_TYPE(value.constant, type);
-}
-
 void ints(Emitter& e, const Instruction& i, IntFunction function) {
   Masm& masm = e.masm();
   const Reg result = e.allocate();

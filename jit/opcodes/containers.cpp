@@ -14,7 +14,7 @@ namespace {
 
 // A constant that is a non-negative compact int.
 bool is_plain_index(const Value& key) {
-  return key.is(Value::Kind::kConstant) && PyLong_CheckExact(key.constant) &&
+  return is_constant_of(key, &PyLong_Type) &&
          _PyLong_IsNonNegativeCompact(reinterpret_cast<PyLongObject*>(key.constant));
 }
 

@@ -8,6 +8,11 @@ namespace whipsnake::opcodes {
 
 using baseline::Emitter;
 
+// For templates that know a type or value while they are compiled.
+inline bool is_constant_of(const baseline::Value& value, const PyTypeObject* type) {
+  return value.is(baseline::Value::Kind::kConstant) && Py_IS_TYPE(value.constant, const_cast<PyTypeObject*>(type));
+}
+
 // variables.cpp: locals, cells, constants, globals
 void nop(Emitter& e, const Instruction& i);
 void load_const(Emitter& e, const Instruction& i);

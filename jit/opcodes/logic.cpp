@@ -161,10 +161,6 @@ Cond float_cond(int op) {
   }
 }
 
-bool is_constant_of(const Value& value, PyTypeObject* type) {
-  return value.is(Value::Kind::kConstant) && Py_IS_TYPE(value.constant, type);
-}
-
 bool is_compact_constant(const Value& value) {
   return is_constant_of(value, &PyLong_Type) && port::is_compact(value.constant);
 }

@@ -300,6 +300,13 @@ class Maker {
     bind();
   }
 
+  // kT1 = the site, if code may be run there: locals that are borrowed below the operands are for the slow path.
+  void site_of_call() {
+    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
+    masm_.cmp8(Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
+    masm_.jump_if(Cond::kNotEqual, slow_);
+  }
+
   // The frame is at the site in kT1. kT0 and kArg3 are lost.
   void store_position() {
     masm_.load32(Reg::kT0, Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, instruction))));
@@ -348,9 +355,7 @@ class Maker {
     const Mem saved_cache = Mem::at(Reg::kNativeStack);
     const Mem saved_home = Mem::at(Reg::kNativeStack, kWord);
     const Label failed = masm_.new_label();
-    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
-    masm_.cmp8(Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
-    masm_.jump_if(Cond::kNotEqual, slow_);
+    site_of_call();
     store_position();
     masm_.enter_thunk(kSaved);
     masm_.store(saved_cache, kCache);
@@ -398,9 +403,7 @@ class Maker {
     masm_.sub(Reg::kT0, Mem::absolute(&near_table->code_begin));
     masm_.cmp(Reg::kT0, Mem::absolute(&near_table->code_bytes));
     masm_.jump_if(Cond::kAboveEqual, slow_);
-    masm_.load(Reg::kT1, cache(offsetof(AttrCache, site)));
-    masm_.cmp8(Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
-    masm_.jump_if(Cond::kNotEqual, slow_);
+    site_of_call();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     if (!owns_owner_) sequences::incref(masm_, kOwner, Reg::kT0);
     store_position();
