@@ -66,6 +66,8 @@ class Emitter {
   // same (so that they may be fused), else null.
   const Instruction* following(int distance = 1) const;
   void skip_following(int count = 1) { skip_ = count; }  // they have been emitted with the current one
+  // Templates that compile several instructions say which one the next code is about.
+  void at(const Instruction& instruction) { current_ = &instruction; }
   Label label_of(int instruction);          // of a jump target or handler
   void end_block() { reachable_ = false; }  // control does not fall through
   bool failed() const { return failed_; }

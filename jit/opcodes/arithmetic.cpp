@@ -1,3 +1,4 @@
+#include "jit/opcodes/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
@@ -136,6 +137,7 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
 }  // namespace
 
 void binary_op(Emitter& e, const Instruction& i) {
+  if (expression(e, i)) return;
   switch (i.specialized) {
     case BINARY_OP_ADD_INT:
     case BINARY_OP_SUBTRACT_INT:

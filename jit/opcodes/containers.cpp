@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "jit/opcodes/cells.h"
+#include "jit/opcodes/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
@@ -61,6 +62,7 @@ void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
 }  // namespace
 
 void binary_subscr(Emitter& e, const Instruction& i) {
+  if (expression(e, i)) return;
   if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
   if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
   if (i.specialized == BINARY_SUBSCR_GETITEM) {

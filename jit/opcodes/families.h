@@ -14,6 +14,9 @@ inline bool is_constant_of(const baseline::Value& value, const PyTypeObject* typ
 }
 
 // variables.cpp: locals, cells, constants, globals
+void store_local(Emitter& e, int index);  // the top entry moves to local variable `index`
+// The variable that STORE_FAST or STORE_FAST_LOAD_FAST stores to.
+inline int stored_local(const Instruction& i) { return i.opcode == STORE_FAST ? i.oparg : i.oparg >> 4; }
 void nop(Emitter& e, const Instruction& i);
 void load_const(Emitter& e, const Instruction& i);
 void load_fast(Emitter& e, const Instruction& i);

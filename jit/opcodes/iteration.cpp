@@ -146,7 +146,15 @@ void next_of_sequence(Emitter& e, ForIter& loop, PyTypeObject* iterator_type, bo
   e.incref(loop.result());
 }
 
-void next_of_range(Emitter& e, ForIter& loop, Label other) {
+// The store behind the loop's head, if that is what it is.
+const Instruction* store_behind(Emitter& e) {
+  const Instruction* next = e.following();
+  return next != nullptr && (next->opcode == STORE_FAST || next->opcode == STORE_FAST_LOAD_FAST) ? next : nullptr;
+}
+
+// Goes to `stored` when the next number has been written into the object that the variable of `store` had, and nobody
+// else.
+void next_of_range(Emitter& e, ForIter& loop, Label other, const Instruction* store, Label stored) {
   Masm& masm = e.masm();
   masm.load(Reg::kArg1, loop.iterator());
   sequences::guard_type(masm, Reg::kArg1, &PyRangeIter_Type, Reg::kT0, other);
@@ -157,11 +165,28 @@ void next_of_range(Emitter& e, ForIter& loop, Label other) {
   masm.add(Reg::kT0, Reg::kArg0);
   masm.store(Mem::at(Reg::kArg1, port::offset::kRangeIterStart), Reg::kT0);
   masm.add_mem(Mem::at(Reg::kArg1, port::offset::kRangeIterLength), -1);
+  if (store != nullptr) {
+    const Label elsewhere = masm.new_label();
+    sequences::overwrite_int(masm, e.local(stored_local(*store)), Reg::kArg0, Reg::kT1, Reg::kT0, elsewhere);
+    masm.jump(stored);
+    masm.bind(elsewhere);
+  }
+  const Label longer = masm.new_label();
+  const Label made = masm.new_label();
+  masm.lea(Reg::kT0, Mem::at(Reg::kArg0, _PY_NSMALLNEGINTS));
+  masm.cmp(Reg::kT0, _PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS);
+  masm.jump_if(Cond::kAboveEqual, longer);
+  masm.shl(Reg::kArg0, kSmallIntShift);
+  masm.load(loop.result(), near_constant(small_int_zero()));
+  masm.add(loop.result(), Reg::kArg0);
+  masm.jump(made);
+  masm.bind(longer);
   e.store_position();
   e.call(&int_from_signed);
   masm.test(Reg::kRet, Reg::kRet);
   masm.jump_if(Cond::kEqual, e.error_exit());
   masm.mov(loop.result(), Reg::kRet);
+  masm.bind(made);
 }
 
 // Resumes the generator in kArg1 with the value in kArg2 and jumps to `finished` when it has returned, its result in
@@ -209,10 +234,12 @@ void for_iter(Emitter& e, const Instruction& i) {
   ForIter loop(e, i);
   const Label other = masm.new_label();
   const Label next = masm.new_label();
+  const Instruction* store = i.specialized == FOR_ITER_RANGE ? store_behind(e) : nullptr;
+  const Label stored = masm.new_label();
   switch (i.specialized) {
     case FOR_ITER_LIST: next_of_sequence(e, loop, &PyListIter_Type, true, other); break;
     case FOR_ITER_TUPLE: next_of_sequence(e, loop, &PyTupleIter_Type, false, other); break;
-    case FOR_ITER_RANGE: next_of_range(e, loop, other); break;
+    case FOR_ITER_RANGE: next_of_range(e, loop, other, store, stored); break;
     case FOR_ITER_GEN: next_of_generator(e, loop, other); break;
     default:
       loop.generic();
@@ -235,6 +262,12 @@ void for_iter(Emitter& e, const Instruction& i) {
     e.masm().jump(next);
   });
   loop.finish();
+  if (store == nullptr) return;
+  e.at(*store);
+  store_local(e, stored_local(*store));
+  masm.bind(stored);
+  if (store->opcode == STORE_FAST_LOAD_FAST) e.push_local(store->oparg & 15);
+  e.skip_following();
 }
 
 // Sites that have seen a generator or coroutine resume it directly; the rest, and they for anything else, ask

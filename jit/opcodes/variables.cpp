@@ -7,9 +7,7 @@ namespace whipsnake::opcodes {
 
 using baseline::Value;
 
-namespace {
-
-// local[index] = value: the value of the top entry moves in, what was there is released last.
+// What was there is released last.
 void store_local(Emitter& e, int index) {
   Masm& masm = e.masm();
   const Value& top = e.stack().peek(1);
@@ -35,8 +33,6 @@ void store_local(Emitter& e, int index) {
   e.decref(Reg::kArg0);
   masm.bind(unbound);
 }
-
-}  // namespace
 
 void nop(Emitter&, const Instruction&) {}
 

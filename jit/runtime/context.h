@@ -19,6 +19,7 @@ struct ThreadContext {
                                       // calls, scratch of the templates in opcodes/logic.cpp
   const Site* failed_site = nullptr;  // for thunks.slow_failed
   Frame* osr_frame = nullptr;         // frame of the innermost loop entry on this thread, else null
+  uint64_t scratch[16] = {};          // of templates, between calls of anything that runs code
   bool leave = false;                 // a helper finished but compiled code must not go on (tracing was switched on):
   PyObject* leave_result = nullptr;   //   its result (owned; kDone for none)
 };

@@ -55,6 +55,8 @@ bool init_numbers() {
   return true;
 }
 
+PyObject* small_int_zero() { return small_ints; }
+
 PyObject* int_from_signed(int64_t value) {
   if (is_small(value)) return small_int(value);
   const uint64_t magnitude = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);

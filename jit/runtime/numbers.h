@@ -14,6 +14,10 @@ bool init_numbers();
 void dealloc(PyObject* object);
 
 PyObject* int_from_signed(int64_t value);
+// The object of 0; the small ints, from -_PY_NSMALLNEGINTS to _PY_NSMALLPOSINTS - 1, are in order, so many bytes apart.
+PyObject* small_int_zero();
+inline constexpr int kSmallIntShift = 5;
+static_assert(sizeof(PyLongObject) == 1 << kSmallIntShift);
 PyObject* float_from_double(double value);
 
 // Shared machine code for floats: kF0 -> kRet = a new one, null when out of memory; and giving up one reference to the

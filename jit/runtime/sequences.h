@@ -64,6 +64,33 @@ inline void compact_value(Masm& masm, Reg value, Reg object, Reg temp, Label slo
   masm.mul(value, temp);
 }
 
+// The exact int that nobody else has but the variable in `local` becomes `value`. Small ints are shared; negative and
+// longer ones are rare. `object` is clobbered, too.
+inline void overwrite_int(Masm& masm, Mem local, Reg value, Reg object, Reg temp, Label elsewhere) {
+  masm.load(object, local);
+  masm.test(object, object);
+  masm.jump_if(Cond::kEqual, elsewhere);
+  masm.cmp(Mem::at(object, port::offset::kRefcount), 1);
+  masm.jump_if(Cond::kNotEqual, elsewhere);
+  guard_type(masm, object, &PyLong_Type, temp, elsewhere);
+  masm.lea(temp, Mem::at(value, -_PY_NSMALLPOSINTS));
+  masm.cmp(temp, PyLong_MASK - _PY_NSMALLPOSINTS);
+  masm.jump_if(Cond::kAbove, elsewhere);
+  masm.store_imm(Mem::at(object, port::offset::kLongTag), 1 << port::kIntTagBits);
+  masm.store32(Mem::at(object, port::offset::kLongDigit), value);
+}
+
+// The same for an exact float.
+inline void overwrite_float(Masm& masm, Mem local, FReg value, Reg object, Reg temp, Label elsewhere) {
+  masm.load(object, local);
+  masm.test(object, object);
+  masm.jump_if(Cond::kEqual, elsewhere);
+  masm.cmp(Mem::at(object, port::offset::kRefcount), 1);
+  masm.jump_if(Cond::kNotEqual, elsewhere);
+  guard_type(masm, object, &PyFloat_Type, temp, elsewhere);
+  masm.fstore(Mem::at(object, port::offset::kFloatValue), value);
+}
+
 // truth = 0 when `object`, an exact int, is zero; else something else.
 inline void int_truth(Masm& masm, Reg truth, Reg object) {
   masm.load(truth, Mem::at(object, port::offset::kLongTag));

@@ -44,6 +44,27 @@ def sum_items(a, n):
     return s
 
 
+def dot(a, b, n):
+    s = 0.0
+    for i in range(n):
+        s += a[i] * b[i]
+    return s
+
+
+def float_expression(x, y, z):
+    return x * x + y * y - 2.0 / z
+
+
+def index_expression(table, x):
+    return table[(x >> 8) & 255]
+
+
+def is_odd(n):
+    if n & 1:
+        return 1
+    return 0
+
+
 def call_function(a, b):
     return add_ints(a, b)
 
@@ -120,6 +141,10 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "shift_int": (shift, lambda: shift(1000)),
     "closure_variable": (CLOSURE, lambda: CLOSURE()),
     "make_instance": (make_scale, make_scale),
+    "dot_product": (dot, lambda: dot([1.5, 2.5], [2.5, 3.5], 2)),
+    "float_expression": (float_expression, lambda: float_expression(1.5, 2.5, 3.5)),
+    "index_expression": (index_expression, lambda: index_expression([0] * 256, 1000)),
+    "truth_of_expression": (is_odd, lambda: is_odd(1001)),
     "sum_items": (sum_items, lambda: sum_items([1, 2, 3], 3)),
     "call_method": (call_method, lambda: call_method(Point())),
     "call_function": (call_function, lambda: call_function(1, 2)),

@@ -1,0 +1,990 @@
+// Arithmetic over several instructions, in three parts:
+//
+//   Plan      looks ahead from an instruction, as far as operands are loaded, computed with, and used up, and decides
+//             whether that is worth it: x * y + z, a[i + 1], s += a[i][j], if n % 2 == 0
+//   Compute   emits the fast path. Intermediate ints and floats are in registers; items of lists and tuples are not
+//             counted while they are looked at. Nothing in it can run anybody's code, so what is borrowed stays, and
+//             what has to be released is released at the end.
+//   by steps  the same in cold code, one slow path for each instruction, everything in memory in between. Where a
+//             guard of the fast path fails, intermediate results become objects, and it goes on here, at the
+//             instruction that failed, up to the end of the expression.
+#include "jit/opcodes/expressions.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "jit/opcodes/answer.h"
+#include "jit/runtime/context.h"
+#include "jit/runtime/numbers.h"
+#include "jit/runtime/ops/ops.h"
+#include "jit/runtime/sequences.h"
+#include "jit/runtime/thunks.h"
+
+namespace whipsnake::opcodes {
+
+using baseline::Value;
+using baseline::ValueStack;
+
+namespace {
+
+// An entry of the value stack within the expression.
+struct Cell {
+  enum class Form : uint8_t {
+    kObject,   // as `value` says; it belonged to the value stack before
+    kElement,  // borrowed, in `reg`
+    kInt,      // of 64 bits, in `reg`
+    kFloat,    // in `freg`
+  };
+  Form form = Form::kObject;
+  Value value = Value::null();
+  int slot = -1;  // of kObject
+  Reg reg = Reg::kNone;
+  FReg freg = FReg::kF0;
+
+  bool is(Form other) const { return form == other; }
+  bool is_object() const { return form == Form::kObject; }
+  bool in_register() const { return form == Form::kElement || form == Form::kInt; }
+  bool computed() const { return !is_object(); }
+  bool is_number() const { return is(Form::kInt) || is(Form::kFloat); }
+  bool is_constant(const PyTypeObject* type) const { return is_object() && is_constant_of(value, type); }
+  bool is_short_constant() const { return is_constant(&PyLong_Type) && port::is_short(value.constant); }
+  bool is_compact_constant() const { return is_constant(&PyLong_Type) && port::is_compact(value.constant); }
+  bool is_float() const { return is(Form::kFloat) || is_constant(&PyFloat_Type); }
+  bool is_int() const { return is(Form::kInt) || is_short_constant(); }
+  bool is_object_constant() const { return is_object() && value.is(Value::Kind::kConstant); }
+};
+
+enum class Act : uint8_t {
+  kStop,  // not part of it
+  kPush,
+  kFloats,  // BINARY_OP with the result as a float
+  kInts,    // ... as an int
+  kNegate,
+  kItem,
+  kCompareFloats,  // the last three end the expression
+  kCompareInts,
+  kTruth,
+  kStore,
+};
+
+bool ends(Act act) { return act >= Act::kCompareFloats; }
+
+struct Step {
+  const Instruction* instruction;
+  Act act;
+};
+
+// --- Plan
+
+constexpr int kMaxFloats = 5;     // at a time; two more for operands
+constexpr int kMaxRegisters = 4;  // ints and elements, results included
+constexpr int kMaxSteps = 24;
+constexpr int kMaxEntries = 8;
+static_assert(2 * kMaxEntries <= sizeof(ThreadContext::scratch) / sizeof(ThreadContext::scratch[0]));
+
+class Plan {
+ public:
+  Plan(Emitter& e, const Instruction& first) : e_(e) { look(first); }
+
+  bool worth_it() const { return gain_ > 0; }
+  const std::vector<Step>& steps() const { return steps_; }
+  int outer() const { return outer_; }
+  Act end() const { return steps_.back().act; }
+
+ private:
+  void look(const Instruction& first) {
+    int gain = 0;
+    for (int number = 0; number < kMaxSteps; ++number) {
+      const Instruction* next = number == 0 ? &first : e_.following(number);
+      if (next == nullptr) break;
+      const Act act = act_of(*next);
+      if (act == Act::kStop || !fits(act)) break;
+      steps_.push_back({next, act});
+      gain += take(act, *next);
+      if (gain > 0 && (ends(act) || is_whole())) {
+        gain_ = gain;
+        length_ = steps_.size();
+        outer_ = pulled_;
+      }
+      if (ends(act)) break;
+    }
+    steps_.resize(length_);
+  }
+
+  // One computed value is all that there is in the place of the operands.
+  bool is_whole() const { return cells_.size() == 1 && cells_[0].computed(); }
+
+  // The entry so many from the top; those in front of the expression are looked up when they are needed. Null: there
+  // is none, or nothing that could be computed with.
+  const Cell* peek(int from_top) {
+    while (static_cast<int>(cells_.size()) < from_top) {
+      const int slot = e_.stack().depth() - pulled_ - 1;
+      if (slot < 0 || e_.stack().slot(slot).is(Value::Kind::kNull)) return nullptr;
+      cells_.insert(cells_.begin(), Cell{.value = e_.stack().slot(slot), .slot = slot});
+      ++pulled_;
+    }
+    return &cells_[cells_.size() - static_cast<size_t>(from_top)];
+  }
+
+  Act act_of(const Instruction& i) {
+    switch (i.opcode) {
+      case LOAD_FAST:
+      case LOAD_FAST_LOAD_FAST:
+      case LOAD_CONST: return cells_.empty() ? Act::kStop : Act::kPush;
+      case BINARY_OP: return of_operation(i);
+      case UNARY_NEGATIVE: return !cells_.empty() && cells_.back().is(Cell::Form::kFloat) ? Act::kNegate : Act::kStop;
+      case BINARY_SUBSCR: return of_subscript(i);
+      case COMPARE_OP: return of_comparison(i);
+      case TO_BOOL: return is_whole() && cells_[0].is(Cell::Form::kInt) ? Act::kTruth : Act::kStop;
+      case STORE_FAST:
+      case STORE_FAST_LOAD_FAST:
+        return is_whole() && cells_[0].is_number() && !owned_container_ ? Act::kStore : Act::kStop;
+      default: return Act::kStop;
+    }
+  }
+
+  // Whether an operand may be asked for as an int, or as a float.
+  static bool may_be_int(const Cell& cell) {
+    if (cell.is(Cell::Form::kFloat)) return false;
+    return !cell.is_object() || !cell.value.is(Value::Kind::kConstant) || cell.is_short_constant();
+  }
+  static bool may_be_float(const Cell& cell) {
+    if (!cell.is_object() || !cell.value.is(Value::Kind::kConstant)) return true;
+    return cell.is_constant(&PyFloat_Type) || cell.is_compact_constant();
+  }
+  Act of_operation(const Instruction& i) {
+    const Cell* left = peek(2);  // the first, since it may move the others
+    const Cell* right = peek(1);
+    if (right == nullptr || left == nullptr) return Act::kStop;
+    const auto operation = static_cast<int>(port::without_in_place(i.oparg));
+    switch (i.specialized) {
+      case BINARY_OP_ADD_FLOAT:
+      case BINARY_OP_SUBTRACT_FLOAT:
+      case BINARY_OP_MULTIPLY_FLOAT: return floats(*left, *right);
+      case BINARY_OP_ADD_INT:
+      case BINARY_OP_SUBTRACT_INT:
+      case BINARY_OP_MULTIPLY_INT: return ints(*left, *right, operation);
+      case BINARY_OP: break;
+      default: return Act::kStop;
+    }
+    switch (operation) {
+      case NB_ADD:
+      case NB_SUBTRACT:
+      case NB_MULTIPLY:
+        if (left->is_float() || right->is_float()) return floats(*left, *right);
+        break;
+      case NB_TRUE_DIVIDE: return quotient(*left, *right);
+      default: break;
+    }
+    return left->is_int() || right->is_int() ? ints(*left, *right, operation) : Act::kStop;
+  }
+
+  // What is known to be an int needs a float on the other side.
+  static Act floats(const Cell& left, const Cell& right) {
+    if ((left.is_int() && !right.is_float()) || (right.is_int() && !left.is_float())) return Act::kStop;
+    return may_be_float(left) && may_be_float(right) ? Act::kFloats : Act::kStop;
+  }
+
+  // The interpreter does not specialise divisions; next to a number it is one of numbers.
+  static Act quotient(const Cell& left, const Cell& right) {
+    if (!left.is_float() && !right.is_float() && !left.is_int() && !right.is_int()) return Act::kStop;
+    if (right.is_constant(&PyFloat_Type) && PyFloat_AS_DOUBLE(right.value.constant) == 0.0) return Act::kStop;
+    if (right.is_compact_constant() && port::compact_value(right.value.constant) == 0) return Act::kStop;
+    return may_be_float(left) && may_be_float(right) ? Act::kFloats : Act::kStop;
+  }
+
+  static Act ints(const Cell& left, const Cell& right, int operation) {
+    if (!may_be_int(left) || !may_be_int(right)) return Act::kStop;
+    const bool known = right.is_compact_constant();
+    const Py_ssize_t value = known ? port::compact_value(right.value.constant) : 0;
+    switch (operation) {
+      case NB_ADD:
+      case NB_SUBTRACT:
+      case NB_MULTIPLY:
+      case NB_AND:
+      case NB_OR:
+      case NB_XOR: return Act::kInts;
+      case NB_LSHIFT:
+      case NB_RSHIFT: return known && value >= 0 && value < 63 ? Act::kInts : Act::kStop;
+      case NB_FLOOR_DIVIDE:
+      case NB_REMAINDER: return !known || value > 0 ? Act::kInts : Act::kStop;
+      default: return Act::kStop;
+    }
+  }
+
+  Act of_subscript(const Instruction& i) {
+    if (i.specialized != BINARY_SUBSCR_LIST_INT && i.specialized != BINARY_SUBSCR_TUPLE_INT) return Act::kStop;
+    const Cell* container = peek(2);
+    const Cell* index = peek(1);
+    if (index == nullptr || container == nullptr) return Act::kStop;
+    if (!container->is_object() && !container->is(Cell::Form::kElement)) return Act::kStop;
+    if (index->is_object() && index->value.is(Value::Kind::kConstant) &&
+        !(index->is_compact_constant() && port::compact_value(index->value.constant) >= 0))
+      return Act::kStop;
+    return may_be_int(*index) ? Act::kItem : Act::kStop;
+  }
+
+  // It ends the expression, so there must be nothing else.
+  Act of_comparison(const Instruction& i) {
+    const Cell* left = peek(2);  // the first, since it may move the others
+    const Cell* right = peek(1);
+    if (right == nullptr || left == nullptr || cells_.size() != 2) return Act::kStop;
+    if (i.specialized == COMPARE_OP_FLOAT || left->is(Cell::Form::kFloat) || right->is(Cell::Form::kFloat))
+      return may_be_float(*left) && may_be_float(*right) ? Act::kCompareFloats : Act::kStop;
+    const bool about_ints = i.specialized == COMPARE_OP_INT || left->is_int() || right->is_int();
+    return about_ints && may_be_int(*left) && may_be_int(*right) ? Act::kCompareInts : Act::kStop;
+  }
+
+  // Whether there are registers enough.
+  bool fits(Act act) {
+    if (pulled_ > kMaxEntries || static_cast<int>(cells_.size()) > kMaxEntries) return false;
+    const auto count = [this](auto test) {
+      return static_cast<int>(std::count_if(cells_.begin(), cells_.end(), test));
+    };
+    const int floats = count([](const Cell& cell) { return cell.is(Cell::Form::kFloat); });
+    const int registers = count([](const Cell& cell) { return cell.in_register(); });
+    switch (act) {
+      case Act::kFloats:
+      case Act::kCompareFloats: return floats <= kMaxFloats;
+      case Act::kItem: return registers + 1 <= kMaxRegisters;
+      case Act::kInts:
+      case Act::kCompareInts: return registers + (peek(1)->is(Cell::Form::kInt) ? 1 : 2) <= kMaxRegisters;
+      default: return true;
+    }
+  }
+
+  // Goes on as if the instruction was done; returns how many objects were not made or counted because of it.
+  int take(Act act, const Instruction& i) {
+    int used = 0;
+    const auto drop = [&] {
+      used += cells_.back().computed() ? 1 : 0;
+      cells_.pop_back();
+    };
+    const auto push = [&](Cell::Form form) { cells_.push_back({.form = form}); };
+    switch (act) {
+      case Act::kPush:
+        if (i.opcode == LOAD_CONST) {
+          cells_.push_back({.value = Value::of_constant(e_.constant(i.oparg))});
+        } else if (i.opcode == LOAD_FAST) {
+          cells_.push_back({.value = Value::local(i.oparg)});
+        } else {
+          cells_.push_back({.value = Value::local(i.oparg >> 4)});
+          cells_.push_back({.value = Value::local(i.oparg & 15)});
+        }
+        return 0;
+      case Act::kNegate: return 1;
+      case Act::kFloats:
+      case Act::kInts:
+      case Act::kItem:
+        if (act == Act::kItem && peek(2)->is_object() && peek(2)->value.owned()) owned_container_ = true;
+        drop();
+        drop();
+        push(act == Act::kFloats ? Cell::Form::kFloat : act == Act::kInts ? Cell::Form::kInt : Cell::Form::kElement);
+        return used;
+      case Act::kCompareFloats:
+      case Act::kCompareInts: drop(); [[fallthrough]];
+      case Act::kTruth:
+      case Act::kStore: drop(); return used;
+      case Act::kStop: break;
+    }
+    Py_UNREACHABLE();
+  }
+
+  Emitter& e_;
+  std::vector<Step> steps_;
+  std::vector<Cell> cells_;
+  int pulled_ = 0;
+  int outer_ = 0;
+  int gain_ = 0;
+  size_t length_ = 0;
+  bool owned_container_ = false;  // its death, which may run code, comes before a store
+};
+
+// --- by steps
+
+OpHelper helper_of(const Instruction& i) {
+  switch (i.opcode) {
+    case BINARY_OP: return &op_binary_op;
+    case BINARY_SUBSCR: return &op_binary_subscr;
+    case UNARY_NEGATIVE: return &op_unary_negative;
+    case COMPARE_OP: return &op_compare_op;
+    case TO_BOOL: return &op_to_bool;
+    default: Py_UNREACHABLE();
+  }
+}
+
+int operands_of(const Instruction& i) { return i.opcode == UNARY_NEGATIVE || i.opcode == TO_BOOL ? 1 : 2; }
+
+// Releasing may run code that needs the scratch memory for itself.
+void release_scratch(PyObject** objects, Py_ssize_t count) {
+  PyObject* kept[kMaxEntries];
+  std::copy_n(objects, count, kept);
+  for (Py_ssize_t index = 0; index < count; ++index) Py_DECREF(kept[index]);
+}
+
+// Where a guard fails, with the entries as they are there.
+struct Failure {
+  size_t step;
+  Label label;
+  std::vector<Cell> cells;
+  std::vector<Cell> used;  // to be released
+};
+
+// Emits, in cold code, the steps from the first failure on.
+class BySteps {
+ public:
+  // `before`: the value stack without the operands in front of the expression.
+  BySteps(Emitter& e, std::vector<Step> steps, ValueStack before, std::vector<Failure> failures)
+      : e_(e), steps_(std::move(steps)), before_(std::move(before)), failures_(std::move(failures)) {}
+
+  // The result is in kRet where `finished` is called; a store is left to it.
+  void emit(const std::function<void()>& finished) {
+    const ValueStack kept = e_.stack();
+    for (const Step& step : steps_) entrances_.push_back(step.act == Act::kStore ? Label() : e_.masm().new_label());
+    for (const Failure& failure : failures_) fail(failure);
+    auto depth = static_cast<int>(failures_.front().cells.size());
+    for (size_t step = failures_.front().step; step < steps_.size(); ++step) {
+      const Instruction& i = *steps_[step].instruction;
+      if (steps_[step].act == Act::kStore) break;
+      e_.at(i);
+      e_.masm().bind(entrances_[step]);
+      if (steps_[step].act == Act::kPush) {
+        depth = push(i, depth);
+        continue;
+      }
+      const int operands = operands_of(i);
+      in_memory(depth);
+      const Site* site = e_.slow_site(helper_of(i), operands, 1, i.oparg);
+      e_.masm().mov_ptr(Reg::kT0, site);
+      e_.masm().call_code(thunks.slow);
+      depth -= operands;
+      if (!is_last(step)) e_.masm().store(home(depth++), Reg::kRet);
+    }
+    finished();
+    e_.stack() = kept;
+  }
+
+ private:
+  bool is_last(size_t step) const { return step + 1 == steps_.size() || steps_[step + 1].act == Act::kStore; }
+  Mem home(int index) const { return e_.home(before_.depth() + index); }
+
+  void in_memory(int entries) {
+    e_.stack() = before_;
+    for (int entry = 0; entry < entries; ++entry) e_.stack().push(Value::memory());
+  }
+
+  int push(const Instruction& i, int depth) {
+    const auto local = [&](int index) {
+      e_.masm().load(Reg::kT0, e_.local(index));
+      e_.incref(Reg::kT0);
+      e_.masm().store(home(depth++), Reg::kT0);
+    };
+    if (i.opcode == LOAD_CONST) {
+      e_.masm().mov_ptr(Reg::kT0, e_.constant(i.oparg));
+      e_.incref(Reg::kT0);
+      e_.masm().store(home(depth++), Reg::kT0);
+    } else if (i.opcode == LOAD_FAST) {
+      local(i.oparg);
+    } else {
+      local(i.oparg >> 4);
+      local(i.oparg & 15);
+    }
+    return depth;
+  }
+
+  // Everything to memory, then numbers become objects, which calls C++; releasing may run anything and comes last.
+  void fail(const Failure& failure) {
+    Masm& masm = e_.masm();
+    e_.at(*steps_[failure.step].instruction);
+    masm.bind(failure.label);
+    const auto count = static_cast<int>(failure.cells.size());
+    const auto scratch = [](int index) {
+      return Mem::at(Reg::kContext, static_cast<int32_t>(offsetof(ThreadContext, scratch)) + index * 8);
+    };
+    const auto each = [&](auto act) {
+      for (int index = 0; index < count; ++index) act(index, failure.cells[static_cast<size_t>(index)]);
+    };
+    int used = count;
+    for (const Cell& cell : failure.used) masm.store(scratch(used++), e_.use_value(cell.value, cell.slot, Reg::kT0));
+    bool numbers = false;
+    each([&](int index, const Cell& cell) {
+      numbers = numbers || cell.is_number();
+      if (cell.is(Cell::Form::kInt)) masm.store(scratch(index), cell.reg);
+      if (cell.is(Cell::Form::kFloat)) masm.fstore(scratch(index), cell.freg);
+      if (!cell.is(Cell::Form::kElement)) return;
+      sequences::incref(masm, cell.reg, Reg::kT0);
+      masm.store(home(index), cell.reg);
+    });
+    if (numbers) masm.load(Reg::kT2, near_constant(Py_None));
+    each([&](int index, const Cell& cell) {
+      if (cell.is_number()) masm.store(home(index), Reg::kT2);  // should there be no memory for the object
+      if (!cell.is_object() || cell.value.is(Value::Kind::kMemory)) return;
+      const Reg reg = e_.use_value(cell.value, cell.slot, Reg::kT1);
+      if (!cell.value.owned()) sequences::incref(masm, reg, Reg::kT0);
+      masm.store(home(index), reg);
+    });
+    in_memory(count);
+    if (numbers || !failure.used.empty()) e_.store_position();
+    const Label failed = numbers ? e_.error_exit(0) : Label();
+    each([&](int index, const Cell& cell) {
+      if (!cell.is_number()) return;
+      if (cell.is(Cell::Form::kInt)) {
+        masm.load(Reg::kArg0, scratch(index));
+        e_.call(&int_from_signed);
+      } else {
+        masm.fload(FReg::kF0, scratch(index));
+        masm.call_code(new_float_code());
+      }
+      masm.test(Reg::kRet, Reg::kRet);
+      masm.jump_if(Cond::kEqual, failed);
+      masm.store(home(index), Reg::kRet);
+    });
+    if (!failure.used.empty()) {
+      masm.lea(Reg::kArg0, scratch(count));
+      masm.mov_imm(Reg::kArg1, static_cast<int64_t>(failure.used.size()));
+      e_.call(&release_scratch);
+    }
+    masm.jump(entrances_[failure.step]);
+  }
+
+  Emitter& e_;
+  std::vector<Step> steps_;
+  ValueStack before_;
+  std::vector<Failure> failures_;
+  std::vector<Label> entrances_;
+};
+
+// --- Compute
+
+constexpr Reg kPool[] = {Reg::kArg1, Reg::kArg3, Reg::kT1, Reg::kT2};  // ints and elements
+constexpr Reg kObject = Reg::kArg2;                                    // an operand that is an object
+constexpr Reg kTemp = Reg::kT0;
+constexpr Reg kTemp2 = Reg::kRet;
+
+class Compute {
+ public:
+  Compute(Emitter& e, const Plan& plan) : e_(e), masm_(e.masm()), steps_(plan.steps()), outer_(plan.outer()) {}
+
+  void emit() {
+    const Act end = steps_.back().act;
+    const bool answers = end == Act::kCompareFloats || end == Act::kCompareInts || end == Act::kTruth;
+    const int base = e_.stack().depth() - outer_;
+    if (answers) e_.flush_below(outer_);
+    if (end == Act::kStore) forget_below(base, stored_local(*steps_.back().instruction));
+    std::optional<Answer> answer;
+    if (answers) {
+      e_.at(*steps_.back().instruction);
+      answer.emplace(e_);
+    } else {
+      result_ = e_.allocate();
+    }
+    for (int slot = base; slot < e_.stack().depth(); ++slot)
+      cells_.push_back({.value = e_.stack().slot(slot), .slot = slot});
+    before_ = e_.stack();
+    before_.drop(outer_);
+    for (step_ = 0; step_ < steps_.size(); ++step_) {
+      failure_ = -1;
+      e_.at(*steps_[step_].instruction);
+      take(steps_[step_], answer);
+    }
+    const bool branches = answer && answer->branches();
+    e_.skip_following(static_cast<int>(steps_.size()) - 1 + (branches ? 1 : 0));
+  }
+
+ private:
+  // Borrowed references below the expression to the variable that it is stored to.
+  void forget_below(int base, int index) {
+    for (int slot = 0; slot < base; ++slot)
+      if (e_.stack().slot(slot).is(Value::Kind::kLocal) && e_.stack().slot(slot).index == index) e_.to_memory(slot);
+  }
+
+  // --- registers
+
+  Reg allocate() {
+    for (Reg reg : kPool)
+      if ((busy_ & bit(reg)) == 0) {
+        busy_ |= bit(reg);
+        return reg;
+      }
+    e_.fail();  // the plan counts them
+    return kTemp;
+  }
+  FReg allocate_float() {
+    for (int number = 0; number < 8; ++number)
+      if ((busy_floats_ & 1u << number) == 0) {
+        busy_floats_ |= 1u << number;
+        return static_cast<FReg>(number);
+      }
+    e_.fail();
+    return FReg::kF0;
+  }
+  static unsigned bit(Reg reg) { return 1u << static_cast<unsigned>(reg); }
+  void free(Reg reg) { busy_ &= ~bit(reg); }
+  void free(FReg reg) { busy_floats_ &= ~(1u << static_cast<unsigned>(reg)); }
+  void free(const Cell& cell) {
+    if (cell.in_register()) free(cell.reg);
+    if (cell.is(Cell::Form::kFloat)) free(cell.freg);
+  }
+
+  // --- failures
+
+  // Where it goes on by steps, from the current one, with the operands still there.
+  Label fail() {
+    if (failure_ < 0) {
+      failure_ = static_cast<int>(failures_.size());
+      failures_.push_back({step_, masm_.new_label(), cells_, used_});
+    }
+    return failures_[static_cast<size_t>(failure_)].label;
+  }
+
+  // --- operands
+
+  Cell pop() {
+    Cell cell = cells_.back();
+    cells_.pop_back();
+    if (cell.is_object() && cell.value.owned()) used_.push_back(cell);
+    return cell;
+  }
+  const Cell& peek(int from_top) const { return cells_[cells_.size() - static_cast<size_t>(from_top)]; }
+
+  Reg object_of(const Cell& cell) {
+    return cell.is(Cell::Form::kElement) ? cell.reg : e_.use_value(cell.value, cell.slot, kObject);
+  }
+
+  // Local variables stay what they are during an expression.
+  bool known(const Cell& cell, const PyTypeObject* type) {
+    if (cell.is_constant(type)) return true;
+    if (!cell.is_object() || !cell.value.is(Value::Kind::kLocal)) return false;
+    const auto found = std::find(known_.begin(), known_.end(), std::pair(cell.value.index, type));
+    if (found != known_.end()) return true;
+    known_.emplace_back(cell.value.index, type);
+    return false;
+  }
+
+  // The register with the cell's value: its own, or `into`.
+  Reg int_of(const Cell& cell, Reg into) {
+    if (cell.is(Cell::Form::kInt)) return cell.reg;
+    if (cell.is_constant(&PyLong_Type)) {
+      masm_.mov_imm(into, port::short_value(cell.value.constant));
+      return into;
+    }
+    const Label otherwise = fail();
+    const Label longer = masm_.new_label();
+    const Label loaded = masm_.new_label();
+    const bool is_int = known(cell, &PyLong_Type);
+    const Reg object = object_of(cell);
+    if (!is_int) sequences::guard_type(masm_, object, &PyLong_Type, kTemp, otherwise);
+    sequences::compact_value(masm_, into, object, kTemp, longer);
+    masm_.bind(loaded);
+    e_.cold([&masm = masm_, object, into, longer, loaded, otherwise] {
+      masm.bind(longer);
+      load_two_digits(masm, into, object, otherwise);
+      masm.jump(loaded);
+    });
+    return into;
+  }
+
+  // `value` = that of an int whose tag is in kTemp. 3.13 Include/cpython/longintrepr.h.
+  static void load_two_digits(Masm& masm, Reg value, Reg object, Label otherwise) {
+    const Label positive = masm.new_label();
+    masm.cmp(kTemp, 3 << port::kIntTagBits);
+    masm.jump_if(Cond::kAboveEqual, otherwise);
+    masm.load32(kTemp2, Mem::at(object, port::offset::kLongDigit + static_cast<int32_t>(sizeof(digit))));
+    masm.shl(kTemp2, PyLong_SHIFT);
+    masm.load32(value, Mem::at(object, port::offset::kLongDigit));
+    masm.or_(value, kTemp2);
+    masm.test(kTemp, 2);
+    masm.skip_if(Cond::kEqual, positive);
+    masm.neg(value);
+    masm.bind(positive);
+  }
+
+  // Where `ints` are welcome, compact ones count as floats.
+  FReg float_of(const Cell& cell, bool ints) {
+    if (cell.is(Cell::Form::kFloat)) return cell.freg;
+    const FReg into = allocate_float();
+    if (cell.is(Cell::Form::kInt)) {
+      masm_.int_to_float(into, cell.reg);
+      return into;
+    }
+    if (cell.is_constant(&PyLong_Type)) {
+      masm_.mov_imm(kTemp, port::compact_value(cell.value.constant));
+      masm_.int_to_float(into, kTemp);
+      return into;
+    }
+    const Reg object = object_of(cell);
+    if (!ints) {
+      if (!known(cell, &PyFloat_Type)) sequences::guard_type(masm_, object, &PyFloat_Type, kTemp, fail());
+      masm_.fload(into, Mem::at(object, port::offset::kFloatValue));
+      return into;
+    }
+    const bool is_float = cell.is_constant(&PyFloat_Type);
+    const Label other = masm_.new_label();
+    const Label loaded = masm_.new_label();
+    if (!is_float) sequences::guard_type(masm_, object, &PyFloat_Type, kTemp, other);
+    masm_.fload(into, Mem::at(object, port::offset::kFloatValue));
+    if (is_float) return into;
+    masm_.bind(loaded);
+    e_.cold([&masm = masm_, object, into, other, loaded, otherwise = fail()] {
+      masm.bind(other);
+      masm.cmp(kTemp, near_constant(&PyLong_Type));
+      masm.jump_if(Cond::kNotEqual, otherwise);
+      sequences::compact_value(masm, kTemp2, object, kTemp, otherwise);
+      masm.int_to_float(into, kTemp2);
+      masm.jump(loaded);
+    });
+    return into;
+  }
+
+  // --- steps
+
+  void take(const Step& step, std::optional<Answer>& answer) {
+    const Instruction& i = *step.instruction;
+    switch (step.act) {
+      case Act::kPush: push(i); break;
+      case Act::kFloats: floats(i); break;
+      case Act::kInts: ints(i); break;
+      case Act::kNegate: masm_.fneg(cells_.back().freg); break;
+      case Act::kItem: item(i); break;
+      case Act::kCompareFloats: return compare_floats(i, *answer);
+      case Act::kCompareInts: return compare_ints(i, *answer);
+      case Act::kTruth: masm_.test(peek(1).reg, peek(1).reg); return settle(*answer, Cond::kNotEqual);
+      case Act::kStore: return store(i);
+      case Act::kStop: Py_UNREACHABLE();
+    }
+    if (step_ + 1 == steps_.size()) end_with_object();
+  }
+
+  void push(const Instruction& i) {
+    if (i.opcode == LOAD_CONST) {
+      cells_.push_back({.value = Value::of_constant(e_.constant(i.oparg))});
+    } else if (i.opcode == LOAD_FAST) {
+      cells_.push_back({.value = Value::local(i.oparg)});
+    } else {
+      cells_.push_back({.value = Value::local(i.oparg >> 4)});
+      cells_.push_back({.value = Value::local(i.oparg & 15)});
+    }
+  }
+
+  void floats(const Instruction& i) {
+    const intptr_t operation = port::without_in_place(i.oparg);
+    if (operation == NB_TRUE_DIVIDE) check_quotient();
+    // Of two ints the result is an int, unless it is a quotient.
+    const FReg left = float_of(peek(2), operation == NB_TRUE_DIVIDE || peek(1).is_float());
+    const FReg right = float_of(peek(1), operation == NB_TRUE_DIVIDE || peek(2).is_float());
+    if (operation == NB_TRUE_DIVIDE && !peek(1).is_object_constant()) {
+      const FReg zero = allocate_float();
+      masm_.fzero(zero);
+      masm_.fcmp(right, zero);
+      masm_.fjump_if(Cond::kFEqual, fail());
+      free(zero);
+    }
+    switch (operation) {
+      case NB_ADD: masm_.fadd(left, right); break;
+      case NB_SUBTRACT: masm_.fsub(left, right); break;
+      case NB_MULTIPLY: masm_.fmul(left, right); break;
+      default: masm_.fdiv(left, right); break;
+    }
+    free(pop());
+    free(pop());
+    free(right);
+    busy_floats_ |= 1u << static_cast<unsigned>(left);
+    cells_.push_back({.form = Cell::Form::kFloat, .freg = left});
+  }
+
+  // Of ints, the quotient is that of their floats as long as these are exact.
+  void check_quotient() {
+    constexpr int kExactBits = 53;
+    for (int from_top : {1, 2}) {
+      if (!peek(from_top).is(Cell::Form::kInt)) continue;
+      masm_.mov(kTemp, peek(from_top).reg);
+      masm_.sar(kTemp, kExactBits);
+      masm_.add(kTemp, 1);
+      masm_.cmp(kTemp, 1);
+      masm_.jump_if(Cond::kAbove, fail());
+    }
+  }
+
+  void ints(const Instruction& i) {
+    const auto operation = static_cast<int>(port::without_in_place(i.oparg));
+    const Cell left_cell = peek(2);
+    const Cell right_cell = peek(1);
+    const Reg into = allocate();
+    const bool constant = right_cell.is_compact_constant();
+    const auto value = static_cast<int32_t>(constant ? port::compact_value(right_cell.value.constant) : 0);
+    // An element's register is free once its value has been loaded, but the element is needed where a guard fails.
+    const Reg left = int_of(left_cell, into);
+    Reg right = Reg::kNone;
+    if (!constant) {
+      const Reg loaded = right_cell.is(Cell::Form::kInt) ? right_cell.reg : allocate();
+      right = int_of(right_cell, loaded);
+    }
+    if (left != into) masm_.mov(into, left);
+    operate(operation, into, right, value);
+    if (right != Reg::kNone && right != right_cell.reg) free(right);
+    free(pop());
+    free(pop());
+    cells_.push_back({.form = Cell::Form::kInt, .reg = into});
+  }
+
+  // into = into `operation` (right, or the constant `value` where that is none)
+  void operate(int operation, Reg into, Reg right, int32_t value) {
+    const bool constant = right == Reg::kNone;
+    switch (operation) {
+      case NB_ADD:
+        constant ? masm_.add(into, value) : masm_.add(into, right);
+        return masm_.jump_if(Cond::kOverflow, fail());
+      case NB_SUBTRACT:
+        constant ? masm_.sub(into, value) : masm_.sub(into, right);
+        return masm_.jump_if(Cond::kOverflow, fail());
+      case NB_MULTIPLY:
+        if (constant) masm_.mov_imm(kTemp, value);
+        return masm_.mul_ov(into, constant ? kTemp : right, fail());
+      case NB_AND: return constant ? masm_.and_(into, value) : masm_.and_(into, right);
+      case NB_OR: return constant ? masm_.or_(into, value) : masm_.or_(into, right);
+      case NB_XOR: return constant ? masm_.xor_(into, value) : masm_.xor_(into, right);
+      case NB_RSHIFT: return masm_.sar(into, value);
+      case NB_LSHIFT:
+        masm_.mov(kTemp, into);
+        masm_.shl(into, value);
+        masm_.mov(kTemp2, into);
+        masm_.sar(kTemp2, value);
+        masm_.cmp(kTemp2, kTemp);
+        return masm_.jump_if(Cond::kNotEqual, fail());
+      default: return divide(operation == NB_REMAINDER, into, right, value);
+    }
+  }
+
+  // By a positive number; the result is rounded down.
+  void divide(bool remainder, Reg into, Reg right, int32_t value) {
+    if (right == Reg::kNone && (value & (value - 1)) == 0) {
+      if (remainder) return masm_.and_(into, value - 1);
+      int bits = 0;
+      while (1 << bits < value) ++bits;
+      if (bits > 0) masm_.sar(into, bits);
+      return;
+    }
+    const Label positive = masm_.new_label();
+    const Reg divisor = right == Reg::kNone ? kTemp : right;
+    if (right == Reg::kNone) {
+      masm_.mov_imm(kTemp, value);
+    } else {
+      masm_.test(right, right);
+      masm_.jump_if(Cond::kLessEqual, fail());
+    }
+    const Reg rest = kObject;  // kArg2, where x86-64 has it anyway
+    masm_.div_signed(remainder ? Reg::kNone : into, rest, into, divisor);
+    masm_.test(rest, rest);
+    masm_.skip_if(Cond::kGreaterEqual, positive);
+    if (remainder)
+      masm_.add(rest, divisor);
+    else
+      masm_.sub(into, 1);
+    masm_.bind(positive);
+    if (remainder) masm_.mov(into, rest);
+  }
+
+  void item(const Instruction& i) {
+    const bool is_list = i.specialized == BINARY_SUBSCR_LIST_INT;
+    const Cell container = peek(2);
+    const Cell index = peek(1);
+    const Reg into = allocate();
+    Reg position = index.reg;
+    if (index.is_constant(&PyLong_Type)) {
+      position = into;
+      masm_.mov_imm(into, port::compact_value(index.value.constant));
+    } else if (!index.is(Cell::Form::kInt)) {
+      position = into;
+      const Reg object = object_of(index);
+      if (!known(index, &PyLong_Type)) sequences::guard_type(masm_, object, &PyLong_Type, kTemp, fail());
+      sequences::compact_index(masm_, into, object, fail());
+    }
+    const Reg sequence = object_of(container);
+    const PyTypeObject* type = is_list ? &PyList_Type : &PyTuple_Type;
+    if (!known(container, type)) sequences::guard_type(masm_, sequence, type, kTemp, fail());
+    masm_.cmp(position, Mem::at(sequence, port::offset::kVarSize));
+    masm_.jump_if(Cond::kAboveEqual, fail());
+    if (is_list) {
+      masm_.load(kTemp, Mem::at(sequence, port::offset::kListItems));
+      masm_.load(into, Mem::indexed(kTemp, position, 8));
+    } else {
+      masm_.load(into, Mem::indexed(sequence, position, 8, port::offset::kTupleItems));
+    }
+    free(pop());
+    free(pop());
+    cells_.push_back({.form = Cell::Form::kElement, .reg = into});
+  }
+
+  void compare_floats(const Instruction& i, Answer& answer) {
+    const FReg left = float_of(peek(2), true);
+    const FReg right = float_of(peek(1), true);
+    masm_.fcmp(left, right);
+    const Cond cond = float_cond(i.oparg >> 5);
+    if (owns_nothing()) {
+      e_.stack().drop(outer_);
+      answer.from_float_flags(cond);
+      return finish_answer(answer);
+    }
+    masm_.fset_if(cond, kTemp);
+    masm_.test(kTemp, kTemp);
+    settle(answer, Cond::kNotEqual);
+  }
+
+  void compare_ints(const Instruction& i, Answer& answer) {
+    const Cell right_cell = peek(1);
+    const Reg left = int_of(peek(2), allocate());
+    if (right_cell.is_compact_constant())
+      masm_.cmp(left, static_cast<int32_t>(port::compact_value(right_cell.value.constant)));
+    else
+      masm_.cmp(left, int_of(right_cell, right_cell.is(Cell::Form::kInt) ? right_cell.reg : allocate()));
+    settle(answer, compare_cond(i.oparg >> 5));
+  }
+
+  // --- the end
+
+  bool owns_nothing() const {
+    const auto owned = [](const Cell& cell) { return cell.is_object() && cell.value.owned(); };
+    return used_.empty() && std::none_of(cells_.begin(), cells_.end(), owned);
+  }
+
+  void release_all() {
+    while (!cells_.empty()) pop();
+    for (const Cell& cell : used_) e_.release(cell.value, cell.slot);
+  }
+
+  // The answer is in the flags. Releasing may run any code, and does it behind the comparison.
+  void settle(Answer& answer, Cond cond) {
+    e_.stack().drop(outer_);
+    if (owns_nothing()) {
+      answer.from_flags(cond);
+    } else {
+      masm_.set_if(cond, kTemp);
+      masm_.mov(answer.waiting(), kTemp);
+      release_all();
+      answer.from_register(answer.waiting());
+    }
+    finish_answer(answer);
+  }
+
+  void finish_answer(Answer& answer) {
+    const Label done = masm_.new_label();
+    masm_.bind(done);
+    by_steps([answer, done, &masm = masm_]() mutable {
+      answer.from_helper();
+      masm.jump(done);
+    });
+    answer.finish();
+  }
+
+  void by_steps(std::function<void()> finished) {
+    if (failures_.empty()) return;
+    e_.cold([&e = e_, steps = steps_, before = before_, failures = failures_, finished = std::move(finished)] {
+      BySteps(e, steps, before, failures).emit(finished);
+    });
+  }
+
+  // kRet = an object for the only cell, a new reference; the operands are still there if there is no memory for it.
+  void make_object() {
+    const Cell& cell = cells_.back();
+    if (cell.is(Cell::Form::kElement)) {
+      sequences::incref(masm_, cell.reg, kTemp);
+      if (cell.reg != Reg::kRet) masm_.mov(Reg::kRet, cell.reg);
+      return;
+    }
+    e_.store_position();  // tracemalloc asks who allocates
+    if (cell.is(Cell::Form::kInt)) {
+      masm_.mov(Reg::kArg0, cell.reg);
+      e_.call(&int_from_signed);
+    } else {
+      if (cell.freg != FReg::kF0) masm_.fmov(FReg::kF0, cell.freg);
+      masm_.call_code(new_float_code());
+    }
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, e_.error_exit());
+  }
+
+  void end_with_object() {
+    const Label done = masm_.new_label();
+    make_object();
+    masm_.mov(result_, Reg::kRet);
+    e_.stack().drop(outer_);
+    release_all();
+    masm_.bind(done);
+    by_steps([result = result_, done, &masm = masm_] {
+      masm.mov(result, Reg::kRet);
+      masm.jump(done);
+    });
+    e_.stack().push(Value::in_register(result_));
+  }
+
+  // Into the variable's own object, if nobody else has that. What is released are numbers: no code runs by that.
+  void store(const Instruction& i) {
+    const int index = stored_local(i);
+    const Label elsewhere = masm_.new_label();
+    const Label stored = masm_.new_label();
+    const Label made = masm_.new_label();
+    const ValueStack with_operands = e_.stack();
+    const auto release = [this] {
+      e_.stack().drop(outer_);
+      for (const Cell& cell : used_) e_.release(cell.value, cell.slot);
+    };
+    store_in_place(cells_.back(), index, elsewhere);
+    release();
+    masm_.jump(stored);
+    masm_.bind(elsewhere);
+    e_.stack() = with_operands;
+    e_.at(*steps_[step_ - 1].instruction);
+    make_object();
+    masm_.mov(result_, Reg::kRet);
+    release();
+    masm_.bind(made);
+    by_steps([result = result_, made, &masm = masm_] {
+      masm.mov(result, Reg::kRet);
+      masm.jump(made);
+    });
+    e_.at(*steps_[step_].instruction);
+    e_.stack().push(Value::in_register(result_));
+    store_local(e_, index);
+    masm_.bind(stored);
+    if (i.opcode == STORE_FAST_LOAD_FAST) e_.push_local(i.oparg & 15);
+  }
+
+  void store_in_place(const Cell& cell, int index, Label elsewhere) {
+    if (cell.is(Cell::Form::kFloat))
+      sequences::overwrite_float(masm_, e_.local(index), cell.freg, kObject, kTemp, elsewhere);
+    else
+      sequences::overwrite_int(masm_, e_.local(index), cell.reg, kObject, kTemp, elsewhere);
+  }
+
+  Emitter& e_;
+  Masm& masm_;
+  const std::vector<Step>& steps_;
+  const int outer_;
+  ValueStack before_;        // without the operands in front of the expression
+  std::vector<Cell> cells_;  // the expression's part of the value stack
+  std::vector<Cell> used_;   // owned operands that have been computed with
+  std::vector<Failure> failures_;
+  std::vector<std::pair<int, const PyTypeObject*>> known_;  // types of local variables
+  size_t step_ = 0;
+  int failure_ = -1;  // of the current step
+  unsigned busy_ = 0;
+  unsigned busy_floats_ = 0;
+  Reg result_ = Reg::kNone;
+};
+
+}  // namespace
+
+bool expression(Emitter& e, const Instruction& i) {
+  const Plan plan(e, i);
+  if (!plan.worth_it()) return false;
+  if (new_float_code() == nullptr) {
+    e.fail();
+    return true;
+  }
+  Compute(e, plan).emit();
+  return true;
+}
+
+}  // namespace whipsnake::opcodes
