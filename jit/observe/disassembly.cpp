@@ -54,7 +54,7 @@ const Named kNamed[] = {
     NAMED(op_call_intrinsic_1), NAMED(op_call_intrinsic_2), NAMED(op_call), NAMED(op_call_kw),
     NAMED(op_call_function_ex), NAMED(op_call_native), NAMED(op_call_len),
     NAMED(op_call_isinstance), NAMED(op_call_type), NAMED(op_call_str), NAMED(op_call_list_append),
-    NAMED(op_begin_class), NAMED(op_init_failed), NAMED(op_load_global_cached), NAMED(op_load_attr_cached), NAMED(op_load_method_cached),
+    NAMED(op_begin_class), NAMED(op_init_failed), NAMED(op_load_global_cached), NAMED(op_load_attr_cached), NAMED(op_load_field_cached), NAMED(op_load_method_cached),
     NAMED(op_store_attr_cached), NAMED(op_for_iter_next), NAMED(op_send),
     NAMED(enter_compiled), NAMED(finish_frame), NAMED(finish_with_error),
     NAMED(yield_value), NAMED(return_generator), NAMED(dealloc), NAMED(int_from_signed), NAMED(float_from_double),

@@ -1,6 +1,7 @@
 // Attribute access: almost every site calls shared machine code (runtime/attribute_code.h) through a cache of its own,
 // which its misses fill, give further entries, and change to another kind of access (runtime/caches.h).
 #include "jit/opcodes/cells.h"
+#include "jit/opcodes/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/attribute_code.h"
 #include "jit/runtime/ops/ops.h"
@@ -52,6 +53,7 @@ void load_for_call(Emitter& e, AttrCache* cache, bool shared) {
 }  // namespace
 
 void load_attr(Emitter& e, const Instruction& i) {
+  if (expression(e, i)) return;
   AttrCache* cache = new_attr_cache(e, e.name(i.oparg >> 1), false);
   if (cache == nullptr) return;
   if (i.specialized == LOAD_ATTR_PROPERTY) e.protect_locals_below(1);  // so that machine code may call the getter

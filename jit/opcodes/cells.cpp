@@ -15,13 +15,29 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
   return cache;
 }
 
-AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, bool store) {
-  auto* cache = static_cast<AttrCache*>(e.allocate_aligned(sizeof(AttrCache)));
-  if (cache == nullptr) return nullptr;
+namespace {
+
+void name_attribute(AttrCache* cache, PyObject* name, bool store) {
   cache->entry.version = kNoVersion;
   cache->name = name;
   cache->id = attribute_id(name, store);
   cache->id_hash = id_hash(cache->id);
+}
+
+}  // namespace
+
+AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, bool store) {
+  auto* cache = static_cast<AttrCache*>(e.allocate_aligned(sizeof(AttrCache)));
+  if (cache != nullptr) name_attribute(cache, name, store);
+  return cache;
+}
+
+FieldCache* new_field_cache(baseline::Emitter& e, PyObject* name, AttrKind first) {
+  auto* cache = static_cast<FieldCache*>(e.allocate_aligned(sizeof(FieldCache)));
+  if (cache == nullptr) return nullptr;
+  name_attribute(&cache->attribute, name, false);
+  for (FieldCache::Entry& entry : cache->entries) entry.version = kNoVersion;
+  cache->first = first;
   return cache;
 }
 

@@ -11,6 +11,7 @@ namespace whipsnake::opcodes {
 
 // Null after Emitter::fail() when the data half is exhausted.
 GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name);
+FieldCache* new_field_cache(baseline::Emitter& e, PyObject* name, AttrKind first);
 AttrCache* new_attr_cache(baseline::Emitter& e, PyObject* name, bool store);
 SuperCache* new_super_cache(baseline::Emitter& e, int oparg);
 GetItemCache* new_getitem_cache(baseline::Emitter& e);

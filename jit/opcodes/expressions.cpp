@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "jit/opcodes/answer.h"
+#include "jit/opcodes/cells.h"
+#include "jit/runtime/caches.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
@@ -63,6 +65,7 @@ enum class Act : uint8_t {
   kInts,    // ... as an int
   kNegate,
   kItem,
+  kField,
   kCompareFloats,  // the last three end the expression
   kCompareInts,
   kTruth,
@@ -74,6 +77,7 @@ bool ends(Act act) { return act >= Act::kCompareFloats; }
 struct Step {
   const Instruction* instruction;
   Act act;
+  FieldCache* field = nullptr;  // of kField
 };
 
 // --- Plan
@@ -136,8 +140,9 @@ class Plan {
       case BINARY_OP: return of_operation(i);
       case UNARY_NEGATIVE: return !cells_.empty() && cells_.back().is(Cell::Form::kFloat) ? Act::kNegate : Act::kStop;
       case BINARY_SUBSCR: return of_subscript(i);
+      case LOAD_ATTR: return of_attribute(i);
       case COMPARE_OP: return of_comparison(i);
-      case TO_BOOL: return is_whole() && cells_[0].is(Cell::Form::kInt) ? Act::kTruth : Act::kStop;
+      case TO_BOOL: return is_whole() && has_truth(cells_[0], i) ? Act::kTruth : Act::kStop;
       case STORE_FAST:
       case STORE_FAST_LOAD_FAST:
         return is_whole() && cells_[0].is_number() && !owned_container_ ? Act::kStore : Act::kStop;
@@ -226,6 +231,18 @@ class Plan {
     return may_be_int(*index) ? Act::kItem : Act::kStop;
   }
 
+  Act of_attribute(const Instruction& i) {
+    if (i.specialized != LOAD_ATTR_INSTANCE_VALUE && i.specialized != LOAD_ATTR_SLOT) return Act::kStop;
+    if ((i.oparg & 1) != 0) return Act::kStop;
+    const Cell* owner = peek(1);
+    if (owner == nullptr || owner->is_number() || owner->is_object_constant()) return Act::kStop;
+    return Act::kField;
+  }
+
+  static bool has_truth(const Cell& cell, const Instruction& i) {
+    return cell.is(Cell::Form::kInt) || (cell.is(Cell::Form::kElement) && i.specialized == TO_BOOL_BOOL);
+  }
+
   // It ends the expression, so there must be nothing else.
   Act of_comparison(const Instruction& i) {
     const Cell* left = peek(2);  // the first, since it may move the others
@@ -248,7 +265,8 @@ class Plan {
     switch (act) {
       case Act::kFloats:
       case Act::kCompareFloats: return floats <= kMaxFloats;
-      case Act::kItem: return registers + 1 <= kMaxRegisters;
+      case Act::kItem:
+      case Act::kField: return registers + 1 <= kMaxRegisters;
       case Act::kInts:
       case Act::kCompareInts: return registers + (peek(1)->is(Cell::Form::kInt) ? 1 : 2) <= kMaxRegisters;
       default: return true;
@@ -278,10 +296,15 @@ class Plan {
       case Act::kFloats:
       case Act::kInts:
       case Act::kItem:
-        if (act == Act::kItem && peek(2)->is_object() && peek(2)->value.owned()) owned_container_ = true;
+        if (act == Act::kItem) note_container(*peek(2));
         drop();
         drop();
         push(act == Act::kFloats ? Cell::Form::kFloat : act == Act::kInts ? Cell::Form::kInt : Cell::Form::kElement);
+        return used;
+      case Act::kField:
+        note_container(*peek(1));
+        drop();
+        push(Cell::Form::kElement);
         return used;
       case Act::kCompareFloats:
       case Act::kCompareInts: drop(); [[fallthrough]];
@@ -290,6 +313,10 @@ class Plan {
       case Act::kStop: break;
     }
     Py_UNREACHABLE();
+  }
+
+  void note_container(const Cell& cell) {
+    if (cell.is_object() && cell.value.owned()) owned_container_ = true;
   }
 
   Emitter& e_;
@@ -311,11 +338,14 @@ OpHelper helper_of(const Instruction& i) {
     case UNARY_NEGATIVE: return &op_unary_negative;
     case COMPARE_OP: return &op_compare_op;
     case TO_BOOL: return &op_to_bool;
+    case LOAD_ATTR: return &op_load_field_cached;
     default: Py_UNREACHABLE();
   }
 }
 
-int operands_of(const Instruction& i) { return i.opcode == UNARY_NEGATIVE || i.opcode == TO_BOOL ? 1 : 2; }
+int operands_of(const Instruction& i) {
+  return i.opcode == UNARY_NEGATIVE || i.opcode == TO_BOOL || i.opcode == LOAD_ATTR ? 1 : 2;
+}
 
 // Releasing may run code that needs the scratch memory for itself.
 void release_scratch(PyObject** objects, Py_ssize_t count) {
@@ -356,7 +386,8 @@ class BySteps {
       }
       const int operands = operands_of(i);
       in_memory(depth);
-      const Site* site = e_.slow_site(helper_of(i), operands, 1, i.oparg);
+      const auto field = reinterpret_cast<intptr_t>(steps_[step].field);
+      const Site* site = e_.slow_site(helper_of(i), operands, 1, field != 0 ? field : i.oparg);
       e_.masm().mov_ptr(Reg::kT0, site);
       e_.masm().call_code(thunks.slow);
       depth -= operands;
@@ -640,7 +671,7 @@ class Compute {
 
   // --- steps
 
-  void take(const Step& step, std::optional<Answer>& answer) {
+  void take(Step& step, std::optional<Answer>& answer) {
     const Instruction& i = *step.instruction;
     switch (step.act) {
       case Act::kPush: push(i); break;
@@ -648,9 +679,10 @@ class Compute {
       case Act::kInts: ints(i); break;
       case Act::kNegate: masm_.fneg(cells_.back().freg); break;
       case Act::kItem: item(i); break;
+      case Act::kField: field(step); break;
       case Act::kCompareFloats: return compare_floats(i, *answer);
       case Act::kCompareInts: return compare_ints(i, *answer);
-      case Act::kTruth: masm_.test(peek(1).reg, peek(1).reg); return settle(*answer, Cond::kNotEqual);
+      case Act::kTruth: return truth(*answer);
       case Act::kStore: return store(i);
       case Act::kStop: Py_UNREACHABLE();
     }
@@ -842,6 +874,68 @@ class Compute {
     settle(answer, compare_cond(i.oparg >> 5));
   }
 
+  // The attribute of an owner of the type that was seen first, else of one of those that were seen later.
+  void field(Step& step) {
+    const Instruction& i = *step.instruction;
+    const bool inline_value = i.specialized == LOAD_ATTR_INSTANCE_VALUE;
+    step.field = new_field_cache(e_, e_.name(i.oparg >> 1), inline_value ? AttrKind::kInlineValue : AttrKind::kSlot);
+    if (step.field == nullptr) return e_.fail();
+    const FieldCache::Entry* entries = step.field->entries;
+    const Label other = masm_.new_label();
+    const Label found = masm_.new_label();
+    const Label otherwise = fail();
+    const Reg into = allocate();
+    const Reg owner = object_of(peek(1));
+    masm_.load(kTemp, Mem::at(owner, port::offset::kType));
+    masm_.load32(kTemp, Mem::at(kTemp, port::offset::kTypeVersion));
+    masm_.cmp32(kTemp, Mem::absolute(&entries[0].version));
+    masm_.jump_if(Cond::kNotEqual, other);
+    masm_.load32_signed(into, Mem::absolute(&entries[0].offset));
+    if (inline_value) {
+      masm_.cmp8(Mem::at(owner, port::offset::kInlineValuesValid), 0);
+      masm_.jump_if(Cond::kEqual, otherwise);
+    }
+    masm_.bind(found);
+    masm_.load(into, Mem::indexed(owner, into, 1));
+    masm_.test(into, into);
+    masm_.jump_if(Cond::kEqual, otherwise);
+    e_.cold([&masm = masm_, entries, owner, into, other, found, otherwise] {
+      const Label known = masm.new_label();
+      masm.bind(other);
+      for (int entry = 1; entry < FieldCache::kEntries; ++entry) {
+        masm.load32_signed(into, Mem::absolute(&entries[entry].offset));
+        masm.cmp32(kTemp, Mem::absolute(&entries[entry].version));
+        masm.jump_if(Cond::kEqual, known);
+      }
+      masm.jump(otherwise);
+      masm.bind(known);
+      masm.test(into, FieldCache::kInline);
+      masm.jump_if(Cond::kEqual, found);
+      masm.add(into, -FieldCache::kInline);
+      masm.cmp8(Mem::at(owner, port::offset::kInlineValuesValid), 0);
+      masm.jump_if(Cond::kNotEqual, found);
+      masm.jump(otherwise);
+    });
+    free(pop());
+    cells_.push_back({.form = Cell::Form::kElement, .reg = into});
+  }
+
+  void truth(Answer& answer) {
+    const Reg reg = peek(1).reg;
+    if (peek(1).is(Cell::Form::kInt)) {
+      masm_.test(reg, reg);
+      return settle(answer, Cond::kNotEqual);
+    }
+    const Label known = masm_.new_label();
+    masm_.cmp(reg, near_constant(Py_True));
+    masm_.jump_if(Cond::kEqual, known);
+    masm_.cmp(reg, near_constant(Py_False));
+    masm_.jump_if(Cond::kNotEqual, fail());
+    masm_.cmp(reg, near_constant(Py_True));
+    masm_.bind(known);
+    settle(answer, Cond::kEqual);
+  }
+
   // --- the end
 
   bool owns_nothing() const {
@@ -960,7 +1054,7 @@ class Compute {
 
   Emitter& e_;
   Masm& masm_;
-  const std::vector<Step>& steps_;
+  std::vector<Step> steps_;
   const int outer_;
   ValueStack before_;        // without the operands in front of the expression
   std::vector<Cell> cells_;  // the expression's part of the value stack

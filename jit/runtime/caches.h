@@ -167,6 +167,23 @@ PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg)
 // value, owner -> [arg: AttrCache*]
 PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
 
+// An attribute that is a member of its owner: in the inline values, or a slot. Machine code compares the versions.
+struct FieldCache {
+  static constexpr int kEntries = 4;
+  AttrCache attribute;  // for the helper
+  static constexpr int32_t kInline = 1;  // added to the offset of inline values, but not in the first entry
+  struct Entry {
+    uint32_t version;  // of the owner's type; kNoVersion: empty
+    int32_t offset;    // from the owner
+  };
+  Entry entries[kEntries];
+  AttrKind first;  // kInlineValue or kSlot: what the first entry is for
+};
+static_assert(sizeof(FieldCache) % alignof(FieldCache) == 0);
+
+// owner -> attribute [arg: FieldCache*]
+PyObject* op_load_field_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
+
 enum class Described : uint8_t {
   kYes,
   kNotThis,  // not for this object or not at this moment; another of the same type may be different

@@ -2,6 +2,8 @@
 //
 // Descriptions are looked for in the site, then among those that all sites share, so that sites that see many types do
 // not describe them again and again.
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <unordered_map>
 
@@ -356,6 +358,27 @@ PyObject* op_load_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
     }
   }
   return op_load_attr(ts, top, reinterpret_cast<intptr_t>(cache->name));
+}
+
+PyObject* op_load_field_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  auto* cache = reinterpret_cast<FieldCache*>(arg);
+  const auto version_is = [](uint32_t version) {
+    return [version](const FieldCache::Entry& entry) { return entry.version == version; };
+  };
+  const auto last = std::end(cache->entries);
+  if (std::none_of(cache->entries, last, version_is(Py_TYPE(top[-1])->tp_version_tag)) &&
+      std::any_of(cache->entries, last, version_is(kNoVersion))) {
+    const AttrEntry* found = lookup<describe_load>(&cache->attribute, top[-1]);
+    const bool field = found != nullptr && (found->kind == AttrKind::kInlineValue || found->kind == AttrKind::kSlot);
+    if (field && found->kind == cache->first && cache->entries[0].version == kNoVersion) {
+      cache->entries[0] = {found->version, found->offset};
+    } else if (field) {
+      const auto empty = std::find_if(cache->entries + 1, last, version_is(kNoVersion));
+      const int32_t kind = found->kind == AttrKind::kInlineValue ? FieldCache::kInline : 0;
+      if (empty != last) *empty = {found->version, found->offset + kind};
+    }
+  }
+  return op_load_attr_cached(ts, top, reinterpret_cast<intptr_t>(&cache->attribute));
 }
 
 PyObject* op_load_method_cached(PyThreadState* ts, PyObject** top, intptr_t arg) {
