@@ -504,18 +504,22 @@ class Maker {
   // kArg3 = the shared entry for the version in kT1; on where its kind is at home. A type without a version finds
   // entries that nobody has filled, whose kind is none.
   void find_shared(const Ways& ways) {
-    masm_.load32(Reg::kArg3, cache(offsetof(AttrCache, id_hash)));
-    masm_.add32(Reg::kArg3, Reg::kT1);
-    masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 1));
-    static_assert(sizeof(AttrEntry) == 5 * 8);
-    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kArg3, 4));
-    masm_.mov_ptr(Reg::kRet, shared_entries);
-    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kRet, Reg::kArg3, 8));
+    const Label second = masm_.new_label();
+    const Label found = masm_.new_label();
+    shared_entry(0);
+    masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, version)));
+    masm_.jump_if(Cond::kNotEqual, second);
+    masm_.load32(Reg::kRet, cache(offsetof(AttrCache, id)));
+    masm_.cmp32(Reg::kRet, kShared.at(offsetof(AttrEntry, id)));
+    masm_.jump_if(Cond::kEqual, found);
+    masm_.bind(second);
+    shared_entry(1);
     masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, version)));
     masm_.jump_if(Cond::kNotEqual, slow_);
-    masm_.load32(Reg::kT1, cache(offsetof(AttrCache, id)));
-    masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, id)));
+    masm_.load32(Reg::kRet, cache(offsetof(AttrCache, id)));
+    masm_.cmp32(Reg::kRet, kShared.at(offsetof(AttrEntry, id)));
     masm_.jump_if(Cond::kNotEqual, slow_);
+    masm_.bind(found);
     masm_.cmp32(kShared.at(offsetof(AttrEntry, value_version)), 0);
     const Label unpinned = masm_.new_label();
     masm_.skip_if(Cond::kEqual, unpinned);
@@ -527,6 +531,18 @@ class Maker {
     masm_.lea(Reg::kT1, Mem::indexed(Reg::kT1, Reg::kRet, 4));
     masm_.mov_ptr(Reg::kRet, ways.code);
     masm_.jump_mem(Mem::indexed(Reg::kRet, Reg::kT1, 8));
+  }
+
+  // kArg3 = the entry at the index for the version in kT1, its lowest bit changed by `bit`. kRet is lost.
+  void shared_entry(int32_t bit) {
+    masm_.load32(Reg::kArg3, cache(offsetof(AttrCache, id_hash)));
+    masm_.add32(Reg::kArg3, Reg::kT1);
+    masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 1));
+    if (bit != 0) masm_.xor_(Reg::kArg3, bit);
+    static_assert(sizeof(AttrEntry) == 5 * 8);
+    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kArg3, 4));
+    masm_.mov_ptr(Reg::kRet, shared_entries);
+    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kRet, Reg::kArg3, 8));
   }
 
   // C++ looks at the instance, by the entry in kArg3.

@@ -131,7 +131,7 @@ struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry
 };
 
 // What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()
-// says, until another one takes its place. Kind kNone: cannot be described. A type's version is never given again, so
+// says or at that index with the lowest bit changed, until others take its place. Kind kNone: cannot be described. A type's version is never given again, so
 // entries need not be removed.
 inline constexpr uint32_t kSharedEntries = 8192;
 extern AttrEntry shared_entries[kSharedEntries];

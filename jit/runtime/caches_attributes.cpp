@@ -68,8 +68,11 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
   auto* described_type = PyType_Check(owner) ? reinterpret_cast<PyTypeObject*>(owner) : Py_TYPE(owner);
   const uint32_t version = version_of(described_type);
   if (version == 0 || cache->id == 0) return nullptr;
-  AttrEntry& shared = shared_entries[shared_index(version, cache->id)];
-  if (shared.version == version && shared.id == cache->id) {
+  AttrEntry& first = shared_entries[shared_index(version, cache->id)];
+  AttrEntry& second = shared_entries[shared_index(version, cache->id) ^ 1];
+  const auto is_about_this = [&](const AttrEntry& entry) { return entry.version == version && entry.id == cache->id; };
+  AttrEntry& shared = is_about_this(second) ? second : first;
+  if (is_about_this(shared)) {
     if (known_to_be_useless(shared, owner)) return nullptr;
     if (shared.kind != AttrKind::kNone && guard_holds(shared, owner)) {
       ++counters.cache_hits;
@@ -89,6 +92,7 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
     entry.value = nullptr;
     entry.value_version = 0;  // machine code would look at the type of a value that nothing keeps alive
   }
+  if (!is_about_this(shared)) second = first;
   shared = entry;
   if (described == Described::kNever) return nullptr;
   take_over(cache, entry);
