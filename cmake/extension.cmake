@@ -1,6 +1,6 @@
-# The extension module whipsnake._core, and what else the wheel gets besides the Python package.
+# The extension modules whipsnake._core and whipsnake._late, and what else the wheel gets besides the Python package.
 
-whipsnake_sources(module_sources module stub)
+whipsnake_sources(module_sources module stub late)
 if(WHIPSNAKE_JIT_ENABLED AND NOT module_sources)
   message(STATUS "whipsnake: jit/module has no sources, building the inert extension")
   set(WHIPSNAKE_OFF_REASON "its sources have no jit/module")
@@ -20,6 +20,18 @@ target_link_libraries(_core PRIVATE whipsnake_options)
 # The unwinder stays shared, so that an exception of another engine's passes through.
 target_link_options(_core PRIVATE -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections)
 set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+
+# What autoload loads first: small, without the C++ library, and bound in no time. A build without machine code has none.
+if(NOT WHIPSNAKE_OFF_REASON)
+  whipsnake_sources(late_sources module/late)
+  Python_add_library(_late MODULE WITH_SOABI ${late_sources})
+  target_link_libraries(_late PRIVATE whipsnake_options)
+  target_compile_options(_late PRIVATE -fno-exceptions -fno-rtti)
+  target_link_options(_late PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed -Wl,--exclude-libs,ALL)
+  set_target_properties(_late PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+  install(TARGETS _late DESTINATION whipsnake COMPONENT whipsnake)
+  add_dependencies(_core _late)
+endif()
 
 include(CMakePackageConfigHelpers)
 configure_file(cmake/whipsnakeConfig.cmake.in "${PROJECT_BINARY_DIR}/whipsnakeConfig.cmake" @ONLY)

@@ -31,7 +31,10 @@ void take_sample(PyThreadState* ts) {
   if (!framework::active() || !compiled_code_allowed() || !monitoring_quiet(ts)) return;
   int depth = 0;
   for (Frame* frame = ts->current_frame; frame != nullptr && depth < policy::kSampledFrames; frame = frame->previous) {
-    if (port::is_of_program(frame)) note(frame, depth++);
+    if (!port::is_of_program(frame)) continue;
+    // While a program loads its modules that is what samples find, and compiling it gives nothing back.
+    if (!port::is_import_machinery(port::code_of(frame))) note(frame, depth);
+    ++depth;
   }
 }
 

@@ -185,7 +185,8 @@ bool start_vectorcall() {
   suspended = false;
   uncompiled_vectorcall = counting_vectorcall;
   set_function_watcher(true);
-  PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
+  // Where samples are taken only functions with records are ours, and a process that starts has none.
+  if (!policy::thresholds.sampled || has_records()) PyUnstable_GC_VisitObjects(adopt_existing, nullptr);
   return true;
 }
 

@@ -15,6 +15,7 @@ namespace whipsnake::framework {
 
 enum class EntryMode : uint8_t { kVectorcall, kEvalFrame };
 
+// The defaults are those of src/whipsnake/options.py; a test compares.
 struct Settings {
   std::string engine = "baseline";
   // Either number given: calls and back edges are counted. Neither: samples find what is hot.

@@ -168,7 +168,10 @@ PyMethodDef kAfter = {"whipsnake_after_fork", after_fork, METH_NOARGS, nullptr};
 // There is no way to take fork hooks back: they look whether sampling is on.
 bool register_fork_hooks() {
   if (fork_hooks_registered) return true;
-  PyObject* posix = PyImport_ImportModule("posix");
+  // From sys.modules, where it always is: importing would ask the program's hooks.
+  PyObject* posix_name = PyUnicode_FromString("posix");
+  PyObject* posix = posix_name == nullptr ? nullptr : PyImport_GetModule(posix_name);
+  Py_XDECREF(posix_name);
   PyObject* hook = posix == nullptr ? nullptr : PyObject_GetAttrString(posix, "register_at_fork");
   PyObject* before = PyCFunction_New(&kBefore, nullptr);
   PyObject* after = PyCFunction_New(&kAfter, nullptr);
@@ -191,6 +194,8 @@ bool start(void (*take)(PyThreadState* ts)) {
   take_sample = nullptr;
   return false;
 }
+
+void pause_for_fork() { stop_thread(); }
 
 void stop() {
   take_sample = nullptr;

@@ -17,6 +17,9 @@ namespace whipsnake::sampler {
 bool start(void (*take)(PyThreadState* ts));
 void stop();
 
+// For a fork that began before start() could register its hooks: the thread ends, and comes back after the fork.
+void pause_for_fork();
+
 uint64_t taken();  // samples so far, for statistics
 
 }  // namespace whipsnake::sampler

@@ -6,6 +6,7 @@
 #include "jit/cpython/port_check.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/registry.h"
+#include "jit/module/late_start.h"
 #include "jit/module/options.h"
 #include "jit/observe/disassembly.h"
 #include "jit/observe/perf_map.h"
@@ -140,6 +141,8 @@ PyObject* machine_code(PyObject*, PyObject* object) {
   return observe::machine_code(func);
 }
 
+PyObject* settings(PyObject*, PyObject*) { return show_settings(framework::settings()); }
+
 PyObject* stats(PyObject*, PyObject*) { return observe::statistics(); }
 
 PyObject* opcodes(PyObject*, PyObject*) {
@@ -242,6 +245,7 @@ PyMethodDef methods[] = {
     {"tier", tier, METH_O, "tier(func) -> str"},
     {"mark", fast(mark), METH_FASTCALL, "mark(func, how: str) -> None"},
     {"why", why, METH_O, "why(func) -> str or None"},
+    {"settings", settings, METH_NOARGS, "settings() -> dict"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"opcodes", opcodes, METH_NOARGS, "opcodes() -> list of rows"},
     {"engines", engines, METH_NOARGS, "engines() -> list of names"},
@@ -254,9 +258,15 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
+int execute(PyObject*) {
+  if (in_main_interpreter()) start_if_asked();
+  return 0;
+}
+
 // Sub-interpreters may import the module, with a GIL of their own or not: in them it touches nothing that is shared,
 // and enable() refuses.
 PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(execute)},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
     {0, nullptr},
 };

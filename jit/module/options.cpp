@@ -95,6 +95,16 @@ bool read_code_heap(PyObject* dict, framework::Settings* settings) {
   return ok || refuse("code_heap", find(dict, "code_heap"), "ok, fail, or fail:N");
 }
 
+// A new reference.
+PyObject* show_threshold(const std::optional<uint32_t>& threshold) {
+  return threshold ? PyLong_FromUnsignedLong(*threshold) : PyUnicode_FromString("auto");
+}
+
+std::string show_code_heap(int64_t fail_after) {
+  if (fail_after < 0) return "ok";
+  return fail_after == 0 ? "fail" : "fail:" + std::to_string(fail_after - 1);
+}
+
 }  // namespace
 
 bool read_options(PyObject* dict, Options* options) {
@@ -112,6 +122,15 @@ bool read_options(PyObject* dict, Options* options) {
     return false;
   settings.budget = static_cast<size_t>(budget);
   return true;
+}
+
+PyObject* show_settings(const framework::Settings& settings) {
+  return Py_BuildValue("{s:s,s:N,s:N,s:s,s:O,s:O,s:n,s:s}", "engine", settings.engine.c_str(), "threshold",
+                       show_threshold(settings.threshold), "loop_threshold", show_threshold(settings.loop_threshold),
+                       "entry", settings.entry == framework::EntryMode::kVectorcall ? "vectorcall" : "pep523", "loops",
+                       settings.loops ? Py_True : Py_False, "watchers", settings.watchers ? Py_True : Py_False,
+                       "budget", static_cast<Py_ssize_t>(settings.budget), "code_heap",
+                       show_code_heap(settings.heap_fail_after).c_str());
 }
 
 }  // namespace whipsnake

@@ -14,4 +14,7 @@ struct Options {
 // False with an exception set: a value is of the wrong type or not allowed.
 bool read_options(PyObject* dict, Options* options);
 
+// The same settings as a dictionary that read_options() would take. A new reference, or null with an exception set.
+PyObject* show_settings(const framework::Settings& settings);
+
 }  // namespace whipsnake

@@ -149,6 +149,8 @@ void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight) 
   count_exits(record, weight);
 }
 
+bool has_records() { return ring().next != &ring(); }
+
 void visit_records(void (*visit)(CodeRecord* record, void* context), void* context) {
   RecordNode& head = ring();
   for (RecordNode* node = head.next; node != &head;) {

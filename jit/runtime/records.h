@@ -41,6 +41,8 @@ void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight);
 // Python code.
 void visit_records(void (*visit)(CodeRecord* record, void* context), void* context);
 
+bool has_records();
+
 // Told of each piece of machine code just before it is released; for perf maps and the like. May be null.
 extern void (*on_release)(const CompiledCode& compiled);
 

@@ -1,8 +1,11 @@
 """The file ``whipsnake-autoload.pth``, and ``whipsnake autoload`` that puts it where interpreters read it.
 
 ``site`` executes a line of a ``.pth`` file that starts with ``import`` at every start of the interpreter, so
-ours does the least it can: look up one environment variable. It stays quiet, too, when the package has been
-uninstalled and the file forgotten.
+ours does the least it can: look up one environment variable. If that asks for Whipsnake, a small extension
+module is loaded from the package's folder beside the file, without importing anything: it starts the core a
+few milliseconds later (``jit/module/late/late.cpp``), and a process as short as ``python -c pass`` is over by
+then. Where the module is not there, or says that there is more to decide, the package does it at once. The
+line stays quiet, too, when the package has been uninstalled and the file forgotten.
 """
 
 from __future__ import annotations
@@ -12,13 +15,30 @@ import os
 import site
 import sys
 import sysconfig
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 FILE_NAME = "whipsnake-autoload.pth"
+_MODULE = f"/whipsnake/_late{EXTENSION_SUFFIXES[0]}"
 
+_PACKAGE = """\
+try: from whipsnake._autoload import start
+except ImportError: pass
+else: start()
+"""
+# Runs among the variables of site.addpackage(), of which `sitedir` is the file's folder. What is inside a string
+# is compiled only when it is needed; compiling is most of what the file costs.
+_LATE = f"""\
+try:
+ import _imp, sys
+ _imp.create_dynamic(type(sys.implementation)(name="_late", origin=sitedir+{_MODULE!r})).start()
+except Exception: exec({_PACKAGE!r})
+"""
+
+# In a virtual environment `site` reads each file twice, but begins only one set of known paths.
 LINE = (
-    'import os; os.environ.get("WHIPSNAKE", "off") in ("", "off") or '
-    'exec("try: from whipsnake._autoload import start\\nexcept ImportError: pass\\nelse: start()")\n'
+    'import os; os.environ.get("WHIPSNAKE", "off") in ("", "off") or "whipsnake" in known_paths'
+    f' or known_paths.add("whipsnake") or exec({_LATE!r})\n'
 )
 """The file's contents."""
 

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 // CPython's internal headers are C: they trip C++ warnings that are none of our business.
@@ -151,6 +152,15 @@ inline Frame* frame_of(PyGenObject* gen) { return reinterpret_cast<Frame*>(gen->
 // memory (3.13 Include/internal/pycore_frame.h, _PyFrame_PushTrampolineUnchecked).
 inline bool is_of_program(const Frame* frame) {
   return frame->owner != FRAME_OWNED_BY_CSTACK && PyFunction_Check(frame->f_funcobj);
+}
+// The frozen modules that carry out `import`, on the stack whenever a module is loaded: they wait for C code, and for
+// the module's own.
+inline bool is_import_machinery(const PyCodeObject* code) {
+  constexpr std::string_view kModules = "<frozen importlib._bootstrap";
+  PyObject* file = code->co_filename;
+  return PyUnicode_IS_COMPACT_ASCII(file) && std::string_view(reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(file)),
+                                                              static_cast<size_t>(PyUnicode_GET_LENGTH(file)))
+                                                 .starts_with(kModules);
 }
 inline bool owned_by_generator(const Frame* frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
 

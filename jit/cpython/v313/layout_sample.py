@@ -1,4 +1,5 @@
-# Objects whose layouts verify.cpp compares with what the API says of them.
+# Objects whose layouts verify.cpp compares with what the API says of them. It provides `instance`, and no builtins:
+# those of a program may be anything.
 def function(first, second=2):
     third = first
     return lambda: third
@@ -8,13 +9,6 @@ def generator(first):
     yield first
 
 
-class Class:
-    pass
-
-
-instance = Class()
-instance.attribute = 12345678901
-closure = function(instance)
-suspended = generator(instance)
-fresh = generator(instance)
-next(suspended)
+closure = function(instance)  # noqa: F821
+suspended = generator(instance)  # noqa: F821
+fresh = generator(instance)  # noqa: F821

@@ -36,17 +36,44 @@ constexpr unsigned char kSample[] = {
 
 struct Sample {
   PyObject* globals = nullptr;
-  ~Sample() { Py_XDECREF(globals); }
+  PyObject* builtins = nullptr;
+  ~Sample() {
+    Py_XDECREF(globals);
+    Py_XDECREF(builtins);
+  }
 
   bool make() {
     globals = PyDict_New();
-    if (globals == nullptr || PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) != 0) return false;
+    builtins = PyDict_New();
+    if (globals == nullptr || builtins == nullptr || PyDict_SetItemString(globals, "__builtins__", builtins) != 0 ||
+        !make_instance())
+      return false;
     PyObject* code = PyMarshal_ReadObjectFromString(reinterpret_cast<const char*>(kSample), sizeof kSample);
     PyObject* none = code != nullptr ? PyEval_EvalCode(code, globals, globals) : nullptr;
     Py_XDECREF(code);
     Py_XDECREF(none);
-    return none != nullptr;
+    PyObject* suspended = none != nullptr ? (*this)["suspended"] : nullptr;
+    PyObject* yielded = suspended != nullptr ? PyIter_Next(suspended) : nullptr;
+    Py_XDECREF(yielded);
+    return yielded != nullptr;
   }
+
+  // Of a class as a class statement makes it.
+  bool make_instance() {
+    PyObject* type = PyObject_CallFunction(reinterpret_cast<PyObject*>(&PyType_Type), "s(){s:s}", "Class", "__module__",
+                                           "whipsnake");
+    PyObject* instance = type != nullptr ? PyObject_CallNoArgs(type) : nullptr;
+    PyObject* value = PyLong_FromLongLong(kAttribute);
+    const bool made = instance != nullptr && value != nullptr &&
+                      PyObject_SetAttrString(instance, "attribute", value) == 0 &&
+                      PyDict_SetItemString(globals, "instance", instance) == 0;
+    Py_XDECREF(type);
+    Py_XDECREF(instance);
+    Py_XDECREF(value);
+    return made;
+  }
+
+  static constexpr long long kAttribute = 12345678901;
 
   PyObject* operator[](const char* name) const { return PyDict_GetItemString(globals, name); }  // borrowed
 };
@@ -62,7 +89,7 @@ bool attribute_is(PyObject* object, const char* name, long expected) {
 bool check_functions(const Sample& sample) {
   auto* func = reinterpret_cast<PyFunctionObject*>(sample["function"]);
   if (!PyFunction_Check(func) || func->func_code != PyFunction_GetCode(reinterpret_cast<PyObject*>(func)) ||
-      func->func_globals != sample.globals || func->func_builtins != PyEval_GetBuiltins() ||
+      func->func_globals != sample.globals || func->func_builtins != sample.builtins ||
       func->func_defaults != PyFunction_GetDefaults(reinterpret_cast<PyObject*>(func)) ||
       func->vectorcall != PyVectorcall_Function(reinterpret_cast<PyObject*>(func)))
     return false;
@@ -135,7 +162,7 @@ bool check_frames(const Sample& sample) {
     const Frame* frame = frame_of(generator);
     PyCodeObject* code = PyGen_GetCode(generator);
     const bool ok = code_of(frame) == code && frame->f_funcobj == sample["generator"] &&
-                    frame->f_globals == sample.globals && frame->f_builtins == PyEval_GetBuiltins() &&
+                    frame->f_globals == sample.globals && frame->f_builtins == sample.builtins &&
                     frame->owner == FRAME_OWNED_BY_GENERATOR && frame->localsplus[0] == sample["instance"] &&
                     frame->previous == nullptr && frame->frame_obj == nullptr && instruction_index(frame) >= 0 &&
                     instruction_index(frame) < instruction_count(code) && frame->stacktop >= code->co_nlocalsplus &&
@@ -246,8 +273,8 @@ bool check_instances(const Sample& sample) {
   const PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
   const PyDictValues* values = _PyObject_InlineValues(instance);
   return keys != nullptr && keys->dk_kind == DICT_KEYS_SPLIT && keys->dk_nentries == 1 && values->valid == 1 &&
-         values->size == 1 && PyLong_Check(values->values[0]) && PyLong_AsLongLong(values->values[0]) == 12345678901 &&
-         _PyObject_GetManagedDict(instance) == nullptr;
+         values->size == 1 && PyLong_Check(values->values[0]) &&
+         PyLong_AsLongLong(values->values[0]) == Sample::kAttribute && _PyObject_GetManagedDict(instance) == nullptr;
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ PyObject* mark(PyObject*, PyObject* args) {
 
 PyObject* why(PyObject*, PyObject*) { return PyUnicode_FromString(kReason); }
 
+PyObject* settings(PyObject*, PyObject*) { return PyDict_New(); }
+
 PyObject* stats(PyObject*, PyObject*) {
   return Py_BuildValue("{s:O,s:s,s:s}", "enabled", Py_False, "engine", "off", "reason", kReason);
 }
@@ -78,6 +80,7 @@ PyMethodDef kMethods[] = {
     {"tier", tier, METH_O, "tier(func) -> str"},
     {"mark", mark, METH_VARARGS, "mark(func, how: str) -> None"},
     {"why", why, METH_O, "why(func) -> str"},
+    {"settings", settings, METH_NOARGS, "settings() -> dict"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"opcodes", opcodes, METH_NOARGS, "opcodes() -> list"},
     {"engines", engines, METH_NOARGS, "engines() -> list of names"},

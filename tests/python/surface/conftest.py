@@ -70,7 +70,8 @@ class Environment:
             from whipsnake import _core
 
             assert _core.__file__ is not None
-            shutil.copy(_core.__file__, self.package)
+            for extension in Path(_core.__file__).parent.glob("_*.so"):
+                shutil.copy(extension, self.package)
         info = self.site / "whipsnake-9.9.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: whipsnake\nVersion: 9.9\n")

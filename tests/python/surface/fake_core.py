@@ -37,6 +37,10 @@ def enable(options):
             file.write(json.dumps(options) + "\n")
 
 
+def settings():
+    return dict(_enabled or {})
+
+
 def disable():
     global _enabled
     _enabled = None

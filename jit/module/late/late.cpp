@@ -1,0 +1,246 @@
+// [late-start] whipsnake._late: what autoload loads at start-up instead of the core, because most processes of a
+// machine are over in a few milliseconds. It starts a thread that waits that long, loads the core without the GIL, and
+// asks for a pending call in which the core starts. Nothing here needs the C++ library, and nothing runs Python code.
+#include <Python.h>
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <cwchar>
+
+#include "jit/module/late/late.h"
+
+namespace whipsnake {
+
+namespace {
+
+// A process is worth the core once it has run for half as long as the interpreter took to start: in processor time,
+// because on a busy machine everything takes long. One that waits gets it, too.
+constexpr int64_t kShare = 2;
+constexpr int64_t kLongestNs = 40'000'000;
+constexpr int64_t kShortestWaitNs = 1'000'000;
+constexpr size_t kStackSize = size_t{256} << 10;  // the dynamic loader runs on it
+
+LateStart late_start;
+char* core_path = nullptr;
+
+pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // held while the thread touches Python, and to change `state`
+pthread_cond_t wake;
+std::atomic<pid_t> thread_id{0};  // the kernel's; 0 before the thread runs
+pid_t thread_of = -1;             // the process that it was started in
+
+bool starts_with(const char* text, const char* prefix) { return std::strncmp(text, prefix, std::strlen(prefix)) == 0; }
+
+// Whether WHIPSNAKE=baseline is set and none of the variables that say more. One that is empty counts as not set.
+bool only_baseline_is_asked_for() {
+  bool asked = false;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    if (std::strcmp(*entry, "WHIPSNAKE=baseline") == 0) asked = true;
+    if (starts_with(*entry, "_WHIPSNAKE_LAUNCH=")) return false;
+    const char* value = starts_with(*entry, "WHIPSNAKE_") ? std::strchr(*entry, '=') : nullptr;
+    if (value != nullptr && value[1] != '\0') return false;
+  }
+  return asked;
+}
+
+// Whether this interpreter runs the command, which only starts another one; as whipsnake._autoload finds it.
+bool is_command() {
+  int count = 0;
+  wchar_t** arguments = nullptr;
+  Py_GetArgcArgv(&count, &arguments);
+  for (int i = 1; i < count; ++i) {
+    if (arguments[i][0] == L'-') continue;
+    const wchar_t* slash = std::wcsrchr(arguments[i], L'/');
+    return std::wcscmp(slash == nullptr ? arguments[i] : slash + 1, L"whipsnake") == 0;
+  }
+  return false;
+}
+
+template <typename Function>
+Function core_function(const char* name) {
+  void* core = dlopen(core_path, RTLD_NOW | RTLD_LOCAL);
+  return core == nullptr ? nullptr : reinterpret_cast<Function>(dlsym(core, name));
+}
+
+int64_t read_clock(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// With the mutex, which it gives up meanwhile. False when there is nothing to wait for any more.
+bool wait_for(int64_t nanoseconds) {
+  const int64_t end = read_clock(CLOCK_MONOTONIC) + nanoseconds;
+  const timespec until{end / 1'000'000'000, end % 1'000'000'000};
+  while (late_start.state == StartState::kWaiting && pthread_cond_timedwait(&wake, &mutex, &until) == 0) {
+  }
+  return late_start.state == StartState::kWaiting;
+}
+
+bool wait_until_worthwhile() {
+  const int64_t begin = read_clock(CLOCK_MONOTONIC);
+  const int64_t used = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  const int64_t worthwhile = used + used / kShare;
+  for (int64_t missing = used / kShare; wait_for(std::clamp(missing, kShortestWaitNs, kLongestNs));) {
+    missing = worthwhile - read_clock(CLOCK_PROCESS_CPUTIME_ID);
+    if (missing <= 0 || read_clock(CLOCK_MONOTONIC) - begin >= kLongestNs) return true;
+  }
+  return false;
+}
+
+void* run(void*) {
+  thread_id = static_cast<pid_t>(syscall(SYS_gettid));
+  prctl(PR_SET_NAME, "whipsnake");
+  pthread_mutex_lock(&mutex);
+  if (wait_until_worthwhile()) {
+    pthread_mutex_unlock(&mutex);
+    const auto request = core_function<RequestStart>(kRequestStart);
+    pthread_mutex_lock(&mutex);
+    // The queue of pending calls may be full.
+    while (request != nullptr && late_start.state == StartState::kWaiting && !request() && wait_for(kShortestWaitNs)) {
+    }
+  }
+  pthread_mutex_unlock(&mutex);
+  return nullptr;
+}
+
+bool start_thread() {
+  pthread_condattr_t clock;
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(&wake, &clock);
+  pthread_condattr_destroy(&clock);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackSize);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the thread inherits it
+  pthread_t thread;
+  const bool started = pthread_create(&thread, &attributes, run, nullptr) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (started) thread_of = getpid();
+  return started;
+}
+
+// Waits until the kernel counts the thread no more.
+void end_thread() {
+  if (thread_of != getpid()) return;
+  pthread_mutex_lock(&mutex);
+  pthread_cond_signal(&wake);
+  pthread_mutex_unlock(&mutex);
+  while (thread_id == 0) usleep(20);
+  for (int i = 0; i < 50'000 && syscall(SYS_tgkill, getpid(), thread_id.load(), 0) == 0; ++i) usleep(20);
+  thread_of = -1;
+}
+
+// CPython warns of a process that forks with threads. `_core` has fork hooks of its own, but this fork has begun.
+PyObject* before_fork(PyObject*, PyObject*) {
+  if (late_start.state == StartState::kWaiting) {
+    if (auto start = core_function<StartBeforeFork>(kStartBeforeFork)) start();
+    late_start.state = StartState::kStarted;  // also where the core could not be loaded
+  }
+  end_thread();
+  Py_RETURN_NONE;
+}
+
+// After this nobody of us touches Python. The thread ends by itself, or with the process.
+void at_exit(void*) {
+  const bool has_thread = thread_of == getpid();  // or the mutex may be held by the one that a child has not got
+  if (has_thread) pthread_mutex_lock(&mutex);
+  late_start.state = StartState::kCancelled;
+  if (has_thread) pthread_mutex_unlock(&mutex);
+}
+
+PyMethodDef kBefore = {"whipsnake_before_fork", before_fork, METH_NOARGS, nullptr};
+
+bool register_fork_hook() {
+  PyObject* posix = PyImport_AddModule("posix");  // borrowed; there since the interpreter began
+  PyObject* hook = posix == nullptr ? nullptr : PyObject_GetAttrString(posix, "register_at_fork");
+  PyObject* before = PyCFunction_New(&kBefore, nullptr);
+  PyObject* arguments = PyTuple_New(0);
+  PyObject* keywords = Py_BuildValue("{s:O}", "before", before);
+  PyObject* done = hook != nullptr && keywords != nullptr ? PyObject_Call(hook, arguments, keywords) : nullptr;
+  for (PyObject* object : {hook, before, arguments, keywords}) Py_XDECREF(object);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+// So that `_core` knows, by whatever way it comes into the process.
+bool announce() {
+  PyObject* capsule = PyCapsule_New(&late_start, kLateStartKey, nullptr);
+  PyObject* dict = PyInterpreterState_GetDict(PyInterpreterState_Main());
+  const bool done = capsule != nullptr && dict != nullptr && PyDict_SetItemString(dict, kLateStartKey, capsule) == 0;
+  Py_XDECREF(capsule);
+  return done;
+}
+
+// The core stands beside us, and is named alike. Null if that is not so; never freed.
+char* find_core() {
+  constexpr char kOurs[] = "/_late.";
+  Dl_info info{};
+  if (dladdr(&late_start, &info) == 0 || *info.dli_fname != '/') return nullptr;
+  const char* name = std::strrchr(info.dli_fname, '/');
+  if (!starts_with(name, kOurs)) return nullptr;
+  const auto folder = static_cast<int>(name - info.dli_fname);
+  char* path = nullptr;
+  return asprintf(&path, "%.*s/_core.%s", folder, info.dli_fname, name + sizeof kOurs - 1) < 0 ? nullptr : path;
+}
+
+bool begin() {
+  core_path = find_core();
+  return core_path != nullptr && access(core_path, R_OK) == 0 && register_fork_hook() &&
+         PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0 && announce() && start_thread();
+}
+
+// Raises RuntimeError when the package has to decide, at once.
+PyObject* start(PyObject*, PyObject*) {
+  static bool started = false;
+  // In a virtual environment `site` reads each .pth file twice; sub-interpreters read them, too.
+  if (started || PyInterpreterState_Get() != PyInterpreterState_Main()) Py_RETURN_NONE;
+  started = only_baseline_is_asked_for() && !is_command() && begin();
+  if (started) Py_RETURN_NONE;
+  late_start.state = StartState::kStarted;  // by the package, if at all
+  PyErr_SetString(PyExc_RuntimeError, "not to be started this way");
+  return nullptr;
+}
+
+PyMethodDef methods[] = {
+    {"start", start, METH_NOARGS, "start() -> None"},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef_Slot slots[] = {
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {0, nullptr},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    "whipsnake._late",
+    "Starts Whipsnake a little later.",
+    0,
+    methods,
+    slots,
+    nullptr,
+    nullptr,
+    nullptr,
+};
+
+}  // namespace
+
+}  // namespace whipsnake
+
+PyMODINIT_FUNC PyInit__late() { return PyModuleDef_Init(&whipsnake::definition); }

@@ -1,0 +1,156 @@
+"""Autoload starts the core a few milliseconds into the program: who looks, sees nothing of it."""
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from .conftest import Environment, needs_core
+
+pytestmark = needs_core
+
+STARTED = "sys.monitoring.get_tool(5) == 'whipsnake'"  # without importing anything
+WAIT = f"""
+import sys, time
+def wait():
+    end = time.monotonic() + 20
+    while not ({STARTED}) and time.monotonic() < end:
+        pass
+    return {STARTED}
+"""
+
+
+def run(env: Environment, folder: Path, code: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    if env.core != "real":
+        pytest.skip("needs the real core")
+    return env.run([env.python, *flags, "-c", code], folder, env={"WHIPSNAKE": "baseline"})
+
+
+def check(env: Environment, folder: Path, code: str, *flags: str) -> None:
+    """The program finds itself started, and what it asserts to be so; nothing is printed."""
+    done = run(env, folder, code, *flags)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_starts_by_itself(autoload: Environment, tmp_path: Path) -> None:
+    code = WAIT + "assert not [n for n in sys.modules if 'whipsnake' in n]\nassert wait()\n"
+    code += "assert not [n for n in sys.modules if 'whipsnake' in n]\n"
+    check(autoload, tmp_path, code)
+    check(autoload, tmp_path, code, "-I")
+    check(autoload, tmp_path, code, "-E", "-X", "dev")
+
+
+def test_starts_while_the_program_sleeps(autoload: Environment, tmp_path: Path) -> None:
+    check(autoload, tmp_path, f"import sys, time; time.sleep(1); assert {STARTED}")
+
+
+def test_whoever_asks_first_is_not_too_early(autoload: Environment, tmp_path: Path) -> None:
+    for first in (
+        "assert whipsnake.is_enabled()",
+        "assert whipsnake.stats()['enabled']",
+        "assert whipsnake.compile(f) and whipsnake.tier(f) == 'baseline'",
+        "whipsnake.jit(f); f(); assert whipsnake.tier(f) == 'baseline'",
+        "whipsnake.enable(threshold=0); f(); assert whipsnake.tier(f) == 'baseline'",
+        "whipsnake.disable(); time.sleep(0.2); assert not whipsnake.is_enabled()",
+    ):
+        check(autoload, tmp_path, f"import whipsnake, time\ndef f(): pass\n{first}")
+
+
+def test_fork_before_and_after(autoload: Environment, tmp_path: Path) -> None:
+    """No warning of threads, and both sides are served; also by C code that forks to execute a program."""
+    fork = "import os\npid = os.fork()\nok = wait()\nif pid == 0: os._exit(0 if ok else 3)\n"
+    fork += "assert os.waitpid(pid, 0)[1] == 0 and ok\n"
+    check(autoload, tmp_path, WAIT + fork, "-W", "error")
+    check(autoload, tmp_path, WAIT + "wait()\n" + fork, "-W", "error")
+    check(
+        autoload, tmp_path, WAIT + fork.replace("ok = wait()", "import whipsnake; ok = wait()"), "-W", "error"
+    )
+    check(
+        autoload,
+        tmp_path,
+        "import subprocess; subprocess.run(['true'], check=True)\n" + WAIT + "assert wait()",
+    )
+
+
+def test_tracers_and_tools_hear_nothing(autoload: Environment, tmp_path: Path) -> None:
+    heard = (
+        "heard = set()\n"
+        "def hear(frame, event, argument):\n    heard.add(frame.f_code.co_filename)\n    return hear\n"
+    )
+    for function in ("sys.settrace", "sys.setprofile"):
+        code = WAIT + heard + f"{function}(hear)\nok = wait()\n{function}(None)\n"
+        check(autoload, tmp_path, code + "assert ok and heard == {'<string>'}, heard")
+    tool = (
+        "heard = set()\nm = sys.monitoring\nm.use_tool_id(1, 'test')\n"
+        "m.register_callback(1, m.events.PY_START, lambda code, offset: heard.add(code.co_filename))\n"
+        "m.set_events(1, m.events.PY_START)\nok = wait()\nm.set_events(1, 0)\n"
+    )
+    check(autoload, tmp_path, WAIT + tool + "assert ok and heard == {'<string>'}, heard")
+
+
+def test_hooks_hear_nothing(autoload: Environment, tmp_path: Path) -> None:
+    code = (
+        "import builtins, gc\nheard = []\nsys.addaudithook(lambda name, arguments: heard.append(name))\n"
+        "class Finder:\n    def find_spec(*arguments): heard.append('find_spec')\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "builtins.__import__ = builtins.__build_class__ = builtins.next = lambda *a, **k: heard.append('builtin')\n"
+        "gc.callbacks.append(lambda *arguments: heard.append('gc'))\n"
+        "ok = wait()\nassert ok and not heard, heard\nassert gc.isenabled()"
+    )
+    check(autoload, tmp_path, WAIT + code)
+
+
+def test_program_that_leaves_little_to_rely_on(autoload: Environment, tmp_path: Path) -> None:
+    for code in (
+        "sys.modules.clear(); assert wait()",
+        "sys.path.clear(); sys.meta_path.clear(); sys.path_hooks.clear(); assert wait()",
+        "import os; os.chdir('/'); os.environ.clear(); assert wait()",
+        "import gc; gc.disable(); assert wait() and not gc.isenabled()",
+        "exec('while not started(): pass', {'__builtins__': {}, 'started': lambda: sys.monitoring.get_tool(5)})",
+        "import os; os.close(0); os.closerange(3, 100); assert wait()",
+        # The first moments are spent near the limit, or inside a trace function.
+        "def f(n): return f(n - 1) if n else time.sleep(0.1)\n"
+        "sys.setrecursionlimit(1000)\nf(980)\nassert wait()",
+        "def trace(*a):\n    end = time.monotonic() + 0.1\n    while time.monotonic() < end: pass\n"
+        "sys.settrace(trace)\n(lambda: 0)()\nsys.settrace(None)\nassert wait()",
+    ):
+        check(autoload, tmp_path, WAIT + code)
+
+
+def test_signals_and_exceptions_stay_the_programs(autoload: Environment, tmp_path: Path) -> None:
+    code = (
+        "import signal\ncalls = []\n"
+        "def handler(number, frame): calls.append(frame.f_code.co_filename)\n"
+        "signal.signal(signal.SIGALRM, handler)\nsignal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)\n"
+        "try:\n    try: raise KeyError(1)\n    except KeyError: ok = wait(); raise\n"
+        "except KeyError as error: assert error.args == (1,) and error.__context__ is None\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\nassert ok and set(calls) == {'<string>'}, set(calls)\n"
+        "assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()"
+    )
+    check(autoload, tmp_path, WAIT + code)
+
+
+def test_in_threads(autoload: Environment, tmp_path: Path) -> None:
+    """While the main thread waits, another one serves the request."""
+    code = "import threading\nthread = threading.Thread(target=wait)\nthread.start()\nthread.join()\n"
+    check(autoload, tmp_path, WAIT + code + f"assert {STARTED} and threading.active_count() == 1")
+
+
+def test_exit_at_any_moment(autoload: Environment, tmp_path: Path) -> None:
+    """Around the time of the start: as always, with a thread that is left behind, and by exec."""
+    endings = (
+        "",
+        "import threading; threading.Thread(target=wait, daemon=True).start()",
+        "import os; os.execv(sys.executable, [sys.executable, '-c', ''])",
+        "sys.exit(0)",
+        "import os; os._exit(0)",
+        "import os\nif os.fork(): os.wait()",
+    )
+
+    def end(case: int) -> None:
+        busy = f"end = time.perf_counter() + {case // len(endings) * 0.0007}\nwhile time.perf_counter() < end: pass\n"
+        check(autoload, tmp_path, WAIT + busy + endings[case % len(endings)])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(end, range(20 * len(endings))))
