@@ -1,4 +1,4 @@
-#include "jit/opcodes/expressions.h"
+#include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"

@@ -1,7 +1,7 @@
 // Attribute access: almost every site calls shared machine code (runtime/attribute_code.h) through a cache of its own,
 // which its misses fill, give further entries, and change to another kind of access (runtime/caches.h).
 #include "jit/opcodes/cells.h"
-#include "jit/opcodes/expressions.h"
+#include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/attribute_code.h"
 #include "jit/runtime/ops/ops.h"

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "jit/opcodes/cells.h"
-#include "jit/opcodes/expressions.h"
+#include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
