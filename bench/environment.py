@@ -22,6 +22,8 @@ from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+DEMO_REQUIREMENTS = ROOT / "demo" / "requirements.txt"
+WORKLOAD_REQUIREMENTS = Path(__file__).with_name("workloads") / "requirements.txt"
 # What is measured, and what reports: each has an environment, and the same file has the versions of both.
 MEASURED = ("pyperformance", "pyperf", "setuptools")
 TOOLS = ("pyperf", "matplotlib")
@@ -110,6 +112,11 @@ class Environment:
         return site_packages(self.folder / "venv") / "pyperformance" / "data-files" / "benchmarks"
 
     @property
+    def packages(self) -> Path:
+        """The folder with the packages that workloads need; apart, as pyperformance wants other versions."""
+        return self.folder / "packages"
+
+    @property
     def scratch(self) -> Path:
         """Where benchmarks run and leave their output."""
         return self.folder / "scratch"
@@ -181,6 +188,20 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
     stamp.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     failures: dict[str, str] = state["failures"]
     return failures
+
+
+def install_packages(environment: Environment) -> None:
+    """Install the packages that workloads need, if they are absent. Raises SetupError."""
+    target = environment.packages
+    stamp = target / "installed"
+    files = (WORKLOAD_REQUIREMENTS, DEMO_REQUIREMENTS)
+    wanted = "".join(file.read_text(encoding="utf-8") for file in files)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    print(f"Installing what workloads need into {target} (once) ...", flush=True)
+    shutil.rmtree(target, ignore_errors=True)
+    pip(environment.python, "--no-deps", "--target", str(target), "-r", str(WORKLOAD_REQUIREMENTS))
+    stamp.write_text(wanted, encoding="utf-8")
 
 
 def common_pins(texts: Iterable[str]) -> list[str]:

@@ -25,20 +25,28 @@ def geometric_mean(ratios: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
-def ratio(plain: Sequence[float], jit: Sequence[float]) -> float:
-    """Return median over median, given one figure of each process; above 1 the second side is faster."""
-    return median(plain) / median(jit)
+def log_ratio(plain: Sequence[float], jit: Sequence[float]) -> float:
+    """Return the logarithm of a round's ratio, given the figures of two processes that took turns.
+
+    The median over neighbours: what disturbs the machine for longer than a turn disturbs both of them, and
+    what disturbs it for less disturbs few.
+    """
+    return median(math.log(a / b) for a, b in zip(plain, jit, strict=False))
 
 
-def spread(plain: Sequence[float], jit: Sequence[float]) -> float:
+def ratio(logs: Sequence[float]) -> float:
+    """Return the ratio that rounds have found, given their logarithms; above 1 the second side is faster."""
+    return math.exp(sum(logs) / len(logs))
+
+
+def spread(logs: Sequence[float]) -> float:
     """Return how far the ratio of single rounds strays: half the range, as a part of the ratio."""
-    ratios = [a / b for a, b in zip(plain, jit, strict=False)]
-    return (max(ratios) - min(ratios)) / 2 / ratio(plain, jit)
+    return (math.exp(max(logs)) - math.exp(min(logs))) / 2 / ratio(logs)
 
 
-def log_ratios(plain: Sequence[float], jit: Sequence[float]) -> list[float]:
-    """Return the logarithm of each round's ratio."""
-    return [math.log(a / b) for a, b in zip(plain, jit, strict=False)]
+def standard_error(logs: Sequence[float]) -> float:
+    """Return the standard error of the mean of what rounds have found; infinite for one round."""
+    return math.sqrt(variance(logs) / len(logs)) if len(logs) > 1 else math.inf
 
 
 def typical_scatter(benchmarks: Iterable[Sequence[float]]) -> float | None:
@@ -72,15 +80,13 @@ def quantile(table: Sequence[float], freedom: float) -> float:
     return table[max(1, min(int(freedom), len(table))) - 1]
 
 
-def interval(
-    plain: Sequence[float], jit: Sequence[float], typical: float | None
-) -> tuple[float, float] | None:
+def interval(logs: Sequence[float], typical: float | None) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a ratio; None if nothing is known of the scatter."""
-    error = error_of(log_ratios(plain, jit), typical)
+    error = error_of(logs, typical)
     if error is None:
         return None
     factor = math.exp(error[0] * quantile(T_95, error[1]))
-    return ratio(plain, jit) / factor, ratio(plain, jit) * factor
+    return ratio(logs) / factor, ratio(logs) * factor
 
 
 def warming(values: Sequence[float]) -> float:

@@ -1,11 +1,17 @@
 """Run benchmarks in fresh processes, the plain interpreter and Whipsnake in turn, and keep what they say.
 
+A round is a process of each side, both alive, on one processor core. Once both are warm they take turns of a
+few hundredths of a second, so what disturbs the machine disturbs both, and the ratio of neighbouring values
+hardly knows of it. Several rounds are needed all the same: how a process happens to be laid out in memory
+stays with it as long as it lives.
+
 Everything a process says is appended to a file of results at once, one JSON object a line, so that a run
 that was interrupted can go on where it was.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -15,12 +21,13 @@ import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from bench import figures
 from bench.catalogue import Item
@@ -53,14 +60,18 @@ class Effort:
     """One value, at the least."""
 
 
-NORMAL = Effort(warm=0.8, measured=0.6, value=0.1)
-QUICK = Effort(warm=0.5, measured=0.3, value=0.06)
+NORMAL = Effort(warm=0.8, measured=0.6, value=0.04)
+QUICK = Effort(warm=0.4, measured=0.3, value=0.03)
 # Micro-benchmarks are compiled within milliseconds.
-MICRO = Effort(warm=0.2, measured=0.3, value=0.05)
-# Rounds whose ratios stray by more than this part were disturbed.
+MICRO = Effort(warm=0.2, measured=0.3, value=0.02)
+# Rounds go on until the standard error of the logarithm of their ratio is no more than this ...
+CERTAIN = 0.006
+# ... but there are not more than so many times as many as were asked for.
+MOST_ROUNDS = 3
+# A row says so if its rounds' ratios stray by more than this part.
 NOISY = 0.04
 LEAST_WARMUPS, MOST_WARMUPS = 1, 30
-LEAST_VALUES, MOST_VALUES = 2, 10
+LEAST_VALUES, MOST_VALUES = 2, 16
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ class Run:
 
     side: Side
     values: list[float]
-    """Processor seconds of one unit of work, one after another."""
+    """Processor seconds of one unit of work, one after another; those of both processes of a round in turn."""
     warmups: list[float] = field(default_factory=list)
     elapsed: float = 0.0
     """Processor seconds of all of them together."""
@@ -104,6 +115,8 @@ class Run:
     """Digest of the standard output."""
     peak_kb: int = 0
     jit: dict[str, Any] | None = None
+    processor: float = 0.0
+    """Processor seconds of the process, start-up and compiling included."""
 
     @property
     def seconds(self) -> float:
@@ -125,19 +138,29 @@ class Row:
         """Return a figure of every process of one side."""
         return [value(run) for run in self.runs if run.side is side]
 
+    def logs(self) -> list[float]:
+        """Return the logarithm of the ratio, plain over Whipsnake, that each round found."""
+        sides = ([run.values for run in self.runs if run.side is side] for side in Side)
+        return [figures.log_ratio(*both) for both in zip(*sides, strict=False)]
+
     def ratio(self) -> float | None:
         """Return plain over Whipsnake, above 1 is faster; None if it failed."""
-        if self.failure is not None:
-            return None
-        return figures.ratio(self.of(Side.PLAIN), self.of(Side.WHIPSNAKE))
+        return None if self.failure is not None else figures.ratio(self.logs())
 
     def spread(self) -> float:
         """Return how far the ratio strays between rounds, as a part of it."""
-        return figures.spread(self.of(Side.PLAIN), self.of(Side.WHIPSNAKE))
+        return figures.spread(self.logs())
 
-    def best_ratio(self) -> float:
-        """Return the ratio of the fastest processes, which others on the machine disturbed least."""
-        return min(self.of(Side.PLAIN)) / min(self.of(Side.WHIPSNAKE))
+    def certain(self) -> bool:
+        """Whether the rounds agree so well that there is no need of more."""
+        return figures.standard_error(self.logs()) <= CERTAIN
+
+    def first_ratio(self) -> float | None:
+        """Return the ratio of the first values of fresh processes, compiling included; None without any."""
+        plain, jit = (
+            [run.warmups[0] for run in self.runs if run.side is side and run.warmups] for side in Side
+        )
+        return median(plain) / median(jit) if plain and jit else None
 
     def warming(self) -> float:
         """Return how much faster Whipsnake's processes still became while they were measured."""
@@ -197,11 +220,11 @@ def _loads(line: str) -> Any:
         return None
 
 
-def schedule(rounds: int) -> Iterator[tuple[int, Side]]:
-    """Yield number and side of each process; who comes first changes from round to round."""
-    for number in range(rounds):
-        yield number, (Side.PLAIN, Side.WHIPSNAKE)[number % 2]
-        yield number, (Side.WHIPSNAKE, Side.PLAIN)[number % 2]
+def turns(count: int, number: int) -> Iterator[tuple[Side, Side]]:
+    """Yield the order of both sides for each turn of a round; who comes first changes, also between rounds."""
+    order = Side.PLAIN, Side.WHIPSNAKE
+    for turn in range(count):
+        yield order if (turn + number) % 2 == 0 else order[::-1]
 
 
 def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
@@ -252,21 +275,22 @@ def calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
 
 
 def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
-    """Run both sides of a row in turn, until one fails; compare what they computed.
+    """Run rounds until a side fails or they agree; compare what both sides computed.
 
-    A row whose rounds disagree gets as many rounds again.
+    There are at least *rounds* of them, and at most MOST_ROUNDS times as many.
     """
     if row.failure is not None:
         return
-    for number, side in schedule(2 * rounds):
-        if len(row.runs) == 2 * rounds and row.spread() <= NOISY:
+    for number in range(MOST_ROUNDS * rounds):
+        if number >= rounds and row.certain():
             break
-        key = f"{row.part.name} {number} {side.value}"
-        found = store.get(key, functools.partial(_run, row.part, side, setup))
+        found = store.get(
+            f"{row.part.name} {number}", functools.partial(run_round, row.part, number, setup)
+        )
         if failed(found):
-            row.failure = f"the {side.value} side: {found['failure']}"
+            row.failure = found["failure"]
             return
-        row.runs.append(Run(side, **found))
+        row.runs += [Run(side, **found[side.value]) for side in Side]
     row.failure = difference(row.runs)
 
 
@@ -286,28 +310,43 @@ def difference(runs: Sequence[Run]) -> str | None:
     return None
 
 
-def _run(part: Part, side: Side, setup: Setup) -> dict[str, Any]:
-    """Run a part in a process of its own; return the fields of a Run, or the failure."""
+def run_round(part: Part, number: int, setup: Setup) -> dict[str, Any]:
+    """Run a process of each side; return the fields of a Run of each, or the failure."""
+    side = Side.PLAIN
+    found: dict[str, dict[str, Any]] = {each.value: {"values": []} for each in Side}
     try:
         if part.item.kind == "startup":
-            values, output = start_up(part.item, side, setup)
-            return {"values": values, "output": output}
-        spec = {"task": part.task, "loops": part.loops, "warmups": part.warmups, "values": part.values}
-        result, output = run_worker(part.item, side, spec, setup)
+            return start_up(part.item, number, setup)
+        spec = {"task": part.task, "loops": part.loops}
+        with contextlib.ExitStack() as stack:
+            workers = {}
+            for side in next(turns(1, number)):
+                workers[side] = stack.enter_context(Worker(part.item, side, spec, setup, obedient=True))
+                found[side.value]["warmups"] = workers[side].ask(part.warmups)
+            for order in turns(part.values, number):
+                for side in order:
+                    found[side.value]["values"] += workers[side].ask(1)
+            for side, worker in workers.items():
+                found[side.value] |= fields_of(*worker.result())
     except ProcessFailedError as error:
-        return {"failure": str(error)}
-    jit = result["whipsnake"]
-    if (jit is not None) != (side is Side.WHIPSNAKE and not setup.noise):
-        return {"failure": "Whipsnake was " + ("not at work" if jit is None else "at work")}
+        return {"failure": str(error) if part.item.kind == "startup" else f"the {side.value} side: {error}"}
+    for side in Side:
+        there, wanted = found[side.value]["jit"] is not None, side is Side.WHIPSNAKE and not setup.noise
+        if there != wanted:
+            return {"failure": f"the {side.value} side: Whipsnake was {'' if there else 'not '}at work"}
+    return found
+
+
+def fields_of(result: dict[str, Any], output: str) -> dict[str, Any]:
+    """Return those fields of a Run that a process knows at its end."""
     [found] = result["benchmarks"]
     return {
-        "values": found["values"],
-        "warmups": found["warmups"],
         "elapsed": found["elapsed"],
+        "processor": result["processor"],
         "digest": found.get("digest"),
         "output": output,
         "peak_kb": result["peak_kb"],
-        "jit": jit,
+        "jit": result["whipsnake"],
     }
 
 
@@ -324,6 +363,103 @@ def environ(side: Side, setup: Setup) -> dict[str, str]:
     return kept | ours(side, setup)
 
 
+class Worker:
+    """A process that measures an item; ended, if it has not ended by itself, where the context ends.
+
+    *under* is the command of a profiler that takes the worker's as its last arguments; *variables* are added
+    to the environment. An *obedient* one measures what ask() says, another one what *spec* says.
+    """
+
+    def __init__(
+        self,
+        item: Item,
+        side: Side,
+        spec: dict[str, Any],
+        setup: Setup,
+        under: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+        obedient: bool = False,
+    ) -> None:
+        self._timeout = self._left = setup.timeout
+        self._folder = folder = setup.environment.scratch / side.value
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "work").mkdir(parents=True)
+        self._out, spec_file = folder / "result.json", folder / "spec.json"
+        whole = spec | {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(self._out)}
+        if item.needs_packages:
+            whole["packages"] = str(setup.environment.packages)
+        theirs: tuple[int, ...] = ()
+        self._commands = self._answers = -1
+        if obedient:
+            commands, self._commands = os.pipe()
+            self._answers, answers = os.pipe()
+            theirs = whole["commands"] = commands, answers
+        spec_file.write_text(json.dumps(whole), encoding="utf-8")
+        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [*under, setup.environment.python, str(WORKER), str(spec_file)],
+                env=environ(side, setup) | dict(variables or {}),
+                cwd=folder / "work",
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=theirs,
+                start_new_session=True,
+            )
+        for number in theirs:
+            os.close(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for number in (self._commands, self._answers):
+            if number >= 0:
+                os.close(number)
+
+    def ask(self, count: int) -> list[float]:
+        """Have it measure so many values, and return them. Raises ProcessFailedError."""
+        with contextlib.suppress(BrokenPipeError):  # which reading tells, too
+            os.write(self._commands, f"{count}\n".encode())
+        answer = b""
+        while not answer.endswith(b"\n"):
+            started = time.monotonic()
+            if not select.select([self._answers], [], [], max(self._left, 0.0))[0]:
+                raise ProcessFailedError(out_of_time(self._timeout))
+            self._left -= time.monotonic() - started
+            piece = os.read(self._answers, 1 << 16)
+            if not piece:
+                raise ProcessFailedError(self._how_it_ended())
+            answer += piece
+        values: list[float] = json.loads(answer)
+        return values
+
+    def result(self) -> tuple[dict[str, Any], str]:
+        """Wait for its end; return what it wrote and a digest of its standard output.
+
+        Raises ProcessFailedError.
+        """
+        if self._commands >= 0:
+            os.close(self._commands)
+            self._commands = -1
+        how = self._how_it_ended()
+        if self._process.returncode != 0 or not self._out.is_file():
+            raise ProcessFailedError(how)
+        result: dict[str, Any] = json.loads(self._out.read_text(encoding="utf-8"))
+        return result, hashlib.sha256((self._folder / "stdout").read_bytes()).hexdigest()[:16]
+
+    def _how_it_ended(self) -> str:
+        """Wait for its end, as long as it may take, and describe it. Raises ProcessFailedError."""
+        try:
+            status = self._process.wait(max(self._left, 0.0))
+        except subprocess.TimeoutExpired:
+            raise ProcessFailedError(out_of_time(self._timeout)) from None
+        return describe_end(status, (self._folder / "stderr").read_text(errors="replace"))
+
+
 def run_worker(
     item: Item,
     side: Side,
@@ -332,42 +468,12 @@ def run_worker(
     under: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Run the worker on an item; return what it wrote and a digest of its standard output.
-
-    *under* is the command of a profiler that takes the worker's as its last arguments; *variables* are added
-    to the environment.
+    """Run a worker that does what *spec* says; return what it wrote and a digest of its standard output.
 
     Raises ProcessFailedError.
     """
-    scratch = setup.environment.scratch
-    shutil.rmtree(scratch, ignore_errors=True)
-    (scratch / "work").mkdir(parents=True)
-    out, spec_file = scratch / "result.json", scratch / "spec.json"
-    whole = spec | {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(out)}
-    spec_file.write_text(json.dumps(whole), encoding="utf-8")
-    command = [*under, setup.environment.python, str(WORKER), str(spec_file)]
-    with (scratch / "stdout").open("wb") as stdout, (scratch / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            env=environ(side, setup) | dict(variables or {}),
-            cwd=scratch / "work",
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(setup.timeout)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise ProcessFailedError(out_of_time(setup.timeout)) from None
-            raise
-    if status != 0 or not out.is_file():
-        raise ProcessFailedError(describe_end(status, (scratch / "stderr").read_text(errors="replace")))
-    result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return result, hashlib.sha256((scratch / "stdout").read_bytes()).hexdigest()[:16]
+    with Worker(item, side, spec, setup, under, variables) as worker:
+        return worker.result()
 
 
 def out_of_time(seconds: float) -> str:
@@ -382,15 +488,36 @@ def describe_end(status: int, errors: str) -> str:
     return f"{how}: {lines[-1][:ERROR_LENGTH]}" if lines else how
 
 
-def start_up(item: Item, side: Side, setup: Setup) -> tuple[list[float], str]:
-    """Start an interpreter some times; return the processor seconds of each process but the first, and a
-    digest of what they printed.
+def start_up(item: Item, number: int, setup: Setup) -> dict[str, Any]:
+    """Start an interpreter of each side in turn; return values and output of both as fields of a Run.
+
+    A value is the processor seconds of one process; the first of each side does not count.
 
     Raises ProcessFailedError.
     """
+    seconds: dict[Side, list[float]] = {side: [] for side in Side}
+    outputs: dict[Side, list[bytes]] = {side: [] for side in Side}
+    for order in turns(STARTUP_PROCESSES + 1, number):
+        for side in order:
+            try:
+                taken, printed = start_once(item, side, setup)
+            except ProcessFailedError as error:
+                raise ProcessFailedError(f"the {side.value} side: {error}") from None
+            seconds[side].append(taken)
+            outputs[side].append(printed)
+    return {
+        side.value: {
+            "values": seconds[side][1:],
+            "output": hashlib.sha256(b"\0".join(outputs[side])).hexdigest()[:16],
+        }
+        for side in Side
+    }
+
+
+def start_once(item: Item, side: Side, setup: Setup) -> tuple[float, bytes]:
+    """Start an interpreter; return its processor seconds and what it printed. Raises ProcessFailedError."""
     jit = side is Side.WHIPSNAKE and not setup.noise
     python = setup.environment.small_python if jit else setup.environment.bare_python
-    env = environ(side, setup)
     scratch = setup.environment.scratch
     scratch.mkdir(parents=True, exist_ok=True)
     out, errors = scratch / "stdout", scratch / "stderr"
@@ -398,15 +525,12 @@ def start_up(item: Item, side: Side, setup: Setup) -> tuple[list[float], str]:
     actions = [
         (os.POSIX_SPAWN_OPEN, number, str(path), flags, 0o600) for number, path in ((1, out), (2, errors))
     ]
-    seconds, outputs = [], []
-    for _ in range(STARTUP_PROCESSES + 1):
-        child = os.posix_spawn(python, [python, *item.argv], env, file_actions=actions, setpgroup=0)
-        status, usage = _wait(child, setup.timeout)
-        if status != 0:
-            raise ProcessFailedError(describe_end(status, errors.read_text(errors="replace")))
-        seconds.append(usage.ru_utime + usage.ru_stime)
-        outputs.append(out.read_bytes())
-    return seconds[1:], hashlib.sha256(b"\0".join(outputs)).hexdigest()[:16]
+    env = environ(side, setup)
+    child = os.posix_spawn(python, [python, *item.argv], env, file_actions=actions, setpgroup=0)
+    status, usage = _wait(child, setup.timeout)
+    if status != 0:
+        raise ProcessFailedError(describe_end(status, errors.read_text(errors="replace")))
+    return usage.ru_utime + usage.ru_stime, out.read_bytes()
 
 
 def _wait(child: int, timeout: float) -> tuple[int, resource.struct_rusage]:

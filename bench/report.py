@@ -31,7 +31,12 @@ SLOWER = 0.98
 # Ratios of equal sides: this part of them is so near to 1, and so is their geometric mean.
 NOISE_PART, NOISE_RATIO, NOISE_MEAN = 0.95, 0.02, 0.005
 # The kinds of benchmarks in the order of reports.
-KINDS = {"pyperf": "pyperformance", "micro": "Micro-benchmarks", "startup": "Start-up"}
+KINDS = {
+    "pyperf": "pyperformance",
+    "workload": "Workloads",
+    "micro": "Micro-benchmarks",
+    "startup": "Start-up",
+}
 
 
 def colour(text: str, code: str) -> str:
@@ -107,7 +112,7 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
     """
     kinds = [kind for kind in KINDS if any(row.part.item.kind == kind for row in rows)]
     steady = [row for row in rows if row.part.item.kind != "startup"]
-    groups = [("all", steady)] if {"pyperf", "micro"} <= set(kinds) else []
+    groups = [("all", steady)] if len({row.part.item.kind for row in steady}) > 1 else []
     groups += [(KINDS[kind], [row for row in rows if row.part.item.kind == kind]) for kind in kinds]
     found = []
     for title, group in groups:
@@ -139,14 +144,12 @@ def summary_lines(rows: Sequence[Row]) -> list[list[str]]:
 def scatter(rows: Iterable[Row]) -> float | None:
     """Return how far log ratios stray in these rows, typically."""
     good = [row for row in rows if row.failure is None]
-    return figures.typical_scatter(
-        figures.log_ratios(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE)) for row in good
-    )
+    return figures.typical_scatter(row.logs() for row in good)
 
 
 def interval(row: Row, typical: float | None) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a row's ratio, given the scatter of all."""
-    return figures.interval(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE), typical)
+    return figures.interval(row.logs(), typical)
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
@@ -203,7 +206,7 @@ def row_lines(rows: Sequence[Row]) -> list[list[str]]:
             continue
         notes = []
         if row.spread() > NOISY:
-            notes.append(f"noisy; fastest processes: {row.best_ratio():.3f}")
+            notes.append(f"rounds disagree by {row.spread():.1%}")
         if row.warming() > STILL_WARMING:
             notes.append(f"still warming up: {row.warming():+.0%}")
         known = interval(row, typical)
@@ -368,6 +371,7 @@ file for each side, for `python -m pyperf compare_to plain.json whipsnake.json`.
 
 INTRODUCTIONS = {
     "pyperf": "Every benchmark of pyperformance that can be installed here.",
+    "workload": "The files of `bench/workloads`: real packages on real input, and whole small programs.",
     "micro": "The files of `bench/micro`, one for each thing that Python programs do: `run(n)` does n units of work, "
     "inside\nfunctions, and returns a value that must be the same on both sides.",
     "startup": "Whole processes, in environments with nothing in them but, on one side, Whipsnake.",

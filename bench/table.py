@@ -19,7 +19,7 @@ from typing import Any
 
 from bench import catalogue, curve, environment, measure, report, results, rivals
 from bench.catalogue import Item
-from bench.environment import ROOT
+from bench.environment import ROOT, SetupError
 from bench.measure import Row, Setup, Side
 from bench.results import Results
 
@@ -28,13 +28,13 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=positive, metavar="N", help="processes of each side (default 3)")
-    parser.add_argument("--quick", action="store_true", help="two rounds, less work in each")
+    parser.add_argument("--quick", action="store_true", help="two rounds, less work in each; a cut of pyperformance")
     parser.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="NAME",
-        help="only this benchmark, or all of a kind: micro, pyperf, startup (repeatable)",
+        help="only this benchmark, or all of a kind: micro, workload, pyperf, startup (repeatable)",
     )
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE, too")
@@ -96,15 +96,18 @@ def variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def choose(items: Sequence[Item], only: Sequence[str], everything: bool) -> list[Item]:
+def choose(items: Sequence[Item], only: Sequence[str], everything: bool, quick: bool = False) -> list[Item]:
     """Return the items that are asked for. Raises SetupError for a name that there is not."""
     known = {item.name for item in items} | {item.kind for item in items}
     if unknown := sorted(set(only) - known):
-        raise environment.SetupError(f"no benchmark is named {', '.join(unknown)} (see --list)")
+        raise SetupError(f"no benchmark is named {', '.join(unknown)} (see --list)")
     if only:
         return [item for item in items if item.name in only or item.kind in only]
+    if everything:
+        cut = catalogue.QUICK_CUT
+        return [item for item in items if not quick or item.kind != "pyperf" or item.name in cut]
     wanted = {name for target in catalogue.TARGETS for name in target.items}
-    return [item for item in items if everything or item.name in wanted]
+    return [item for item in items if item.name in wanted]
 
 
 def pin(core: int | None) -> int:
@@ -190,19 +193,25 @@ def prepare(args: argparse.Namespace, everything: bool) -> tuple[Setup, list[Ite
     """
     interpreter = environment.probe(args.python)
     made = environment.prepare(args.build.resolve() / "bench" / interpreter.tag, interpreter, not args.noise)
-    own = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON)]
-    ours = {"micro", "startup", *(item.name for item in own)}
+    own = [*catalogue.startup_items(), *catalogue.own_items(catalogue.PURE_PYTHON)]
+    ours = {"micro", "workload", "startup", *(item.name for item in own)}
     needs_pyperf = not args.only or not set(args.only) <= ours
     pyperf = []
     if needs_pyperf:
         environment.install_pyperformance(made, [])
         pyperf = catalogue.pyperf_items(made.scripts)
-    chosen = choose([*own, *pyperf], args.only, everything)
+    chosen = choose([*own, *pyperf], args.only, everything, args.quick)
     absent: dict[str, str] = {}
+    needing = [item for item in chosen if item.needs_packages]
+    if needing and not args.list:
+        try:
+            environment.install_packages(made)
+        except SetupError as error:
+            absent |= {item.name: str(error) for item in needing}
     if needs_pyperf and not args.list:
         folders = dict.fromkeys(item.folder for item in chosen if item.kind == "pyperf")
         failures = environment.install_pyperformance(made, folders)
-        absent = {item.name: failures[item.folder] for item in chosen if item.folder in failures}
+        absent |= {item.name: failures[item.folder] for item in chosen if item.folder in failures}
     effort = measure.QUICK if args.quick else measure.NORMAL
     setup = Setup(made, effort, args.engine, dict(args.env), args.noise, args.timeout)
     return setup, chosen, absent
@@ -214,7 +223,8 @@ def identity(setup: Setup) -> dict[str, Any]:
         "whipsnake": "" if setup.noise else setup.environment.core_digest,
         "python": setup.environment.interpreter.base,
         "requirements": environment.REQUIREMENTS.read_text(encoding="utf-8"),
-        "benchmarks": environment.tree_digest(catalogue.MICRO),
+        "benchmarks": [environment.tree_digest(folder) for folder in (catalogue.MICRO, catalogue.WORKLOADS)],
+        "demo": environment.tree_digest(ROOT / "demo"),
         "worker": measure.WORKER.read_text(encoding="utf-8"),
         "effort": repr(setup.effort),
         "engine": setup.engine,
@@ -238,7 +248,7 @@ def main(argv: Sequence[str] | None = None, everything: bool = False, page: Path
             except (KeyboardInterrupt, SystemExit):
                 print("\nInterrupted; the same command with --resume goes on from here.", file=sys.stderr)
                 raise
-    except environment.SetupError as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -317,7 +327,7 @@ def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
     try:
         tools = environment.tools(args.build.resolve() / "bench", environment.probe(args.python).base)
         files = [results.RESULTS, *results.export(folder / results.RESULTS, tools)]
-    except environment.SetupError as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
         files = [results.RESULTS]
     print(f"\nResults, for python -m bench.report, are in {folder}: {', '.join(files)}.")

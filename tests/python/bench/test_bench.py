@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import importlib
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from bench.catalogue import Item, Kind, Target
 from bench.environment import Environment, Interpreter, SetupError, common_pins, lock, tree_digest
 from bench.measure import Part, Row, Run, Side
 
-MICRO_NAMES = sorted(path.stem for path in catalogue.MICRO.glob("*.py") if path.stem != "__init__")
+MICRO_NAMES = sorted(path.stem for path in catalogue.MICRO.glob("[!_]*.py"))
+STDLIB_WORKLOADS = sorted(path.stem for path in catalogue.WORKLOADS.glob(f"{catalogue.STDLIB_PREFIX}*.py"))
 
 
 def row(
@@ -55,12 +57,24 @@ def test_geometric_mean() -> None:
 
 
 def test_a_ratio_above_one_means_that_the_second_side_is_faster() -> None:
-    assert figures.ratio([2.0, 9.0, 1.0], [1.0, 1.0, 7.0]) == 2.0
+    assert row("a", [2.0, 8.0], [1.0, 1.0]).ratio() == pytest.approx(4.0)
+
+
+def test_what_disturbs_both_processes_of_a_round_hardly_counts() -> None:
+    """The machine is twice as slow for a while, and something short disturbs one turn of one side."""
+    plain = [2.0, 2.0, 4.0, 4.0, 4.0, 2.0, 9.0]
+    jit = [1.0, 1.0, 2.0, 2.0, 2.0, 1.0, 1.0]
+    assert math.exp(figures.log_ratio(plain, jit)) == pytest.approx(2.0)
 
 
 def test_the_spread_is_half_the_range_of_the_rounds() -> None:
-    assert figures.spread([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]) == 0.0
-    assert figures.spread([2.0, 2.0, 2.0], [1.0, 1.25, 0.8]) == pytest.approx((2.5 - 1.6) / 2 / 2.0)
+    assert figures.spread([0.0, 0.0, 0.0]) == 0.0
+    assert figures.spread([math.log(1.6), math.log(2.0), math.log(2.5)]) == pytest.approx((2.5 - 1.6) / 2 / 2.0)
+
+
+def test_the_error_of_rounds() -> None:
+    assert figures.standard_error([0.5]) == math.inf
+    assert figures.standard_error([0.01, -0.01]) == pytest.approx(0.01)
 
 
 def test_warming() -> None:
@@ -93,10 +107,9 @@ def test_times_have_a_suitable_unit(seconds: float, text: str) -> None:
 
 
 def test_both_sides_take_turns_and_who_comes_first_changes() -> None:
-    order = list(measure.schedule(3))
-    assert [number for number, _ in order] == [0, 0, 1, 1, 2, 2]
     p, w = Side.PLAIN, Side.WHIPSNAKE
-    assert [side for _, side in order] == [p, w, w, p, p, w]
+    assert list(measure.turns(3, 0)) == [(p, w), (w, p), (p, w)]
+    assert list(measure.turns(3, 1)) == [(w, p), (p, w), (w, p)]
 
 
 def runs(*results: tuple[Side, str | None]) -> list[Run]:
@@ -132,17 +145,17 @@ def test_names_of_parts() -> None:
     assert measure.part_name("scimark", "sor") == "scimark:sor"
 
 
-@pytest.mark.parametrize(("second", "expected"), [(1.01, 4), (1.5, 8)])
+@pytest.mark.parametrize(("second", "expected"), [(1.01, 2), (1.02, 4), (1.5, 6)])
 def test_rounds_that_disagree_are_followed_by_more(
     tmp_path: Path, setup: measure.Setup, second: float, expected: int
 ) -> None:
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
     wanted = Row(Part(micro("fib"), "fib", None))
-    for number, side in measure.schedule(4):
-        value = second if side is Side.WHIPSNAKE and number == 1 else 1.0
-        store.get(f"fib {number} {side.value}", functools.partial(dict, values=[value]))
+    for number in range(6):
+        sides = {"plain": {"values": [1.0]}, "whipsnake": {"values": [second if number == 1 else 1.0]}}
+        store.get(f"fib {number}", functools.partial(dict, sides))
     measure.measure(wanted, 2, setup, store)
-    assert len(wanted.runs) == expected
+    assert len(wanted.runs) == 2 * expected
 
 
 # ---- the file of results
@@ -264,7 +277,7 @@ def test_the_list_says_where_rounds_disagreed_or_were_still_warming_up() -> None
     warming = row("warming", [1.0], [1.0])
     warming.runs[-1].values = [2.0, 2.0, 1.0, 1.0]
     notes = {cells[0]: cells[-1] for cells in report.row_lines([noisy, warming])}
-    assert notes["noisy"] == "noisy; fastest processes: 2.000"
+    assert notes["noisy"] == "rounds disagree by 21.8%"
     assert notes["warming"] == "still warming up: +100%"
 
 
@@ -325,7 +338,7 @@ def test_pins_that_disagree_are_none() -> None:
 
 def test_every_target_of_our_own_has_a_benchmark() -> None:
     names = {
-        item.name for item in [*catalogue.micro_items(catalogue.PURE_PYTHON), *catalogue.startup_items()]
+        item.name for item in [*catalogue.own_items(catalogue.PURE_PYTHON), *catalogue.startup_items()]
     }
     for wanted in catalogue.TARGETS:
         if wanted.items[0] not in catalogue.PURE_PYTHON:
@@ -337,6 +350,9 @@ def test_choosing() -> None:
     assert [item.name for item in table.choose(items, [], everything=False)] == ["fib", "go"]
     assert [item.name for item in table.choose(items, [], everything=True)] == ["fib", "go", "json_dumps"]
     assert [item.name for item in table.choose(items, ["pyperf"], everything=False)] == ["go", "json_dumps"]
+    items.append(Item("docutils", "pyperf", Path()))
+    assert table.choose(items, [], everything=True, quick=True) == items[:3]
+    assert table.choose(items, ["docutils"], everything=True, quick=True) == items[3:]
     with pytest.raises(SetupError, match="nonesuch"):
         table.choose(items, ["nonesuch"], everything=False)
 
@@ -368,6 +384,32 @@ def test_a_micro_benchmark_gives_the_same_every_time(name: str) -> None:
     assert module.__doc__
 
 
+@pytest.mark.parametrize("name", STDLIB_WORKLOADS)
+def test_a_workload_gives_the_same_every_time(name: str) -> None:
+    code = (
+        f"from bench.workloads import {name} as workload; first = workload.run(1)\n"
+        "assert first and workload.__doc__ and workload.run(1) == first"
+    )
+    # In a process of its own: some change a module of the standard library.
+    subprocess.run([sys.executable, "-c", code], cwd=catalogue.MICRO.parents[1], check=True, timeout=60)
+
+
+def test_a_workload_finds_its_packages(setup: measure.Setup, tmp_path: Path) -> None:
+    folder = tmp_path / "bench" / "workloads"
+    folder.mkdir(parents=True)
+    (folder / "web.py").write_text("import only_here\ndef run(n):\n    return only_here.VALUE * n\n")
+    setup.environment.packages.mkdir()
+    (setup.environment.packages / "only_here.py").write_text("VALUE = 7\n")
+    spec = {"task": None, "loops": 3, "warmups": 1, "values": 1}
+    item = Item("web", "workload", folder / "web.py")
+    result, _ = measure.run_worker(item, Side.PLAIN, spec, setup)
+    assert result["benchmarks"][0]["digest"]
+    with pytest.raises(measure.ProcessFailedError, match="No module named 'only_here'"):
+        # Those named so run without packages.
+        (folder / "std_web.py").write_text((folder / "web.py").read_text())
+        measure.run_worker(Item("std_web", "workload", folder / "std_web.py"), Side.PLAIN, spec, setup)
+
+
 def test_the_worker_measures(tmp_path: Path) -> None:
     spec = {
         "kind": "micro",
@@ -387,6 +429,16 @@ def test_the_worker_measures(tmp_path: Path) -> None:
     assert found["digest"]
     assert result["peak_kb"] > 1000
     assert result["whipsnake"] is None
+
+
+def test_an_obedient_worker_measures_what_it_is_told(setup: measure.Setup) -> None:
+    spec = {"task": None, "loops": 2}
+    with measure.Worker(micro("fib"), Side.PLAIN, spec, setup, obedient=True) as worker:
+        found = [worker.ask(count) for count in (1, 3, 2)]
+        result, _ = worker.result()
+    assert [len(values) for values in found] == [1, 3, 2]
+    assert result["benchmarks"][0]["elapsed"] == pytest.approx(2 * sum(map(sum, found)))
+    assert result["processor"] > result["benchmarks"][0]["elapsed"]
 
 
 # ---- processes that go wrong
@@ -413,13 +465,27 @@ FAILS = """
 def run(n):
     raise ValueError("no")
 """
-# The third process, which is the first of the second side, computes something else.
+# The first process shows how much work there is; then the second side is in these.
 DIFFERS = """
 import pathlib
 count = pathlib.Path(__file__).with_suffix(".count")
 count.write_text(count.read_text() + "x" if count.exists() else "x")
+mine = len(count.read_text())
 def run(n):
-    return len(count.read_text()) > 2
+    return mine in (3, 4, 7)
+"""
+# One process is well, and the second dies, or hangs, in the middle.
+DIES = """
+import os, pathlib, time
+count = pathlib.Path(__file__).with_suffix(".count")
+count.write_text(count.read_text() + "x" if count.exists() else "x")
+mine, calls = len(count.read_text()), 0
+def run(n):
+    global calls
+    calls += 1
+    if mine > 2 and calls > 3:
+        END
+    return 1
 """
 
 
@@ -428,9 +494,16 @@ def test_what_fails_hangs_or_differs_is_a_row_and_decides_about_the_exit_code(
 ) -> None:
     folder = tmp_path / "bench" / "micro"
     folder.mkdir(parents=True)
-    for name, text in (("hangs", HANGS), ("fails", FAILS), ("differs", DIFFERS)):
+    programs = {
+        "hangs": HANGS,
+        "fails": FAILS,
+        "differs": DIFFERS,
+        "dies": DIES.replace("END", "os.abort()"),
+        "stalls": DIES.replace("END", "time.sleep(60)"),
+    }
+    for name, text in programs.items():
         (folder / f"{name}.py").write_text(text)
-    items = [Item(name, "micro", folder / f"{name}.py") for name in ("hangs", "fails", "differs")]
+    items = [Item(name, "micro", folder / f"{name}.py") for name in programs]
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
     quick = dataclasses.replace(setup, noise=True, timeout=2.0, effort=measure.QUICK)
     rows = table.run_all(items, 1, quick, store)
@@ -438,25 +511,29 @@ def test_what_fails_hangs_or_differs_is_a_row_and_decides_about_the_exit_code(
         "hangs: ended after 2 s, the time limit",
         "fails: status 1: ValueError: no",
         "differs: the result differs",
+        "dies: the whipsnake side: signal SIGABRT",
+        "stalls: the whipsnake side: ended after 2 s, the time limit",
     ]
     assert table.verdict(rows, table.parse([], "bench.table"), pgo=False) == problems
-    assert [cells[0] for cells in report.row_lines(rows)[1:]] == ["hangs", "fails", "differs"]
-    assert capsys.readouterr().out.count("FAILED") == 3
+    assert [cells[0] for cells in report.row_lines(rows)[1:]] == list(programs)
+    assert capsys.readouterr().out.count("FAILED") == 5
 
 
 def test_an_interpreter_that_hangs_at_its_start_is_ended(setup: measure.Setup) -> None:
     (setup.environment.folder / "bare").symlink_to(setup.environment.folder / "venv")
-    start = dataclasses.replace(setup, noise=True, timeout=0.5)
+    patient = dataclasses.replace(setup, noise=True)
+    start = dataclasses.replace(patient, timeout=0.5)
     item = Item("startup", "startup", Path(), ("-c", "import time; time.sleep(60)"))
     with pytest.raises(measure.ProcessFailedError, match=r"ended after 0\.5 s, the time limit"):
-        measure.start_up(item, Side.PLAIN, start)
+        measure.start_up(item, 0, start)
     failing = Item("startup", "startup", Path(), ("-c", "1 / 0"))
-    with pytest.raises(measure.ProcessFailedError, match="status 1: ZeroDivisionError: division by zero"):
-        measure.start_up(failing, Side.PLAIN, setup)
-    saying = Item("startup", "startup", Path(), ("-c", "print(1)"))
-    values, output = measure.start_up(saying, Side.PLAIN, setup)
-    assert len(values) == measure.STARTUP_PROCESSES
-    assert output != measure.start_up(Item("x", "startup", Path(), ("-c", "0")), Side.PLAIN, setup)[1]
+    with pytest.raises(measure.ProcessFailedError, match="plain side: status 1: ZeroDivisionError: division"):
+        measure.start_up(failing, 0, patient)
+    found = measure.start_up(Item("startup", "startup", Path(), ("-c", "print(1)")), 0, patient)
+    assert [len(found[side.value]["values"]) for side in Side] == [measure.STARTUP_PROCESSES] * 2
+    assert found["plain"]["output"] == found["whipsnake"]["output"]
+    other = measure.start_up(Item("x", "startup", Path(), ("-c", "0")), 0, patient)
+    assert other["plain"]["output"] != found["plain"]["output"]
 
 
 def test_a_run_without_whipsnake_is_noticed(setup: measure.Setup, tmp_path: Path) -> None:
