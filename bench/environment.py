@@ -43,6 +43,10 @@ print(json.dumps({
 """
 
 
+# In the arguments of CPython's configure. Debian's packages are built with it by rules of their own.
+PGO_SIGNS = ("--enable-optimizations", "--with-wheel-pkg-dir=/usr/share/python-wheels")
+
+
 class SetupError(Exception):
     """The environment cannot be made; the message is for the user."""
 
@@ -65,7 +69,7 @@ class Interpreter:
     @property
     def pgo(self) -> bool:
         """Whether it was built with profile-guided optimization, which decides about the targets."""
-        return "--enable-optimizations" in self.config
+        return any(sign in self.config for sign in PGO_SIGNS)
 
     @property
     def tag(self) -> str:
@@ -143,9 +147,8 @@ def prepare(folder: Path, interpreter: Interpreter, need_whipsnake: bool) -> Env
     """Make or refresh the environments below a folder. Raises SetupError."""
     if need_whipsnake and interpreter.package is None:
         raise SetupError(f"the environment of {interpreter.base} has no Whipsnake; 'make build' installs it")
-    for name, extra in (("venv", ()), ("bare", ("--without-pip",)), ("small", ("--without-pip",))):
-        if not (folder / name / "bin" / "python").exists():
-            _run([interpreter.base, "-m", "venv", *extra, str(folder / name)], folder)
+    for name in ("venv", "bare", "small"):
+        make_venv(interpreter.base, folder / name)
     digest = ""
     if interpreter.package is not None:
         for name in ("venv", "small"):
@@ -227,8 +230,7 @@ def tools(folder: Path, base: str) -> str:
     stamp, wanted = venv / "installed", REQUIREMENTS.read_text(encoding="utf-8")
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
         print(f"Installing {' and '.join(TOOLS)} into {venv} (once) ...", file=sys.stderr, flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        _run([base, "-m", "venv", str(venv)], folder)
+        make_venv(base, venv)
         pip(python, *TOOLS, "-c", str(REQUIREMENTS))
         stamp.write_text(wanted, encoding="utf-8")
     return python
@@ -262,10 +264,16 @@ def newest(build: Path, name: str) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
+def make_venv(base: str, venv: Path) -> None:
+    """Make a virtual environment without pip, if it is not there. Raises SetupError."""
+    if not (venv / "bin" / "python").exists():
+        _run([base, "-m", "venv", "--without-pip", str(venv)], venv.parent)
+
+
 def pip(python: str, *arguments: str) -> None:
-    """Install packages. Raises SetupError with pip's reason."""
+    """Install packages, with the pip of this environment. Raises SetupError with pip's reason."""
     options = ["--disable-pip-version-check", "--no-input", "--quiet", "--prefer-binary"]
-    _run([python, "-m", "pip", "install", *options, *arguments], Path(python).parent)
+    _run([sys.executable, "-m", "pip", "--python", python, "install", *options, *arguments], ROOT)
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

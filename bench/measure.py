@@ -22,7 +22,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -35,7 +35,7 @@ from bench.environment import Environment
 
 WORKER = Path(__file__).with_name("worker.py")
 ERROR_LENGTH = 300
-STARTUP_PROCESSES = 7
+STARTUP_PROCESSES = 8
 # Variables of the caller that could change what a benchmark does, by the beginning of their names.
 SCRUBBED = ("PYTHON", "WHIPSNAKE", "LC_", "LANG", "TZ", "COLUMNS", "LINES")
 FIXED = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -81,10 +81,19 @@ class Setup:
     environment: Environment
     effort: Effort = NORMAL
     engine: str = "baseline"
+    """Whipsnake's, on the second side; empty for a rival, where Whipsnake is not at work."""
     extra_env: dict[str, str] = field(default_factory=dict)
+    """Variables of the second side."""
     noise: bool = False
+    """Whether the second side is to be the same as the first."""
     timeout: float = 120.0
     """Seconds that a process may take."""
+    spec: dict[str, Any] = field(default_factory=dict)
+    """What every worker is told besides."""
+
+    def whipsnake_on(self, side: Side) -> bool:
+        """Whether Whipsnake is at work on a side."""
+        return side is Side.WHIPSNAKE and not self.noise and bool(self.engine)
 
 
 @dataclass(frozen=True)
@@ -235,7 +244,11 @@ def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
     found = store.get(f"parts {item.name}", lambda: calibrate(item, setup, effort))
     if failed(found):
         return [Row(Part(item, item.name, None), failure=found["failure"])]
-    parts = found["parts"]
+    return rows_of(item, found["parts"], effort)
+
+
+def rows_of(item: Item, parts: Sequence[dict[str, Any]], effort: Effort) -> list[Row]:
+    """Return an empty row for each part of an item, given what calibrating has found."""
     return [
         Row(
             Part(
@@ -285,7 +298,7 @@ def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
         if number >= rounds and row.certain():
             break
         found = store.get(
-            f"{row.part.name} {number}", functools.partial(run_round, row.part, number, setup)
+            f"{row.part.name} {number}", functools.partial(run_round, row.part, number, setup, setup)
         )
         if failed(found):
             row.failure = found["failure"]
@@ -310,29 +323,34 @@ def difference(runs: Sequence[Run]) -> str | None:
     return None
 
 
-def run_round(part: Part, number: int, setup: Setup) -> dict[str, Any]:
+def run_round(part: Part, number: int, plain: Setup, jit: Setup) -> dict[str, Any]:
     """Run a process of each side; return the fields of a Run of each, or the failure."""
+    setups = {Side.PLAIN: plain, Side.WHIPSNAKE: jit}
     side = Side.PLAIN
     found: dict[str, dict[str, Any]] = {each.value: {"values": []} for each in Side}
     try:
         if part.item.kind == "startup":
-            return start_up(part.item, number, setup)
+            for order in turns(STARTUP_PROCESSES, number):
+                for side in order:
+                    start_up(part.item, side, setups[side], found[side.value])
+            return found
         spec = {"task": part.task, "loops": part.loops}
         with contextlib.ExitStack() as stack:
             workers = {}
             for side in next(turns(1, number)):
-                workers[side] = stack.enter_context(Worker(part.item, side, spec, setup, obedient=True))
-                found[side.value]["warmups"] = workers[side].ask(part.warmups)
+                worker = Worker(part.item, side, spec, setups[side], obedient=True)
+                workers[side] = stack.enter_context(worker)
+                found[side.value]["warmups"] = worker.ask(part.warmups)
             for order in turns(part.values, number):
                 for side in order:
                     found[side.value]["values"] += workers[side].ask(1)
             for side, worker in workers.items():
                 found[side.value] |= fields_of(*worker.result())
     except ProcessFailedError as error:
-        return {"failure": str(error) if part.item.kind == "startup" else f"the {side.value} side: {error}"}
-    for side in Side:
-        there, wanted = found[side.value]["jit"] is not None, side is Side.WHIPSNAKE and not setup.noise
-        if there != wanted:
+        return {"failure": f"the {side.value} side: {error}"}
+    for side, setup in setups.items():
+        there = found[side.value]["jit"] is not None
+        if there != setup.whipsnake_on(side):
             return {"failure": f"the {side.value} side: Whipsnake was {'' if there else 'not '}at work"}
     return found
 
@@ -352,9 +370,9 @@ def fields_of(result: dict[str, Any], output: str) -> dict[str, Any]:
 
 def ours(side: Side, setup: Setup) -> dict[str, str]:
     """Return the environment variables that the harness sets for a side."""
-    if side is Side.WHIPSNAKE and not setup.noise:
-        return FIXED | {"WHIPSNAKE": setup.engine} | setup.extra_env
-    return dict(FIXED)
+    if side is Side.PLAIN or setup.noise:
+        return dict(FIXED)
+    return FIXED | ({"WHIPSNAKE": setup.engine} if setup.engine else {}) | setup.extra_env
 
 
 def environ(side: Side, setup: Setup) -> dict[str, str]:
@@ -366,8 +384,7 @@ def environ(side: Side, setup: Setup) -> dict[str, str]:
 class Worker:
     """A process that measures an item; ended, if it has not ended by itself, where the context ends.
 
-    *under* is the command of a profiler that takes the worker's as its last arguments; *variables* are added
-    to the environment. An *obedient* one measures what ask() says, another one what *spec* says.
+    *under* is the command of a profiler that takes the worker's as its last arguments. An *obedient* one measures what ask() says, another one what *spec* says.
     """
 
     def __init__(
@@ -377,7 +394,6 @@ class Worker:
         spec: dict[str, Any],
         setup: Setup,
         under: Sequence[str] = (),
-        variables: Mapping[str, str] | None = None,
         obedient: bool = False,
     ) -> None:
         self._timeout = self._left = setup.timeout
@@ -385,7 +401,8 @@ class Worker:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "work").mkdir(parents=True)
         self._out, spec_file = folder / "result.json", folder / "spec.json"
-        whole = spec | {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(self._out)}
+        whole = setup.spec | spec
+        whole |= {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(self._out)}
         if item.needs_packages:
             whole["packages"] = str(setup.environment.packages)
         theirs: tuple[int, ...] = ()
@@ -398,7 +415,7 @@ class Worker:
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
                 [*under, setup.environment.python, str(WORKER), str(spec_file)],
-                env=environ(side, setup) | dict(variables or {}),
+                env=environ(side, setup),
                 cwd=folder / "work",
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -466,13 +483,12 @@ def run_worker(
     spec: dict[str, Any],
     setup: Setup,
     under: Sequence[str] = (),
-    variables: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Run a worker that does what *spec* says; return what it wrote and a digest of its standard output.
 
     Raises ProcessFailedError.
     """
-    with Worker(item, side, spec, setup, under, variables) as worker:
+    with Worker(item, side, spec, setup, under) as worker:
         return worker.result()
 
 
@@ -488,35 +504,12 @@ def describe_end(status: int, errors: str) -> str:
     return f"{how}: {lines[-1][:ERROR_LENGTH]}" if lines else how
 
 
-def start_up(item: Item, number: int, setup: Setup) -> dict[str, Any]:
-    """Start an interpreter of each side in turn; return values and output of both as fields of a Run.
+def start_up(item: Item, side: Side, setup: Setup, found: dict[str, Any]) -> None:
+    """Start an interpreter, and add what it took and a digest of what it printed to the fields of a Run.
 
-    A value is the processor seconds of one process; the first of each side does not count.
-
-    Raises ProcessFailedError.
+    The first process of a Run does not count. Raises ProcessFailedError.
     """
-    seconds: dict[Side, list[float]] = {side: [] for side in Side}
-    outputs: dict[Side, list[bytes]] = {side: [] for side in Side}
-    for order in turns(STARTUP_PROCESSES + 1, number):
-        for side in order:
-            try:
-                taken, printed = start_once(item, side, setup)
-            except ProcessFailedError as error:
-                raise ProcessFailedError(f"the {side.value} side: {error}") from None
-            seconds[side].append(taken)
-            outputs[side].append(printed)
-    return {
-        side.value: {
-            "values": seconds[side][1:],
-            "output": hashlib.sha256(b"\0".join(outputs[side])).hexdigest()[:16],
-        }
-        for side in Side
-    }
-
-
-def start_once(item: Item, side: Side, setup: Setup) -> tuple[float, bytes]:
-    """Start an interpreter; return its processor seconds and what it printed. Raises ProcessFailedError."""
-    jit = side is Side.WHIPSNAKE and not setup.noise
+    jit = setup.whipsnake_on(side)
     python = setup.environment.small_python if jit else setup.environment.bare_python
     scratch = setup.environment.scratch
     scratch.mkdir(parents=True, exist_ok=True)
@@ -525,12 +518,19 @@ def start_once(item: Item, side: Side, setup: Setup) -> tuple[float, bytes]:
     actions = [
         (os.POSIX_SPAWN_OPEN, number, str(path), flags, 0o600) for number, path in ((1, out), (2, errors))
     ]
-    env = environ(side, setup)
-    child = os.posix_spawn(python, [python, *item.argv], env, file_actions=actions, setpgroup=0)
+    child = os.posix_spawn(
+        python, [python, *item.argv], environ(side, setup), file_actions=actions, setpgroup=0
+    )
     status, usage = _wait(child, setup.timeout)
     if status != 0:
         raise ProcessFailedError(describe_end(status, errors.read_text(errors="replace")))
-    return usage.ru_utime + usage.ru_stime, out.read_bytes()
+    seconds = usage.ru_utime + usage.ru_stime
+    if "warmups" in found:
+        found["values"].append(seconds)
+    else:
+        found["warmups"] = [seconds]
+    printed = found.get("output", "").encode() + out.read_bytes()
+    found["output"] = hashlib.sha256(printed).hexdigest()[:16]
 
 
 def _wait(child: int, timeout: float) -> tuple[int, resource.struct_rusage]:

@@ -386,7 +386,7 @@ that do as much as takes the plain interpreter so many seconds. One process of e
 def rival_lines(results: Results) -> list[list[str]]:
     """Return the cells of the table of rivals, a heading first."""
     good = [row for row in results.rows if row.failure is None]
-    ours = {row.part.name: (median(row.of(Side.PLAIN)), median(row.of(Side.WHIPSNAKE))) for row in good}
+    ours = {row.part.name: (ratio_of(row), median(row.of(Side.WHIPSNAKE))) for row in good}
     return rivals.lines(results.rivals, ours)
 
 

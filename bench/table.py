@@ -24,8 +24,9 @@ from bench.measure import Row, Setup, Side
 from bench.results import Results
 
 
-def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
+def parse(argv: Sequence[str] | None, program: str = "bench.table") -> argparse.Namespace:
     """Read the command line."""
+    everything = program == "bench"
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=positive, metavar="N", help="processes of each side (default 3)")
     parser.add_argument("--quick", action="store_true", help="two rounds, less work in each; a cut of pyperformance")
@@ -62,11 +63,21 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     )
     parser.add_argument(
         "--curves",
-        action="store_true",
-        help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names",
+        action=argparse.BooleanOptionalAction,
+        help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names "
+        "(default: in a complete run)",
     )
     parser.add_argument(
-        "--rivals", action="store_true", help="measure PyPy and others on the chosen micro-benchmarks, too"
+        "--rivals",
+        action=argparse.BooleanOptionalAction,
+        help="measure PyPy and others on the chosen benchmarks that need no packages, too "
+        "(default: in a complete run)",
+    )
+    parser.add_argument(
+        "--pgo",
+        action=argparse.BooleanOptionalAction,
+        help="measure what has a target on Debian's build of CPython 3.13, too, which was optimized with "
+        "profiles (default: where only that is measured)",
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
@@ -77,6 +88,10 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     environment.add_build_option(parser)
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (2 if args.quick else 3)
+    complete = everything and not (args.quick or args.only or args.noise)
+    args.curves = complete if args.curves is None else args.curves
+    args.rivals = complete if args.rivals is None else args.rivals
+    args.pgo = not (everything or args.only or args.noise) if args.pgo is None else args.pgo
     return args
 
 
@@ -291,9 +306,8 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         work = curve.QUICK_WORK if args.quick else curve.WORK
         found.curves = curve.measure_all(curved, setup, store, work)
     if args.rivals and not args.noise:
-        micro = [item for item in chosen if item.kind == "micro"]
-        folder_of_rivals = setup.environment.folder / "rivals"
-        found.rivals = rivals.measure_all(micro, folder_of_rivals, args.timeout, store, args.quick)
+        good = [item for item in chosen if item.name not in absent]
+        found.rivals = rivals.measure_all(good, setup.environment.folder / "rivals", args.timeout, store)
     print(f"\n{report.align(report.row_lines(rows))}")
     if found.rivals:
         print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
