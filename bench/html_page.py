@@ -53,7 +53,7 @@ def html_page(results: Results) -> str:
         section("Memory", image(plots.memory(shown))),
         section("Warm-up", image(plots.curves(results))),
         section("Short runs", *short_runs(results)),
-        section("Targets", table(report.target_lines(shown, results.pgo))),
+        section("Targets", table(report.target_lines(shown, results.pgo, results.pgo_rows))),
         section("Not run", table([["benchmark", "cannot be installed here"], *absent]) if absent else None),
         section(
             "Conditions", table([["", ""], *([name, str(what)] for name, what in results.facts.items())])

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import catalogue, curve, environment, measure, report, results, rivals
+from bench import catalogue, curve, debian, environment, measure, report, results, rivals
 from bench.catalogue import Item
-from bench.environment import ROOT, SetupError
+from bench.environment import ROOT, Interpreter, SetupError
 from bench.measure import Row, Setup, Side
 from bench.results import Results
 
@@ -189,7 +190,7 @@ def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[st
         for row in rows
         if row.failure is not None and (not row.absent or row.part.item.name in needed)
     ]
-    if args.strict and args.noise:
+    if args.strict and args.noise and rows:
         ratios = [ratio for row in rows if (ratio := row.ratio()) is not None]
         if ratios and not report.credible(ratios):
             problems.append("equal sides stray too far from each other")
@@ -201,12 +202,13 @@ def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[st
     return problems
 
 
-def prepare(args: argparse.Namespace, everything: bool) -> tuple[Setup, list[Item], dict[str, str]]:
+def prepare(
+    args: argparse.Namespace, everything: bool, interpreter: Interpreter
+) -> tuple[Setup, list[Item], dict[str, str]]:
     """Make the environment; return it, what to run, and what cannot be installed and why.
 
     Raises SetupError.
     """
-    interpreter = environment.probe(args.python)
     made = environment.prepare(args.build.resolve() / "bench" / interpreter.tag, interpreter, not args.noise)
     own = [*catalogue.startup_items(), *catalogue.own_items(catalogue.PURE_PYTHON)]
     ours = {"micro", "workload", "startup", *(item.name for item in own)}
@@ -268,46 +270,84 @@ def main(argv: Sequence[str] | None = None, everything: bool = False, page: Path
         return 2
 
 
-def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
-    """Do what the command line says."""
-    setup, chosen, absent = prepare(args, everything)
-    if args.list:
-        for item in chosen:
-            print(f"{item.name:<36} {item.kind:<8} {item.title}")
-        return 0
-    facts = collect_facts(args, setup, pin(args.core))
-    pgo = setup.environment.interpreter.pgo
+def open_store(setup: Setup, args: argparse.Namespace) -> tuple[Path, measure.Store]:
+    """Return the folder for a run's results, and the file of what it has found."""
     # A look at one benchmark does not take away what an interrupted long run has found.
     name = ("noise" if args.noise else "results") + ("-only" if args.only else "")
     folder = setup.environment.folder / name
     store = measure.Store(folder.with_suffix(".jsonl"), identity(setup), args.resume)
     if store.note:
         print(store.note, flush=True)
+    return folder, store
+
+
+def measure_items(
+    chosen: Sequence[Item], absent: dict[str, str], rounds: int, setup: Setup, store: measure.Store
+) -> list[Row]:
+    """Measure what can be run; return rows, also for what is absent."""
+    rows = [
+        Row(measure.Part(item, item.name, None), failure=absent[item.name], absent=True)
+        for item in chosen
+        if item.name in absent
+    ]
+    return rows + run_all([item for item in chosen if item.name not in absent], rounds, setup, store)
+
+
+def measure_pgo_build(args: argparse.Namespace, interpreter: Interpreter) -> tuple[str, list[Row]]:
+    """Measure what has a target on Debian's build of the same version; return a description and the rows.
+
+    Without rows it says why there are none. Whipsnake is the one that was built for *interpreter*.
+    """
+    version = ".".join(interpreter.version.split(".")[:2])
+    try:
+        if version not in rivals.RELEASES:
+            raise SetupError(f"no release of Debian is known to have CPython {version}")
+        base = debian.python(args.build.resolve() / "bench" / "debian", rivals.RELEASES[version], version)
+        other = replace(environment.probe(base), package=interpreter.package)
+        setup, chosen, absent = prepare(args, False, other)
+    except SetupError as error:
+        print(f"The build with profile-guided optimization is missing: {error}", flush=True)
+        return str(error), []
+    _, store = open_store(setup, args)
+    described = f"{other.version}, {other.compiler}, Debian {rivals.RELEASES[version]}"
+    print(f"Python {described}, with profile-guided optimization: {len(chosen)} benchmarks", flush=True)
+    return described, measure_items(chosen, absent, args.rounds, setup, store)
+
+
+def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
+    """Do what the command line says."""
+    interpreter = environment.probe(args.python)
+    setup, chosen, absent = prepare(args, everything, interpreter)
+    if args.list:
+        for item in chosen:
+            print(f"{item.name:<36} {item.kind:<8} {item.title}")
+        return 0
+    facts = collect_facts(args, setup, pin(args.core))
+    pgo = interpreter.pgo
+    folder, store = open_store(setup, args)
     print(f"Python {facts['python']}", flush=True)
     print(
         f"{len(chosen)} benchmarks, {args.rounds} rounds of both sides, core {facts['pinned to core']}",
         flush=True,
     )
     started = time.monotonic()
-    rows = [
-        Row(measure.Part(item, item.name, None), failure=absent[item.name], absent=True)
-        for item in chosen
-        if item.name in absent
-    ]
-    rows += run_all([item for item in chosen if item.name not in absent], args.rounds, setup, store)
+    rows = measure_items(chosen, absent, args.rounds, setup, store)
+    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
+    good = [item for item in chosen if item.name not in absent]
+    if args.curves and not args.noise:
+        curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
+        work = curve.QUICK_WORK if args.quick else curve.WORK
+        found.curves = curve.measure_all(
+            [item for item in curved if item.kind != "startup"], setup, store, work
+        )
+    if args.rivals and not args.noise:
+        found.rivals = rivals.measure_all(good, setup.environment.folder / "rivals", args.timeout, store)
+    if args.pgo and not args.noise and not pgo:
+        found.pgo_build, found.pgo_rows = measure_pgo_build(args, interpreter)
     took = f"{(time.monotonic() - started) / 60:.0f} minutes"
     facts["took"] = (
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )
-    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
-    if args.curves and not args.noise:
-        good = [item for item in chosen if item.name not in absent and item.kind != "startup"]
-        curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
-        work = curve.QUICK_WORK if args.quick else curve.WORK
-        found.curves = curve.measure_all(curved, setup, store, work)
-    if args.rivals and not args.noise:
-        good = [item for item in chosen if item.name not in absent]
-        found.rivals = rivals.measure_all(good, setup.environment.folder / "rivals", args.timeout, store)
     print(f"\n{report.align(report.row_lines(rows))}")
     if found.rivals:
         print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
@@ -317,14 +357,15 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     if args.noise:
         print(f"\n{report.noise_summary(rows)}")
     else:
-        print(f"\n{report.align(report.target_lines(rows, pgo))}")
-        print(f"Targets are those of a CPython {'with' if pgo else 'without'} profile-guided optimization.")
+        print(f"\n{report.align(report.target_lines(rows, pgo, found.pgo_rows))}")
+        print(report.builds(found))
     if args.sites:
         print(f"\n{report.hot_sites(rows)}")
     keep(found, folder, args)
     if page is not None and not args.noise and not args.only:
         page.write_text(report.page(found), encoding="utf-8")
     problems = verdict(rows, args, pgo)
+    problems += [f"on the PGO build: {problem}" for problem in verdict(found.pgo_rows, args, True)]
     problems += [
         f"warm-up of {each['item']}: {each['failure']}" for each in found.curves if "failure" in each
     ]

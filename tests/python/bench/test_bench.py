@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench import catalogue, figures, measure, report, table
@@ -293,11 +294,32 @@ def test_figures_of_the_targets() -> None:
     ]
 
 
-def test_what_whipsnake_did_is_told_by_the_second() -> None:
-    jit = {"stats": {"functions_compiled": 7, "slow_ops": 8000, "exits": {"a": 3, "b": 5}}}
-    run = Run(Side.WHIPSNAKE, [0.1, 0.1], elapsed=4.0, jit=jit)
-    assert report.activity(Row(Part(Item("x", "micro", Path()), "x", None), [run])) == ("7", "2k", "2")
-    assert report.activity(row("x", [1.0], [1.0])) == ("-", "-", "-")
+def test_what_whipsnake_did_is_told() -> None:
+    stats = {"functions_compiled": 7, "slow_ops": 8000, "exits": {"a": 3, "b": 5}}
+    jit = {"stats": stats | {"compile_ns": 50_000_000, "code_bytes_peak": 12_345}}
+    run = Run(Side.WHIPSNAKE, [0.1, 0.1], elapsed=4.0, jit=jit, processor=5.0)
+    found = report.activity(Row(Part(Item("x", "micro", Path()), "x", None), [run]))
+    assert found == ("7", "50 ms", "1.0%", "12.3k", "2k", "2")
+    assert report.activity(row("x", [1.0], [1.0])) == ("-",) * 6
+
+
+def test_the_first_values_of_processes_have_a_ratio() -> None:
+    one = row("x", [1.0, 1.0], [1.0, 1.0])
+    assert one.first_ratio() is None
+    for run, first in zip(one.runs, (3.0, 5.0, 1.0, 1.0), strict=True):
+        run.warmups = [first, 9.0]
+    assert one.first_ratio() == 4.0
+
+
+def test_the_table_has_columns_for_the_build_with_pgo() -> None:
+    rows, pgo_rows = [row("fib", [4.0], [1.0])], [row("fib", [1.2], [0.6]), row("int_loop", [2.0], [1.0])]
+    lines = report.target_lines(rows, False, pgo_rows)
+    assert lines[1:] == [
+        ["recursive function calls", "4 s", "1 s", "4.000", ">= 3.00"]
+        + ["1.2 s", "600 ms", "2.000", ">= 2.50", "ok / MISSED"],
+        ["int arithmetic in a loop", "-", "-", "-", ">= 2.00", "2 s", "1 s", "2.000", ">= 1.60", "not run / ok"],
+    ]
+    assert len({len(cells) for cells in lines}) == 1
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (12345, "12.3k"), (2.5e6, "2.5M")])
@@ -522,18 +544,21 @@ def test_what_fails_hangs_or_differs_is_a_row_and_decides_about_the_exit_code(
 def test_an_interpreter_that_hangs_at_its_start_is_ended(setup: measure.Setup) -> None:
     (setup.environment.folder / "bare").symlink_to(setup.environment.folder / "venv")
     patient = dataclasses.replace(setup, noise=True)
-    start = dataclasses.replace(patient, timeout=0.5)
-    item = Item("startup", "startup", Path(), ("-c", "import time; time.sleep(60)"))
-    with pytest.raises(measure.ProcessFailedError, match=r"ended after 0\.5 s, the time limit"):
-        measure.start_up(item, 0, start)
-    failing = Item("startup", "startup", Path(), ("-c", "1 / 0"))
-    with pytest.raises(measure.ProcessFailedError, match="plain side: status 1: ZeroDivisionError: division"):
-        measure.start_up(failing, 0, patient)
-    found = measure.start_up(Item("startup", "startup", Path(), ("-c", "print(1)")), 0, patient)
-    assert [len(found[side.value]["values"]) for side in Side] == [measure.STARTUP_PROCESSES] * 2
+
+    def measured(code: str, how: measure.Setup = patient) -> dict[str, Any]:
+        part = Part(Item("startup", "startup", Path(), ("-c", code)), "startup", None)
+        return measure.run_round(part, 0, how, how)
+
+    hanging = measured("import time; time.sleep(60)", dataclasses.replace(patient, timeout=0.5))
+    assert hanging == {"failure": "the plain side: ended after 0.5 s, the time limit"}
+    failing = measured("1 / 0")
+    assert failing == {"failure": "the plain side: status 1: ZeroDivisionError: division by zero"}
+    found = measured("print(1)")
+    for side in Side:
+        assert len(found[side.value]["values"]) == measure.STARTUP_PROCESSES - 1
+        assert len(found[side.value]["warmups"]) == 1
     assert found["plain"]["output"] == found["whipsnake"]["output"]
-    other = measure.start_up(Item("x", "startup", Path(), ("-c", "0")), 0, patient)
-    assert other["plain"]["output"] != found["plain"]["output"]
+    assert measured("0")["plain"]["output"] != found["plain"]["output"]
 
 
 def test_a_run_without_whipsnake_is_noticed(setup: measure.Setup, tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def test_the_page_has_all_parts() -> None:
     for part in (
         "\npython -m bench\n",
         "| cores | 2 |",
-        "| a | 2 s | 1 s | 2.000 | - | 1.00 |",
+        "| a | 2 s | 1 s | 2.000 | - | - | 1.00 |",
+        "| 2.000 | - | 3.000 | 1.00 | 2 | 1 ms | 0.0% | 100 |",
         "| fib | 2.25 s | 1.12 s | 2.000 |",
         "- go: status 1",
         "FAILED: status 1",
