@@ -123,7 +123,6 @@ class Item:
         """Name of the folder of the script, which has its requirements."""
         return self.path.parent.name
 
-
     @property
     def needs_packages(self) -> bool:
         """Whether it needs packages of requirements.txt of the workloads."""

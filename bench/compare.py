@@ -66,8 +66,7 @@ def judge(
         return Verdict(name, "failed", note=after.failure)
     old, new = report.ratio_of(before), report.ratio_of(after)
     errors = [
-        figures.error_of(row.logs(), scatter)
-        for row, scatter in zip((before, after), scatters, strict=True)
+        figures.error_of(row.logs(), scatter) for row, scatter in zip((before, after), scatters, strict=True)
     ]
     known = [error for error in errors if error is not None]
     if len(known) < 2:

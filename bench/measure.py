@@ -384,7 +384,8 @@ def environ(side: Side, setup: Setup) -> dict[str, str]:
 class Worker:
     """A process that measures an item; ended, if it has not ended by itself, where the context ends.
 
-    *under* is the command of a profiler that takes the worker's as its last arguments. An *obedient* one measures what ask() says, another one what *spec* says.
+    *under* is the command of a profiler that takes the worker's as its last arguments. An *obedient* one
+    measures what ask() says, another one what *spec* says.
     """
 
     def __init__(

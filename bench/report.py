@@ -219,7 +219,9 @@ def builds(results: Results) -> str:
 
 def row_lines(rows: Sequence[Row]) -> list[list[str]]:
     """Return the cells of the list of benchmarks, failures first, then the slowest first."""
-    columns = "plain whipsnake ratio interval first memory functions compile share code slow/s exits/s".split()
+    columns = (
+        "plain whipsnake ratio interval first memory functions compile share code slow/s exits/s".split()
+    )
     lines = [["benchmark", *columns, ""]]
     typical = scatter(rows)
     for row in worst_first(rows):

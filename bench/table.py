@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -30,7 +31,9 @@ def parse(argv: Sequence[str] | None, program: str = "bench.table") -> argparse.
     everything = program == "bench"
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=positive, metavar="N", help="processes of each side (default 3)")
-    parser.add_argument("--quick", action="store_true", help="two rounds, less work in each; a cut of pyperformance")
+    parser.add_argument(
+        "--quick", action="store_true", help="two rounds, less work in each; a cut of pyperformance"
+    )
     parser.add_argument(
         "--only",
         action="append",
@@ -151,6 +154,13 @@ def result_line(row: Row) -> str:
         return f"FAILED: {row.failure}"
     plain, jit = report.times(row)
     return f"plain {plain:>8}  whipsnake {jit:>8}  ratio {report.ratio_of(row):.3f} +- {row.spread():.1%}"
+
+
+def minutes(seconds: float) -> str:
+    """Say how long the run took, and how much of that the processes had a processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = (used.ru_utime + used.ru_stime) / 60
+    return f"{seconds / 60:.0f} minutes, {processor:.0f} of them processor time"
 
 
 def collect_facts(args: argparse.Namespace, setup: Setup, core: int) -> dict[str, Any]:
@@ -344,7 +354,7 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
         found.rivals = rivals.measure_all(good, setup.environment.folder / "rivals", args.timeout, store)
     if args.pgo and not args.noise and not pgo:
         found.pgo_build, found.pgo_rows = measure_pgo_build(args, interpreter)
-    took = f"{(time.monotonic() - started) / 60:.0f} minutes"
+    took = minutes(time.monotonic() - started)
     facts["took"] = (
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )

@@ -12,7 +12,7 @@ TEXTS = sorted(topics.items())[:6]
 
 def letter(number: int, subject: str, text: str) -> bytes:
     message = EmailMessage()
-    message["Subject"] = f"Re: {subject} – grüße {number}"
+    message["Subject"] = f"Re: {subject}: grüße {number}"
     message["From"] = f"Writer {number} <writer{number}@example.org>"
     message["To"] = ", ".join(f"Reader {i} <reader{i}@example.org>" for i in range(3))
     message["Date"] = "Thu, 01 Jan 2026 12:00:00 +0000"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 PROGRAM = """
 let fib = fn(n) if n < 2 then n else fib(n - 1) + fib(n - 2);
@@ -76,7 +76,7 @@ class Let(NamedTuple):
     value: Node
 
 
-Node = Union[Number, Name, Binary, If, Function, Call, Let]
+Node = Number | Name | Binary | If | Function | Call | Let
 
 
 def tokens(text: str) -> list[Token]:
@@ -212,7 +212,7 @@ class Walker:
     def visit_Call(self, node: Call, scope: Scope) -> Any:
         function, home = self.value(node.function, scope)
         arguments = [self.value(argument, scope) for argument in node.arguments]
-        return self.value(function.body, Scope(home, dict(zip(function.parameters, arguments))))
+        return self.value(function.body, Scope(home, dict(zip(function.parameters, arguments, strict=True))))
 
     def visit_Let(self, node: Let, scope: Scope) -> None:
         scope.values[node.name] = self.value(node.value, scope)
@@ -234,7 +234,9 @@ def closure(node: Node) -> Callable[[Scope], Any]:
         return lambda scope: then(scope) if condition(scope) else otherwise(scope)
     if isinstance(node, Function):
         parameters, body = node.parameters, closure(node.body)
-        return lambda scope: lambda *arguments: body(Scope(scope, dict(zip(parameters, arguments))))
+        return lambda scope: lambda *arguments: body(
+            Scope(scope, dict(zip(parameters, arguments, strict=True)))
+        )
     if isinstance(node, Call):
         function, arguments = closure(node.function), [closure(argument) for argument in node.arguments]
         return lambda scope: function(scope)(*(argument(scope) for argument in arguments))

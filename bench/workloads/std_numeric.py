@@ -31,7 +31,8 @@ def fft(signal: list[complex]) -> list[complex]:
         return signal
     even, odd = fft(signal[::2]), fft(signal[1::2])
     half = [cmath.exp(-2j * math.pi * k / size) * odd[k] for k in range(size // 2)]
-    return [a + b for a, b in zip(even, half)] + [a - b for a, b in zip(even, half)]
+    pairs = list(zip(even, half, strict=True))
+    return [a + b for a, b in pairs] + [a - b for a, b in pairs]
 
 
 def orbit(steps: int, h: float = 0.01) -> tuple[float, float]:
@@ -44,11 +45,11 @@ def orbit(steps: int, h: float = 0.01) -> tuple[float, float]:
     state = (1.0, 0.0, 0.0, 1.1)
     for _ in range(steps):
         k1 = slope(*state)
-        k2 = slope(*(s + h / 2 * k for s, k in zip(state, k1)))
-        k3 = slope(*(s + h / 2 * k for s, k in zip(state, k2)))
-        k4 = slope(*(s + h * k for s, k in zip(state, k3)))
+        k2 = slope(*(s + h / 2 * k for s, k in zip(state, k1, strict=True)))
+        k3 = slope(*(s + h / 2 * k for s, k in zip(state, k2, strict=True)))
+        k4 = slope(*(s + h * k for s, k in zip(state, k3, strict=True)))
         x, y, u, v = (
-            s + h / 6 * (a + 2 * b + 2 * c + d) for s, a, b, c, d in zip(state, k1, k2, k3, k4)
+            s + h / 6 * (a + 2 * b + 2 * c + d) for s, a, b, c, d in zip(state, k1, k2, k3, k4, strict=True)
         )
         state = (x, y, u, v)
     return state[0], state[1]

@@ -169,7 +169,7 @@ def economy(seed: int, rounds: int) -> list[int]:
     agents = [kind(20) for _ in range(12) for kind in (Agent, Gambler, Miser)]
     for _ in range(rounds):
         source.shuffle(agents)
-        for giver, taker in zip(agents, agents[1:]):
+        for giver, taker in itertools.pairwise(agents):
             giver.trade(taker, source)
     return sorted(agent.wealth for agent in agents)
 
@@ -179,7 +179,8 @@ def run(n: int) -> str:
     for _ in range(n):
         source = random.Random(3)
         box = [
-            Particle(Vector(source.random(), source.random()), Vector(source.random(), 0.0)) for _ in range(12)
+            Particle(Vector(source.random(), source.random()), Vector(source.random(), 0.0))
+            for _ in range(12)
         ]
         for _ in range(10):
             for particle in box:

@@ -67,7 +67,8 @@ def summarise(characters: list[Character]) -> dict[str, object]:
     letters = Counter(character.category for character in characters if character.category[0] == "L")
     words = Counter(word for character in characters for word in character.name.split()[1:])
     runs = [
-        (category, sum(1 for _ in group)) for category, group in groupby(characters, key=attrgetter("category"))
+        (category, sum(1 for _ in group))
+        for category, group in groupby(characters, key=attrgetter("category"))
     ]
     pairs = {
         upper.name: lower.code - upper.code

@@ -42,7 +42,12 @@ def some_results() -> Results:
     facts = {"date": "2030-01-01", "model name": "a CPU", "cores": "2"}
     rows = [Row(part, [plain, jit]), broken]
     return Results(
-        facts, False, {"harness": "python -m bench"}, rows, pgo_build="3.13.5", pgo_rows=[Row(part, [jit, plain])]
+        facts,
+        False,
+        {"harness": "python -m bench"},
+        rows,
+        pgo_build="3.13.5",
+        pgo_rows=[Row(part, [jit, plain])],
     )
 
 
