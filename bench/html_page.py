@@ -68,7 +68,9 @@ def rival_parts(results: Results) -> list[str]:
     if not results.rivals:
         return []
     missing = f"<p>{escape(rivals.missing(results.rivals))}</p>"
-    return [f"<p>{escape(report.RIVALS)}</p>", table(report.rival_lines(results)), missing]
+    introduction = f"<p>{escape(report.RIVALS)}</p>"
+    plot = image(plots.rivals(results)) or ""
+    return [introduction, plot, table(report.rival_lines(results)), missing]
 
 
 def short_runs(results: Results) -> list[str]:

@@ -87,9 +87,14 @@ def test_the_page_of_html_holds_everything_itself() -> None:
     whole = some_results()
     whole.rows.append(row("a<b", [1.0, 1.1], [2.0, 2.0]))
     points = [[0.1, 0.01], [0.2, 0.01]]
+    items = {"fib": {"plain": 2.0, "rival": 0.5, "ratio": 4.0}, "go": {"failure": "status 1"}}
+    whole.rivals = [
+        {"name": "PyPy", "against": "3.11.7", "items": items},
+        {"name": "Other", "missing": "not here", "items": {}},
+    ]
     whole.curves = [{"item": "fib", "side": side, "points": points} for side in ("plain", "whipsnake")]
     text = html_page.html_page(whole)
-    assert text.count("<img ") == 4
+    assert text.count("<img ") == 5
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
     for part in (
         "a&lt;b",
@@ -97,6 +102,8 @@ def test_the_page_of_html_holds_everything_itself() -> None:
         "a CPU",
         "python -m bench",
         "<h2>Warm-up</h2>",
+        "<h2>Rivals</h2>",
+        "Other (not here)",
         "<h2>Short runs</h2>",
         "<h2>Failed</h2>",
     ):
