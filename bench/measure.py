@@ -60,14 +60,14 @@ class Effort:
     """One value, at the least."""
 
 
-NORMAL = Effort(warm=0.8, measured=0.6, value=0.04)
+NORMAL = Effort(warm=0.8, measured=0.4, value=0.04)
 QUICK = Effort(warm=0.4, measured=0.3, value=0.03)
 # Micro-benchmarks are compiled within milliseconds.
 MICRO = Effort(warm=0.2, measured=0.3, value=0.02)
 # Rounds go on until the standard error of the logarithm of their ratio is no more than this ...
 CERTAIN = 0.006
-# ... but there are not more than so many times as many as were asked for.
-MOST_ROUNDS = 3
+# ... but there are not more than so many times as many as were asked for, and not more than this.
+MOST_TIMES, MOST_ROUNDS = 3, 6
 # A row says so if its rounds' ratios stray by more than this part.
 NOISY = 0.04
 LEAST_WARMUPS, MOST_WARMUPS = 1, 30
@@ -290,11 +290,11 @@ def calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
 def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
     """Run rounds until a side fails or they agree; compare what both sides computed.
 
-    There are at least *rounds* of them, and at most MOST_ROUNDS times as many.
+    There are at least *rounds* of them.
     """
     if row.failure is not None:
         return
-    for number in range(MOST_ROUNDS * rounds):
+    for number in range(max(rounds, min(MOST_TIMES * rounds, MOST_ROUNDS))):
         if number >= rounds and row.certain():
             break
         found = store.get(

@@ -376,7 +376,7 @@ time for one unit of a benchmark's work, after a warm-up. A round is a fresh pro
 one processor core; they take turns of a few hundredths of a second, in the order ABBA, and the round's ratio is
 the median of those of neighbouring turns, so what disturbs the machine hardly disturbs the ratio. A benchmark's
 ratio is the geometric mean of its rounds, which differ because memory is laid out differently in each process;
-there are more of them, up to three times as many, until the standard error is 0.6 %. Hash seed, locale and time
+there are more of them, up to six, until the standard error is 0.6 %. Hash seed, locale and time
 zone are fixed. What a benchmark returned and printed must be the same on both sides; one that failed, took too
 long or gave something else is a row that says so, and the exit code is 1.
 

@@ -5,7 +5,7 @@ switched off unless it is asked for; CinderX comes from PyPI, for the same inter
 Pyston lite comes from PyPI for a CPython 3.10 of this machine. What cannot be had is named with the reason.
 
 They run what needs no packages: micro-benchmarks, workloads of the standard library, and those programs of
-pyperformance that have no requirements.
+pyperformance that spend their time in Python code and have no requirements.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 from bench import debian, environment, figures, measure
-from bench.catalogue import Item
+from bench.catalogue import PURE_PYTHON, Item
 from bench.environment import Environment, SetupError
 from bench.measure import Effort, Part, Row, Run, Setup, Side, Store
 
@@ -130,10 +130,13 @@ def suitable(items: Iterable[Item]) -> list[Item]:
     return [
         item
         for item in items
-        if item.kind != "startup"
-        and not item.needs_packages
-        and not (item.kind == "pyperf" and (item.path.parent / "requirements.txt").exists())
+        if item.kind != "startup" and not item.needs_packages and (item.kind != "pyperf" or alone(item))
     ]
+
+
+def alone(item: Item) -> bool:
+    """Whether a program of pyperformance is of interest here, and needs no packages."""
+    return item.name in PURE_PYTHON and not (item.path.parent / "requirements.txt").exists()
 
 
 def measure_all(items: Sequence[Item], folder: Path, timeout: float, store: Store) -> list[dict[str, Any]]:

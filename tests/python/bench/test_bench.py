@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import catalogue, figures, measure, report, table
+from bench import catalogue, figures, measure, report, results, table
 from bench.catalogue import Item, Kind, Target
 from bench.environment import Environment, Interpreter, SetupError, common_pins, lock, tree_digest
 from bench.measure import Part, Row, Run, Side
+from bench.results import Results
 
 MICRO_NAMES = sorted(path.stem for path in catalogue.MICRO.glob("[!_]*.py"))
 STDLIB_WORKLOADS = sorted(path.stem for path in catalogue.WORKLOADS.glob(f"{catalogue.STDLIB_PREFIX}*.py"))
@@ -599,3 +600,100 @@ def test_equal_sides_must_be_near_each_other() -> None:
     shifted = [row(f"a{i}", [1.01], [1.0]) for i in range(20)]
     assert "criterion MISSED: 100.0%" in report.noise_summary(shifted)
     assert table.verdict(shifted, table.parse(["--noise"], "bench"), pgo=False) == []
+
+
+# ---- whole runs
+
+
+@pytest.fixture
+def whole_run(setup: measure.Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands in for the set-up of environments; returns the command line of a run of three items.
+
+    One of them fails, in each of its processes.
+    """
+
+    def no_tools(folder: Path, base: str) -> str:
+        raise SetupError("no tools")
+
+    program = tmp_path / "bench" / "micro" / "fails.py"
+    program.parent.mkdir(parents=True)
+    program.write_text(FAILS)
+    items = [micro("fib"), Item("fails", "micro", program), micro("closures")]
+    plain = dataclasses.replace(setup, noise=True)
+    monkeypatch.setattr(table, "prepare", lambda args, everything, interpreter: (plain, items, {}))
+    monkeypatch.setattr(table, "pin", lambda core: 0)
+    monkeypatch.setattr(table.environment, "tools", no_tools)
+    monkeypatch.setattr(measure, "MICRO", measure.Effort(0.01, 0.01, 0.005))
+    monkeypatch.setattr(measure, "CERTAIN", 100.0)
+    return [
+        "--compare-with-itself",
+        "--rounds",
+        "2",
+        "--build",
+        str(tmp_path),
+        "--json",
+        str(tmp_path / "all"),
+    ]
+
+
+def test_a_run_with_a_failure_has_a_row_for_it_and_exit_code_1(
+    whole_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table.main(whole_run, everything=True) == 1
+    assert "FAILED fails: status 1: ValueError: no" in capsys.readouterr().out
+    rows = {found.part.name: found for found in results.load(tmp_path / "all").rows}
+    assert {name: found.failure for name, found in rows.items()} == {
+        "fib": None,
+        "fails": "status 1: ValueError: no",
+        "closures": None,
+    }
+    assert len(rows["fib"].runs) == 4
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    whole_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_round, rounds = measure.run_round, []
+
+    def interrupted(part: Part, number: int, plain: measure.Setup, jit: measure.Setup) -> dict[str, Any]:
+        rounds.append((part.name, number))
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+        return run_round(part, number, plain, jit)
+
+    monkeypatch.setattr(measure, "run_round", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        table.main(whole_run, everything=True)
+    assert table.main([*whole_run, "--resume"], everything=True) == 1
+    assert rounds == [("fib", 0), ("fib", 1), ("fib", 1), ("closures", 0), ("closures", 1)]
+    assert len(results.load(tmp_path / "all").rows) == 3
+
+
+def test_without_the_build_with_pgo_the_table_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(folder: Path, release: str, version: str) -> str:
+        raise SetupError("no mirror")
+
+    monkeypatch.setattr(table.debian, "python", unreachable)
+    args = table.parse(["--build", str(tmp_path)])
+    assert args.pgo
+    found = Interpreter(sys.executable, "3.13.0", "", "", False, None)
+    assert table.measure_pgo_build(args, found) == ("no mirror", [])
+    other = dataclasses.replace(found, version="3.12.1")
+    why, rows = table.measure_pgo_build(args, other)
+    assert (why, rows) == ("no release of Debian is known to have CPython 3.12", [])
+    whole = Results({}, False, {}, [], pgo_build="no mirror")
+    assert report.builds(whole).endswith("No other build was measured: no mirror.")
+
+
+def test_what_a_complete_run_has() -> None:
+    def chosen(program: str, *options: str) -> tuple[bool, bool, bool]:
+        args = table.parse(options, program)
+        return args.curves, args.rivals, args.pgo
+
+    assert chosen("bench") == (True, True, False)
+    assert chosen("bench", "--no-rivals", "--pgo") == (True, False, True)
+    assert chosen("bench", "--quick") == chosen("bench", "--only", "micro") == (False, False, False)
+    assert chosen("bench.table") == (False, False, True)
+    assert chosen("bench.table", "--no-pgo") == (False, False, False)

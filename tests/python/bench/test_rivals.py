@@ -43,14 +43,20 @@ def test_rivals_are_measured_and_missing_ones_named(
 
 
 def test_rivals_run_what_needs_no_packages(tmp_path: Path) -> None:
-    (tmp_path / "bm_needs").mkdir()
-    (tmp_path / "bm_needs" / "requirements.txt").touch()
-    needs, alone = (
-        Item(name, "pyperf", tmp_path / f"bm_{name}" / "run_benchmark.py") for name in ("needs", "alone")
+    for name in ("html5lib", "chaos", "json_dumps"):
+        (tmp_path / f"bm_{name}").mkdir()
+    (tmp_path / "bm_html5lib" / "requirements.txt").touch()
+    needs, alone, native = (
+        Item(name, "pyperf", tmp_path / f"bm_{name}" / "run_benchmark.py")
+        for name in ("html5lib", "chaos", "json_dumps")
     )
     web, std = (Item(name, "workload", tmp_path / f"{name}.py") for name in ("web", "std_text"))
     start = Item("startup_pass", "startup", Path())
-    assert rivals.suitable([needs, alone, web, std, start, micro("fib")]) == [alone, std, micro("fib")]
+    assert rivals.suitable([needs, alone, native, web, std, start, micro("fib")]) == [
+        alone,
+        std,
+        micro("fib"),
+    ]
 
 
 def test_the_table_has_a_column_for_each_rival() -> None:
