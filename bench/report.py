@@ -419,8 +419,8 @@ INTRODUCTIONS = {
 }
 
 RIVALS = """Each against its own plain interpreter, which the heading names, on what needs no packages: the ratio, of
-one round, and the time of one unit of work. What a rival's version of Python cannot run has no figure. The
-environments are made by `bench/rivals.py`."""
+one round, and the time of one unit of work. What a rival cannot run, or does with another result than its plain
+interpreter, has no figure, and does not count in its mean. The environments are made by `bench/rivals.py`."""
 SHORT_RUNS = """Processor time of whole processes, start-up and compiling included, plain / with Whipsnake,
 that do as much as takes the plain interpreter so many seconds. One process of each side."""
 

@@ -33,6 +33,7 @@ RELEASES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 EFFORT = Effort(warm=0.8, measured=0.3, value=0.04)
 MICRO = Effort(warm=0.4, measured=0.2, value=0.02)
 ROUNDS = 1
+NOTE_LENGTH = 80
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,8 @@ def measure_part(part: Part, plain: Setup, rival: Setup) -> dict[str, Any]:
         if measure.failed(sides):
             return sides
         row.runs += [Run(side, **sides[side.value]) for side in Side]
+    if why := measure.difference(row.runs):
+        return {"failure": why}
     seconds = {name: median(row.of(side)) for name, side in zip(("plain", "rival"), Side, strict=True)}
     return seconds | {"ratio": row.ratio()}
 
@@ -216,10 +219,8 @@ def lines(rivals: Sequence[dict[str, Any]], ours: dict[str, tuple[float, float]]
     ratios: list[list[float]] = [[] for _ in range(len(there) + 1)]
     names = dict.fromkeys(name for rival in there for name in rival["items"])
     for name in sorted(names, key=lambda name: ours[name][0] if name in ours else 0.0):
-        pairs = [ours.get(name)]
-        for rival in there:
-            found = rival["items"].get(name, {"failure": ""})
-            pairs.append(None if "failure" in found else (found["ratio"], found["rival"]))
+        found = [rival["items"].get(name, {"failure": "not run"}) for rival in there]
+        pairs = [ours.get(name), *(each.get("ratio") and (each["ratio"], each["rival"]) for each in found)]
         cells = []
         for pair, column in zip(pairs, ratios, strict=True):
             if pair is None:
@@ -227,7 +228,12 @@ def lines(rivals: Sequence[dict[str, Any]], ours: dict[str, tuple[float, float]]
                 continue
             column.append(pair[0])
             cells.append(f"{pair[0]:.3f} {figures.human_seconds(pair[1])}")
-        rows.append([name, *cells, ""])
+        notes = [
+            f"{rival['name']}: {each['failure'][:NOTE_LENGTH]}"
+            for rival, each in zip(there, found, strict=True)
+            if "failure" in each
+        ]
+        rows.append([name, *cells, "; ".join(notes)])
     means = [f"{figures.geometric_mean(column):.3f}" if column else "-" for column in ratios]
     rows.append(["geometric mean", *means, ""])
     return rows

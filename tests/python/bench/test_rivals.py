@@ -31,12 +31,20 @@ def test_rivals_are_measured_and_missing_ones_named(
     )
     (tmp_path / "rivals" / "packages").mkdir(parents=True)
     monkeypatch.setattr(rivals, "RIVALS", {"Same": here, "Other": absent})
-    monkeypatch.setattr(rivals, "MICRO", measure.Effort(0.01, 0.02, 0.005))
+    monkeypatch.setattr(rivals, "MICRO", measure.Effort(0.01, 0.03, 0.005))
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
-    items = [Item("choice", "micro", program), micro("nonesuch"), Item("startup_pass", "startup", Path())]
+    other = program.with_name("other.py")
+    other.write_text("import os\ndef run(n):\n    return 'RIVAL' in os.environ\n")
+    items = [
+        Item("choice", "micro", program),
+        Item("other", "micro", other),
+        micro("nonesuch"),
+        Item("startup_pass", "startup", Path()),
+    ]
     found = rivals.measure_all(items, tmp_path / "rivals", 60.0, store)
     assert [rival["name"] for rival in found] == ["Same", "Other"]
-    assert 2 < found[0]["items"]["choice"]["ratio"] < 4.5
+    assert found[0]["items"]["choice"]["ratio"] > 1.5
+    assert found[0]["items"]["other"] == {"failure": "the result differs"}
     assert "failure" in found[0]["items"]["nonesuch"]
     assert rivals.missing(found) == "Missing here: Other (no package)."
     assert "Other: missing: no package" in capsys.readouterr().out
@@ -68,7 +76,7 @@ def test_the_table_has_a_column_for_each_rival() -> None:
     ]
     assert report.rival_lines(whole) == [
         ["benchmark", "whipsnake", "PyPy (CPython 3.9.1)", ""],
-        ["go", "-", "-", ""],
+        ["go", "-", "-", "PyPy: status 1"],
         ["fib", "2.000 1.12 s", "4.000 500 ms", ""],
         ["geometric mean", "2.000", "4.000", ""],
     ]
