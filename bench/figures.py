@@ -18,6 +18,8 @@ T_99 = (
 # The scatter that is typical of a run counts as much as that of so many rounds more.
 PRIOR = 4
 LEAST_SCATTER = 0.001
+# So few turns say nothing about their scatter.
+FEW_TURNS = 4
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
@@ -31,7 +33,25 @@ def log_ratio(plain: Sequence[float], jit: Sequence[float]) -> float:
     The median over neighbours: what disturbs the machine for longer than a turn disturbs both of them, and
     what disturbs it for less disturbs few.
     """
-    return median(math.log(a / b) for a, b in zip(plain, jit, strict=False))
+    return median(turn_logs(plain, jit))
+
+
+def turn_logs(plain: Sequence[float], jit: Sequence[float]) -> list[float]:
+    """Return the logarithm of the ratio of each turn."""
+    return [math.log(a / b) for a, b in zip(plain, jit, strict=False)]
+
+
+def turn_error(plain: Sequence[float], jit: Sequence[float]) -> float:
+    """Return the standard error of a round's log_ratio(), as far as its turns tell; 0.0 for a few turns.
+
+    That of a median, with the scatter taken from the median absolute deviation.
+    """
+    logs = turn_logs(plain, jit)
+    if len(logs) < FEW_TURNS:
+        return 0.0
+    middle = median(logs)
+    scatter = 1.4826 * median(abs(each - middle) for each in logs)
+    return math.sqrt(math.pi / 2 / len(logs)) * scatter
 
 
 def ratio(logs: Sequence[float]) -> float:

@@ -15,6 +15,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
 import resource
 import select
@@ -64,6 +65,8 @@ NORMAL = Effort(warm=0.8, measured=0.4, value=0.04)
 QUICK = Effort(warm=0.4, measured=0.3, value=0.03)
 # Micro-benchmarks are compiled within milliseconds.
 MICRO = Effort(warm=0.2, measured=0.3, value=0.02)
+# A round has so many times as many turns if they scatter so that its ratio is not known to this part.
+MORE_TURNS, CERTAIN_ROUND = 3, 0.008
 # Rounds go on until the standard error of the logarithm of their ratio is no more than this ...
 CERTAIN = 0.006
 # ... but there are not more than so many times as many as were asked for, and not more than this.
@@ -147,10 +150,14 @@ class Row:
         """Return a figure of every process of one side."""
         return [value(run) for run in self.runs if run.side is side]
 
+    def rounds(self) -> list[tuple[list[float], list[float]]]:
+        """Return the values of both sides of each round."""
+        plain, jit = ([run.values for run in self.runs if run.side is side] for side in Side)
+        return list(zip(plain, jit, strict=False))
+
     def logs(self) -> list[float]:
         """Return the logarithm of the ratio, plain over Whipsnake, that each round found."""
-        sides = ([run.values for run in self.runs if run.side is side] for side in Side)
-        return [figures.log_ratio(*both) for both in zip(*sides, strict=False)]
+        return [figures.log_ratio(*both) for both in self.rounds()]
 
     def ratio(self) -> float | None:
         """Return plain over Whipsnake, above 1 is faster; None if it failed."""
@@ -161,8 +168,10 @@ class Row:
         return figures.spread(self.logs())
 
     def certain(self) -> bool:
-        """Whether the rounds agree so well that there is no need of more."""
-        return figures.standard_error(self.logs()) <= CERTAIN
+        """Whether rounds, and the turns in them, agree so well that there is no need of more."""
+        rounds = self.rounds()
+        within = math.hypot(*(figures.turn_error(*both) for both in rounds)) / max(len(rounds), 1)
+        return max(figures.standard_error(self.logs()), within) <= CERTAIN
 
     def first_ratio(self) -> float | None:
         """Return the ratio of the first values of fresh processes, compiling included; None without any."""
@@ -341,9 +350,12 @@ def run_round(part: Part, number: int, plain: Setup, jit: Setup) -> dict[str, An
                 worker = Worker(part.item, side, spec, setups[side], obedient=True)
                 workers[side] = stack.enter_context(worker)
                 found[side.value]["warmups"] = worker.ask(part.warmups)
-            for order in turns(part.values, number):
-                for side in order:
-                    found[side.value]["values"] += workers[side].ask(1)
+            for _ in range(MORE_TURNS):
+                for order in turns(part.values, number):
+                    for side in order:
+                        found[side.value]["values"] += workers[side].ask(1)
+                if figures.turn_error(*(each["values"] for each in found.values())) <= CERTAIN_ROUND:
+                    break
             for side, worker in workers.items():
                 found[side.value] |= fields_of(*worker.result())
     except ProcessFailedError as error:

@@ -374,11 +374,12 @@ What it measured is under [method](#method).
 Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor
 time for one unit of a benchmark's work, after a warm-up. A round is a fresh process of each side, both alive on
 one processor core; they take turns of a few hundredths of a second, in the order ABBA, and the round's ratio is
-the median of those of neighbouring turns, so what disturbs the machine hardly disturbs the ratio. A benchmark's
-ratio is the geometric mean of its rounds, which differ because memory is laid out differently in each process;
-there are more of them, up to six, until the standard error is 0.6 %. Hash seed, locale and time
-zone are fixed. What a benchmark returned and printed must be the same on both sides; one that failed, took too
-long or gave something else is a row that says so, and the exit code is 1.
+the median of those of neighbouring turns, so what disturbs the machine hardly disturbs the ratio; where turns
+scatter much, there are up to three times as many. A benchmark's ratio is the geometric mean of its rounds, which
+differ because memory is laid out differently in each process; there are more of them, up to six, until the
+standard error is 0.6 %. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must be
+the same on both sides; one that failed, took too long or gave something else is a row that says so, and the exit
+code is 1.
 
 "interval" is the 95 % confidence interval of the ratio, from the scatter of the rounds' ratios; since two or
 three rounds say little about it, the scatter that was typical of this run is mixed in (a moderated t

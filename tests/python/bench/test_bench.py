@@ -7,7 +7,9 @@ import functools
 import importlib
 import json
 import math
+import random
 import signal
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -75,6 +77,25 @@ def test_the_spread_is_half_the_range_of_the_rounds() -> None:
     assert figures.spread([math.log(1.6), math.log(2.0), math.log(2.5)]) == pytest.approx(
         (2.5 - 1.6) / 2 / 2.0
     )
+
+
+def test_the_error_of_a_round_is_that_of_its_median() -> None:
+    """Checked against the scatter of medians of turns that scatter by 1 % each."""
+    source = random.Random(7)
+    rounds = [[math.exp(source.gauss(0, 0.01)) for _ in range(15)] for _ in range(600)]
+    found = [figures.log_ratio(turns, [1.0] * 15) for turns in rounds]
+    told = statistics.median(figures.turn_error(turns, [1.0] * 15) for turns in rounds)
+    assert told == pytest.approx(statistics.pstdev(found), rel=0.2)
+    assert figures.turn_error([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]) == 0.0
+
+
+def test_turns_that_scatter_are_not_certain() -> None:
+    one = row("a", [1.0, 1.0], [1.0, 1.0])
+    assert one.certain()
+    for run in one.runs:
+        run.values = [1.0, 1.2, 0.8, 1.1, 0.9] if run.side is Side.PLAIN else [1.0] * 5
+    assert one.ratio() == 1.0
+    assert not one.certain()
 
 
 def test_the_error_of_rounds() -> None:
