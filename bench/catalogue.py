@@ -76,9 +76,8 @@ MEMORY_ITEM = "docutils"
 
 QUICK_CUT = frozenset(
     """
-    chaos comprehensions deepcopy deltablue fannkuch generators go hexiom json_dumps json_loads logging mako
-    nbody pathlib pidigits pyflate raytrace regex_compile richards scimark spectral_norm tomli_loads
-    async_tree coroutines typing_runtime_protocols unpack_sequence xml_etree
+    chaos comprehensions coroutines deltablue fannkuch generators go hexiom json_loads logging mako nbody
+    pyflate raytrace regex_compile richards spectral_norm tomli_loads async_tree unpack_sequence
     """.split()
 )
 """The items of pyperformance that a quick run of everything has: many kinds of work, short processes."""

@@ -62,9 +62,9 @@ class Effort:
 
 
 NORMAL = Effort(warm=0.8, measured=0.4, value=0.04)
-QUICK = Effort(warm=0.4, measured=0.3, value=0.03)
+QUICK = Effort(warm=0.4, measured=0.2, value=0.02)
 # Micro-benchmarks are compiled within milliseconds.
-MICRO = Effort(warm=0.2, measured=0.3, value=0.02)
+MICRO = Effort(warm=0.2, measured=0.2, value=0.02)
 # A round has so many times as many turns if they scatter so that its ratio is not known to this part.
 MORE_TURNS, CERTAIN_ROUND = 3, 0.008
 # Rounds go on until the standard error of the logarithm of their ratio is no more than this ...

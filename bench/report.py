@@ -394,7 +394,7 @@ benchmark once, those of several parts with the mean of their parts; start-up is
 
 ```
 make bench                                  # everything; writes this page
-make bench QUICK=1                          # fewer and shorter processes, a cut of pyperformance, no rivals
+make bench QUICK=1                          # a cut, in some minutes; does not write this page
 make bench ARGS='--only micro --quick'      # what there is of one kind
 make bench ARGS='--no-curves --no-rivals'   # without warm-up, short runs, and other implementations
 make bench ARGS='--pgo'                     # what has a target on a build with PGO, too

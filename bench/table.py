@@ -358,21 +358,9 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     facts["took"] = (
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )
-    print(f"\n{report.align(report.row_lines(rows))}")
-    if found.rivals:
-        print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
-    if found.curves:
-        print(f"\n{report.align(curve.lines(found.curves))}")
-    print(f"\n{report.align(report.summary_lines(rows))}")
-    if args.noise:
-        print(f"\n{report.noise_summary(rows)}")
-    else:
-        print(f"\n{report.align(report.target_lines(rows, pgo, found.pgo_rows))}")
-        print(report.builds(found))
-    if args.sites:
-        print(f"\n{report.hot_sites(rows)}")
+    show(found, args)
     keep(found, folder, args)
-    if page is not None and not args.noise and not args.only:
+    if page is not None and not (args.noise or args.only or args.quick):
         page.write_text(report.page(found), encoding="utf-8")
     problems = verdict(rows, args, pgo)
     problems += [f"on the PGO build: {problem}" for problem in verdict(found.pgo_rows, args, True)]
@@ -382,6 +370,23 @@ def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
     for problem in problems:
         print(report.colour(f"FAILED {problem}", report.RED))
     return 1 if problems else 0
+
+
+def show(found: Results, args: argparse.Namespace) -> None:
+    """Print the tables of a run."""
+    print(f"\n{report.align(report.row_lines(found.rows))}")
+    if found.rivals:
+        print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
+    if found.curves:
+        print(f"\n{report.align(curve.lines(found.curves))}")
+    print(f"\n{report.align(report.summary_lines(found.rows))}")
+    if args.noise:
+        print(f"\n{report.noise_summary(found.rows)}")
+    else:
+        print(f"\n{report.align(report.target_lines(found.rows, found.pgo, found.pgo_rows))}")
+        print(report.builds(found))
+    if args.sites:
+        print(f"\n{report.hot_sites(found.rows)}")
 
 
 def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
