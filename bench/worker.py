@@ -119,8 +119,6 @@ def run_module(spec: dict[str, Any]) -> list[dict[str, Any]]:
     folder, file = os.path.split(spec["path"])
     name = file.removesuffix(".py")
     sys.path[0] = os.path.dirname(os.path.dirname(folder))
-    if spec.get("packages"):
-        sys.path.insert(1, spec["packages"])
     module = f"bench.{os.path.basename(folder)}.{name}"
     run = (import_lazily(module, spec["path"]) if spec.get("lazy") else importlib.import_module(module)).run
     results: list[tuple[int, str | None]] = []
@@ -198,6 +196,8 @@ def main(spec_path: str) -> None:
     """Do what the specification says."""
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
+    if spec.get("packages"):
+        sys.path.insert(1, spec["packages"])
     found = run_pyperf(spec) if spec["kind"] == "pyperf" else run_module(spec)
     result = {
         "benchmarks": found,

@@ -444,7 +444,7 @@ def test_a_workload_finds_its_packages(setup: measure.Setup, tmp_path: Path) -> 
     (folder / "web.py").write_text("import only_here\ndef run(n):\n    return only_here.VALUE * n\n")
     setup.environment.packages.mkdir()
     (setup.environment.packages / "only_here.py").write_text("VALUE = 7\n")
-    spec = {"task": None, "loops": 3, "warmups": 1, "values": 1}
+    spec: dict[str, Any] = {"task": None, "loops": 3, "warmups": 1, "values": 1}
     item = Item("web", "workload", folder / "web.py")
     result, _ = measure.run_worker(item, Side.PLAIN, spec, setup)
     assert result["benchmarks"][0]["digest"]
@@ -452,6 +452,26 @@ def test_a_workload_finds_its_packages(setup: measure.Setup, tmp_path: Path) -> 
         # Those named so run without packages.
         (folder / "std_web.py").write_text((folder / "web.py").read_text())
         measure.run_worker(Item("std_web", "workload", folder / "std_web.py"), Side.PLAIN, spec, setup)
+
+
+def test_a_program_of_pyperformance_finds_pyperf_among_packages(setup: measure.Setup, tmp_path: Path) -> None:
+    """As rivals do, whose environments have no packages; this pyperf does nothing."""
+    script = tmp_path / "bm_x" / "run_benchmark.py"
+    script.parent.mkdir()
+    script.write_text("import pyperf; pyperf.Runner().bench_func('x', int)")
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "pyperf.py").write_text(
+        "from types import SimpleNamespace as Task\n"
+        "class Runner:\n"
+        "    def bench_func(self, name, function):\n"
+        "        self._worker(Task(name=name, inner_loops=1, task_func=lambda task, loops: 1.0))\n"
+    )
+    told = dataclasses.replace(setup, spec={"packages": str(packages)})
+    spec = {"task": 0, "loops": 1, "warmups": 1, "values": 2}
+    result, _ = measure.run_worker(Item("x", "pyperf", script), Side.PLAIN, spec, told)
+    [found] = result["benchmarks"]
+    assert (found["name"], len(found["values"])) == ("x", 2)
 
 
 def test_the_worker_measures(tmp_path: Path) -> None:
