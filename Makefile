@@ -42,10 +42,10 @@ help: ## this list
 demo: $(stamps)/whipsnake ## the demonstration (fetches its packages itself, or runs what needs none)
 	@$(python) -m demo
 
-bench-table: $(stamps)/whipsnake ## the speed targets: measured, and what is missed (ARGS='--quick --only fib')
+bench-table: $(stamps)/whipsnake ## the speed targets, here and on a build with PGO: what is missed (ARGS='--quick --only fib')
 	@BUILD='$(build)' $(python) -m bench.table $(ARGS)
 
-bench: $(stamps)/whipsnake ## all benchmarks; writes docs/benchmarks.md (QUICK=1: less of each)
+bench: $(stamps)/whipsnake ## all benchmarks; writes docs/benchmarks.md (QUICK=1: a cut, in some minutes, without that)
 	@BUILD='$(build)' $(python) -m bench $(if $(QUICK),--quick) $(ARGS)
 
 python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake installed (with make -s)

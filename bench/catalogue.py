@@ -1,4 +1,4 @@
-"""What is measured: our micro-benchmarks, pyperformance's programs, start-up and memory; and the targets."""
+"""What is measured: micro-benchmarks, workloads, pyperformance's programs, start-up, memory; and the targets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from enum import Enum
 from pathlib import Path
 
 MICRO = Path(__file__).with_name("micro")
+WORKLOADS = Path(__file__).with_name("workloads")
+# Workloads of which the names begin so need no packages.
+STDLIB_PREFIX = "std_"
 
 
 class Kind(Enum):
@@ -71,6 +74,14 @@ STARTUP = {
 
 MEMORY_ITEM = "docutils"
 
+QUICK_CUT = frozenset(
+    """
+    chaos comprehensions coroutines deltablue fannkuch generators go hexiom json_loads logging mako nbody
+    pyflate raytrace regex_compile richards spectral_norm tomli_loads async_tree unpack_sequence
+    """.split()
+)
+"""The items of pyperformance that a quick run of everything has: many kinds of work, short processes."""
+
 TARGETS = (
     Target("recursive function calls", Kind.RATIO, ("fib",), 3.0, 2.5),
     Target("method calls", Kind.RATIO, ("method_calls",), 2.0, 1.6),
@@ -99,7 +110,7 @@ class Item:
 
     name: str
     kind: str
-    """``micro``, ``pyperf`` or ``startup``"""
+    """``micro``, ``workload``, ``pyperf`` or ``startup``"""
     path: Path
     """The module or the script; unused for start-up."""
     argv: tuple[str, ...] = ()
@@ -111,17 +122,21 @@ class Item:
         """Name of the folder of the script, which has its requirements."""
         return self.path.parent.name
 
+    @property
+    def needs_packages(self) -> bool:
+        """Whether it needs packages of requirements.txt of the workloads."""
+        return self.kind == "workload" and not self.name.startswith(STDLIB_PREFIX)
 
-def micro_items(pyperf_names: Iterable[str]) -> list[Item]:
-    """Return our own benchmarks; one named like a pyperformance item is called ``micro:NAME``."""
+
+def own_items(pyperf_names: Iterable[str]) -> list[Item]:
+    """Return our own benchmarks but start-up; one named like a pyperformance item is called ``micro:NAME``."""
     taken = set(pyperf_names)
     found = []
-    for path in sorted(MICRO.glob("*.py")):
-        if path.stem == "__init__":
-            continue
-        name = f"micro:{path.stem}" if path.stem in taken else path.stem
-        title = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        found.append(Item(name, "micro", path, title=title.partition("\n")[0].rstrip(".")))
+    for kind, folder in (("micro", MICRO), ("workload", WORKLOADS)):
+        for path in sorted(folder.glob("[!_]*.py")):
+            name = f"{kind}:{path.stem}" if path.stem in taken else path.stem
+            title = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            found.append(Item(name, kind, path, title=title.partition("\n")[0].rstrip(".")))
     return found
 
 

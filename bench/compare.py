@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench import figures, report
 from bench.environment import SetupError
-from bench.measure import Row, Side
+from bench.measure import Row
 from bench.results import Results, load
 
 # An interval that reaches further than this to either side could hide a change that matters.
@@ -52,11 +52,6 @@ class Verdict:
         return self.word in ("slower", "failed")
 
 
-def logs_of(row: Row) -> list[float]:
-    """Return the log ratios of a row's rounds."""
-    return figures.log_ratios(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE))
-
-
 def judge(
     before: Row, after: Row, scatters: tuple[float | None, float | None], least: float
 ) -> Verdict | None:
@@ -71,8 +66,7 @@ def judge(
         return Verdict(name, "failed", note=after.failure)
     old, new = report.ratio_of(before), report.ratio_of(after)
     errors = [
-        figures.error_of(logs_of(row), scatter)
-        for row, scatter in zip((before, after), scatters, strict=True)
+        figures.error_of(row.logs(), scatter) for row, scatter in zip((before, after), scatters, strict=True)
     ]
     known = [error for error in errors if error is not None]
     if len(known) < 2:

@@ -23,6 +23,7 @@ SHORT_RUNS = (0.1, 1.0, 10.0)
 ITEMS = (
     *("fib", "attributes", "instances", "str_methods", "try_raise", "micro:generators"),
     *("richards", "deltablue", "raytrace", "pyflate", "json_loads", "regex_compile", "sqlglot_v2_parse"),
+    *("std_text", "std_simulation", "web_django", "web_flask"),
 )
 """Benchmarks whose warm-up is measured where everything is."""
 

@@ -22,6 +22,8 @@ from typing import IO, Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+DEMO_REQUIREMENTS = ROOT / "demo" / "requirements.txt"
+WORKLOAD_REQUIREMENTS = Path(__file__).with_name("workloads") / "requirements.txt"
 # What is measured, and what reports: each has an environment, and the same file has the versions of both.
 MEASURED = ("pyperformance", "pyperf", "setuptools")
 TOOLS = ("pyperf", "matplotlib")
@@ -39,6 +41,10 @@ print(json.dumps({
     "package": None if spec is None else spec.submodule_search_locations[0],
 }))
 """
+
+
+# In the arguments of CPython's configure. Debian's packages are built with it by rules of their own.
+PGO_SIGNS = ("--enable-optimizations", "--with-wheel-pkg-dir=/usr/share/python-wheels")
 
 
 class SetupError(Exception):
@@ -63,7 +69,7 @@ class Interpreter:
     @property
     def pgo(self) -> bool:
         """Whether it was built with profile-guided optimization, which decides about the targets."""
-        return "--enable-optimizations" in self.config
+        return any(sign in self.config for sign in PGO_SIGNS)
 
     @property
     def tag(self) -> str:
@@ -110,6 +116,11 @@ class Environment:
         return site_packages(self.folder / "venv") / "pyperformance" / "data-files" / "benchmarks"
 
     @property
+    def packages(self) -> Path:
+        """The folder with the packages that workloads need; apart, as pyperformance wants other versions."""
+        return self.folder / "packages"
+
+    @property
     def scratch(self) -> Path:
         """Where benchmarks run and leave their output."""
         return self.folder / "scratch"
@@ -136,9 +147,8 @@ def prepare(folder: Path, interpreter: Interpreter, need_whipsnake: bool) -> Env
     """Make or refresh the environments below a folder. Raises SetupError."""
     if need_whipsnake and interpreter.package is None:
         raise SetupError(f"the environment of {interpreter.base} has no Whipsnake; 'make build' installs it")
-    for name, extra in (("venv", ()), ("bare", ("--without-pip",)), ("small", ("--without-pip",))):
-        if not (folder / name / "bin" / "python").exists():
-            _run([interpreter.base, "-m", "venv", *extra, str(folder / name)], folder)
+    for name in ("venv", "bare", "small"):
+        make_venv(interpreter.base, folder / name)
     digest = ""
     if interpreter.package is not None:
         for name in ("venv", "small"):
@@ -183,6 +193,20 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
     return failures
 
 
+def install_packages(environment: Environment) -> None:
+    """Install the packages that workloads need, if they are absent. Raises SetupError."""
+    target = environment.packages
+    stamp = target / "installed"
+    files = (WORKLOAD_REQUIREMENTS, DEMO_REQUIREMENTS)
+    wanted = "".join(file.read_text(encoding="utf-8") for file in files)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    print(f"Installing what workloads need into {target} (once) ...", flush=True)
+    shutil.rmtree(target, ignore_errors=True)
+    pip(environment.python, "--no-deps", "--target", str(target), "-r", str(WORKLOAD_REQUIREMENTS))
+    stamp.write_text(wanted, encoding="utf-8")
+
+
 def common_pins(texts: Iterable[str]) -> list[str]:
     """Return the pins (``name==version``) of several requirement files on which all agree.
 
@@ -206,8 +230,7 @@ def tools(folder: Path, base: str) -> str:
     stamp, wanted = venv / "installed", REQUIREMENTS.read_text(encoding="utf-8")
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
         print(f"Installing {' and '.join(TOOLS)} into {venv} (once) ...", file=sys.stderr, flush=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        _run([base, "-m", "venv", str(venv)], folder)
+        make_venv(base, venv)
         pip(python, *TOOLS, "-c", str(REQUIREMENTS))
         stamp.write_text(wanted, encoding="utf-8")
     return python
@@ -241,10 +264,16 @@ def newest(build: Path, name: str) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
+def make_venv(base: str, venv: Path) -> None:
+    """Make a virtual environment without pip, if it is not there. Raises SetupError."""
+    if not (venv / "bin" / "python").exists():
+        _run([base, "-m", "venv", "--without-pip", str(venv)], venv.parent)
+
+
 def pip(python: str, *arguments: str) -> None:
-    """Install packages. Raises SetupError with pip's reason."""
+    """Install packages, with the pip of this environment. Raises SetupError with pip's reason."""
     options = ["--disable-pip-version-check", "--no-input", "--quiet", "--prefer-binary"]
-    _run([python, "-m", "pip", "install", *options, *arguments], Path(python).parent)
+    _run([sys.executable, "-m", "pip", "--python", python, "install", *options, *arguments], ROOT)
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

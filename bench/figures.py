@@ -18,6 +18,8 @@ T_99 = (
 # The scatter that is typical of a run counts as much as that of so many rounds more.
 PRIOR = 4
 LEAST_SCATTER = 0.001
+# So few turns say nothing about their scatter.
+FEW_TURNS = 4
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:
@@ -25,20 +27,46 @@ def geometric_mean(ratios: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
-def ratio(plain: Sequence[float], jit: Sequence[float]) -> float:
-    """Return median over median, given one figure of each process; above 1 the second side is faster."""
-    return median(plain) / median(jit)
+def log_ratio(plain: Sequence[float], jit: Sequence[float]) -> float:
+    """Return the logarithm of a round's ratio, given the figures of two processes that took turns.
+
+    The median over neighbours: what disturbs the machine for longer than a turn disturbs both of them, and
+    what disturbs it for less disturbs few.
+    """
+    return median(turn_logs(plain, jit))
 
 
-def spread(plain: Sequence[float], jit: Sequence[float]) -> float:
-    """Return how far the ratio of single rounds strays: half the range, as a part of the ratio."""
-    ratios = [a / b for a, b in zip(plain, jit, strict=False)]
-    return (max(ratios) - min(ratios)) / 2 / ratio(plain, jit)
-
-
-def log_ratios(plain: Sequence[float], jit: Sequence[float]) -> list[float]:
-    """Return the logarithm of each round's ratio."""
+def turn_logs(plain: Sequence[float], jit: Sequence[float]) -> list[float]:
+    """Return the logarithm of the ratio of each turn."""
     return [math.log(a / b) for a, b in zip(plain, jit, strict=False)]
+
+
+def turn_error(plain: Sequence[float], jit: Sequence[float]) -> float:
+    """Return the standard error of a round's log_ratio(), as far as its turns tell; 0.0 for a few turns.
+
+    That of a median, with the scatter taken from the median absolute deviation.
+    """
+    logs = turn_logs(plain, jit)
+    if len(logs) < FEW_TURNS:
+        return 0.0
+    middle = median(logs)
+    scatter = 1.4826 * median(abs(each - middle) for each in logs)
+    return math.sqrt(math.pi / 2 / len(logs)) * scatter
+
+
+def ratio(logs: Sequence[float]) -> float:
+    """Return the ratio that rounds have found, given their logarithms; above 1 the second side is faster."""
+    return math.exp(sum(logs) / len(logs))
+
+
+def spread(logs: Sequence[float]) -> float:
+    """Return how far the ratio of single rounds strays: half the range, as a part of the ratio."""
+    return (math.exp(max(logs)) - math.exp(min(logs))) / 2 / ratio(logs)
+
+
+def standard_error(logs: Sequence[float]) -> float:
+    """Return the standard error of the mean of what rounds have found; infinite for one round."""
+    return math.sqrt(variance(logs) / len(logs)) if len(logs) > 1 else math.inf
 
 
 def typical_scatter(benchmarks: Iterable[Sequence[float]]) -> float | None:
@@ -72,15 +100,13 @@ def quantile(table: Sequence[float], freedom: float) -> float:
     return table[max(1, min(int(freedom), len(table))) - 1]
 
 
-def interval(
-    plain: Sequence[float], jit: Sequence[float], typical: float | None
-) -> tuple[float, float] | None:
+def interval(logs: Sequence[float], typical: float | None) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a ratio; None if nothing is known of the scatter."""
-    error = error_of(log_ratios(plain, jit), typical)
+    error = error_of(logs, typical)
     if error is None:
         return None
     factor = math.exp(error[0] * quantile(T_95, error[1]))
-    return ratio(plain, jit) / factor, ratio(plain, jit) * factor
+    return ratio(logs) / factor, ratio(logs) * factor
 
 
 def warming(values: Sequence[float]) -> float:

@@ -53,7 +53,7 @@ def html_page(results: Results) -> str:
         section("Memory", image(plots.memory(shown))),
         section("Warm-up", image(plots.curves(results))),
         section("Short runs", *short_runs(results)),
-        section("Targets", table(report.target_lines(shown, results.pgo))),
+        section("Targets", table(report.target_lines(shown, results.pgo, results.pgo_rows))),
         section("Not run", table([["benchmark", "cannot be installed here"], *absent]) if absent else None),
         section(
             "Conditions", table([["", ""], *([name, str(what)] for name, what in results.facts.items())])
@@ -68,7 +68,9 @@ def rival_parts(results: Results) -> list[str]:
     if not results.rivals:
         return []
     missing = f"<p>{escape(rivals.missing(results.rivals))}</p>"
-    return [f"<p>{escape(report.RIVALS)}</p>", table(report.rival_lines(results)), missing]
+    introduction = f"<p>{escape(report.RIVALS)}</p>"
+    plot = image(plots.rivals(results)) or ""
+    return [introduction, plot, table(report.rival_lines(results)), missing]
 
 
 def short_runs(results: Results) -> list[str]:

@@ -1,26 +1,34 @@
 """Run benchmarks in fresh processes, the plain interpreter and Whipsnake in turn, and keep what they say.
 
+A round is a process of each side, both alive, on one processor core. Once both are warm they take turns of a
+few hundredths of a second, so what disturbs the machine disturbs both, and the ratio of neighbouring values
+hardly knows of it. Several rounds are needed all the same: how a process happens to be laid out in memory
+stays with it as long as it lives.
+
 Everything a process says is appended to a file of results at once, one JSON object a line, so that a run
 that was interrupted can go on where it was.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
+import math
 import os
 import resource
 import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 from bench import figures
 from bench.catalogue import Item
@@ -28,7 +36,7 @@ from bench.environment import Environment
 
 WORKER = Path(__file__).with_name("worker.py")
 ERROR_LENGTH = 300
-STARTUP_PROCESSES = 7
+STARTUP_PROCESSES = 8
 # Variables of the caller that could change what a benchmark does, by the beginning of their names.
 SCRUBBED = ("PYTHON", "WHIPSNAKE", "LC_", "LANG", "TZ", "COLUMNS", "LINES")
 FIXED = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -53,14 +61,20 @@ class Effort:
     """One value, at the least."""
 
 
-NORMAL = Effort(warm=0.8, measured=0.6, value=0.1)
-QUICK = Effort(warm=0.5, measured=0.3, value=0.06)
+NORMAL = Effort(warm=0.8, measured=0.4, value=0.04)
+QUICK = Effort(warm=0.4, measured=0.2, value=0.02)
 # Micro-benchmarks are compiled within milliseconds.
-MICRO = Effort(warm=0.2, measured=0.3, value=0.05)
-# Rounds whose ratios stray by more than this part were disturbed.
+MICRO = Effort(warm=0.2, measured=0.2, value=0.02)
+# A round has so many times as many turns if they scatter so that its ratio is not known to this part.
+MORE_TURNS, CERTAIN_ROUND = 3, 0.008
+# Rounds go on until the standard error of the logarithm of their ratio is no more than this ...
+CERTAIN = 0.006
+# ... but there are not more than so many times as many as were asked for, and not more than this.
+MOST_TIMES, MOST_ROUNDS = 3, 6
+# A row says so if its rounds' ratios stray by more than this part.
 NOISY = 0.04
 LEAST_WARMUPS, MOST_WARMUPS = 1, 30
-LEAST_VALUES, MOST_VALUES = 2, 10
+LEAST_VALUES, MOST_VALUES = 2, 16
 
 
 @dataclass(frozen=True)
@@ -70,10 +84,19 @@ class Setup:
     environment: Environment
     effort: Effort = NORMAL
     engine: str = "baseline"
+    """Whipsnake's, on the second side; empty for a rival, where Whipsnake is not at work."""
     extra_env: dict[str, str] = field(default_factory=dict)
+    """Variables of the second side."""
     noise: bool = False
+    """Whether the second side is to be the same as the first."""
     timeout: float = 120.0
     """Seconds that a process may take."""
+    spec: dict[str, Any] = field(default_factory=dict)
+    """What every worker is told besides."""
+
+    def whipsnake_on(self, side: Side) -> bool:
+        """Whether Whipsnake is at work on a side."""
+        return side is Side.WHIPSNAKE and not self.noise and bool(self.engine)
 
 
 @dataclass(frozen=True)
@@ -94,7 +117,7 @@ class Run:
 
     side: Side
     values: list[float]
-    """Processor seconds of one unit of work, one after another."""
+    """Processor seconds of one unit of work, one after another; those of both processes of a round in turn."""
     warmups: list[float] = field(default_factory=list)
     elapsed: float = 0.0
     """Processor seconds of all of them together."""
@@ -104,6 +127,8 @@ class Run:
     """Digest of the standard output."""
     peak_kb: int = 0
     jit: dict[str, Any] | None = None
+    processor: float = 0.0
+    """Processor seconds of the process, start-up and compiling included."""
 
     @property
     def seconds(self) -> float:
@@ -125,19 +150,35 @@ class Row:
         """Return a figure of every process of one side."""
         return [value(run) for run in self.runs if run.side is side]
 
+    def rounds(self) -> list[tuple[list[float], list[float]]]:
+        """Return the values of both sides of each round."""
+        plain, jit = ([run.values for run in self.runs if run.side is side] for side in Side)
+        return list(zip(plain, jit, strict=False))
+
+    def logs(self) -> list[float]:
+        """Return the logarithm of the ratio, plain over Whipsnake, that each round found."""
+        return [figures.log_ratio(*both) for both in self.rounds()]
+
     def ratio(self) -> float | None:
         """Return plain over Whipsnake, above 1 is faster; None if it failed."""
-        if self.failure is not None:
-            return None
-        return figures.ratio(self.of(Side.PLAIN), self.of(Side.WHIPSNAKE))
+        return None if self.failure is not None else figures.ratio(self.logs())
 
     def spread(self) -> float:
         """Return how far the ratio strays between rounds, as a part of it."""
-        return figures.spread(self.of(Side.PLAIN), self.of(Side.WHIPSNAKE))
+        return figures.spread(self.logs())
 
-    def best_ratio(self) -> float:
-        """Return the ratio of the fastest processes, which others on the machine disturbed least."""
-        return min(self.of(Side.PLAIN)) / min(self.of(Side.WHIPSNAKE))
+    def certain(self) -> bool:
+        """Whether rounds, and the turns in them, agree so well that there is no need of more."""
+        rounds = self.rounds()
+        within = math.hypot(*(figures.turn_error(*both) for both in rounds)) / max(len(rounds), 1)
+        return max(figures.standard_error(self.logs()), within) <= CERTAIN
+
+    def first_ratio(self) -> float | None:
+        """Return the ratio of the first values of fresh processes, compiling included; None without any."""
+        plain, jit = (
+            [run.warmups[0] for run in self.runs if run.side is side and run.warmups] for side in Side
+        )
+        return median(plain) / median(jit) if plain and jit else None
 
     def warming(self) -> float:
         """Return how much faster Whipsnake's processes still became while they were measured."""
@@ -197,11 +238,11 @@ def _loads(line: str) -> Any:
         return None
 
 
-def schedule(rounds: int) -> Iterator[tuple[int, Side]]:
-    """Yield number and side of each process; who comes first changes from round to round."""
-    for number in range(rounds):
-        yield number, (Side.PLAIN, Side.WHIPSNAKE)[number % 2]
-        yield number, (Side.WHIPSNAKE, Side.PLAIN)[number % 2]
+def turns(count: int, number: int) -> Iterator[tuple[Side, Side]]:
+    """Yield the order of both sides for each turn of a round; who comes first changes, also between rounds."""
+    order = Side.PLAIN, Side.WHIPSNAKE
+    for turn in range(count):
+        yield order if (turn + number) % 2 == 0 else order[::-1]
 
 
 def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
@@ -212,7 +253,11 @@ def find_parts(item: Item, setup: Setup, store: Store) -> list[Row]:
     found = store.get(f"parts {item.name}", lambda: calibrate(item, setup, effort))
     if failed(found):
         return [Row(Part(item, item.name, None), failure=found["failure"])]
-    parts = found["parts"]
+    return rows_of(item, found["parts"], effort)
+
+
+def rows_of(item: Item, parts: Sequence[dict[str, Any]], effort: Effort) -> list[Row]:
+    """Return an empty row for each part of an item, given what calibrating has found."""
     return [
         Row(
             Part(
@@ -252,21 +297,22 @@ def calibrate(item: Item, setup: Setup, effort: Effort) -> dict[str, Any]:
 
 
 def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
-    """Run both sides of a row in turn, until one fails; compare what they computed.
+    """Run rounds until a side fails or they agree; compare what both sides computed.
 
-    A row whose rounds disagree gets as many rounds again.
+    There are at least *rounds* of them.
     """
     if row.failure is not None:
         return
-    for number, side in schedule(2 * rounds):
-        if len(row.runs) == 2 * rounds and row.spread() <= NOISY:
+    for number in range(max(rounds, min(MOST_TIMES * rounds, MOST_ROUNDS))):
+        if number >= rounds and row.certain():
             break
-        key = f"{row.part.name} {number} {side.value}"
-        found = store.get(key, functools.partial(_run, row.part, side, setup))
+        found = store.get(
+            f"{row.part.name} {number}", functools.partial(run_round, row.part, number, setup, setup)
+        )
         if failed(found):
-            row.failure = f"the {side.value} side: {found['failure']}"
+            row.failure = found["failure"]
             return
-        row.runs.append(Run(side, **found))
+        row.runs += [Run(side, **found[side.value]) for side in Side]
     row.failure = difference(row.runs)
 
 
@@ -286,36 +332,59 @@ def difference(runs: Sequence[Run]) -> str | None:
     return None
 
 
-def _run(part: Part, side: Side, setup: Setup) -> dict[str, Any]:
-    """Run a part in a process of its own; return the fields of a Run, or the failure."""
+def run_round(part: Part, number: int, plain: Setup, jit: Setup) -> dict[str, Any]:
+    """Run a process of each side; return the fields of a Run of each, or the failure."""
+    setups = {Side.PLAIN: plain, Side.WHIPSNAKE: jit}
+    side = Side.PLAIN
+    found: dict[str, dict[str, Any]] = {each.value: {"values": []} for each in Side}
     try:
         if part.item.kind == "startup":
-            values, output = start_up(part.item, side, setup)
-            return {"values": values, "output": output}
-        spec = {"task": part.task, "loops": part.loops, "warmups": part.warmups, "values": part.values}
-        result, output = run_worker(part.item, side, spec, setup)
+            for order in turns(STARTUP_PROCESSES, number):
+                for side in order:
+                    start_up(part.item, side, setups[side], found[side.value])
+            return found
+        spec = {"task": part.task, "loops": part.loops}
+        with contextlib.ExitStack() as stack:
+            workers = {}
+            for side in next(turns(1, number)):
+                worker = Worker(part.item, side, spec, setups[side], obedient=True)
+                workers[side] = stack.enter_context(worker)
+                found[side.value]["warmups"] = worker.ask(part.warmups)
+            for _ in range(MORE_TURNS):
+                for order in turns(part.values, number):
+                    for side in order:
+                        found[side.value]["values"] += workers[side].ask(1)
+                if figures.turn_error(*(each["values"] for each in found.values())) <= CERTAIN_ROUND:
+                    break
+            for side, worker in workers.items():
+                found[side.value] |= fields_of(*worker.result())
     except ProcessFailedError as error:
-        return {"failure": str(error)}
-    jit = result["whipsnake"]
-    if (jit is not None) != (side is Side.WHIPSNAKE and not setup.noise):
-        return {"failure": "Whipsnake was " + ("not at work" if jit is None else "at work")}
+        return {"failure": f"the {side.value} side: {error}"}
+    for side, setup in setups.items():
+        there = found[side.value]["jit"] is not None
+        if there != setup.whipsnake_on(side):
+            return {"failure": f"the {side.value} side: Whipsnake was {'' if there else 'not '}at work"}
+    return found
+
+
+def fields_of(result: dict[str, Any], output: str) -> dict[str, Any]:
+    """Return those fields of a Run that a process knows at its end."""
     [found] = result["benchmarks"]
     return {
-        "values": found["values"],
-        "warmups": found["warmups"],
         "elapsed": found["elapsed"],
+        "processor": result["processor"],
         "digest": found.get("digest"),
         "output": output,
         "peak_kb": result["peak_kb"],
-        "jit": jit,
+        "jit": result["whipsnake"],
     }
 
 
 def ours(side: Side, setup: Setup) -> dict[str, str]:
     """Return the environment variables that the harness sets for a side."""
-    if side is Side.WHIPSNAKE and not setup.noise:
-        return FIXED | {"WHIPSNAKE": setup.engine} | setup.extra_env
-    return dict(FIXED)
+    if side is Side.PLAIN or setup.noise:
+        return dict(FIXED)
+    return FIXED | ({"WHIPSNAKE": setup.engine} if setup.engine else {}) | setup.extra_env
 
 
 def environ(side: Side, setup: Setup) -> dict[str, str]:
@@ -324,50 +393,116 @@ def environ(side: Side, setup: Setup) -> dict[str, str]:
     return kept | ours(side, setup)
 
 
+class Worker:
+    """A process that measures an item; ended, if it has not ended by itself, where the context ends.
+
+    *under* is the command of a profiler that takes the worker's as its last arguments. An *obedient* one
+    measures what ask() says, another one what *spec* says.
+    """
+
+    def __init__(
+        self,
+        item: Item,
+        side: Side,
+        spec: dict[str, Any],
+        setup: Setup,
+        under: Sequence[str] = (),
+        obedient: bool = False,
+    ) -> None:
+        self._timeout = self._left = setup.timeout
+        self._folder = folder = setup.environment.scratch / side.value
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "work").mkdir(parents=True)
+        self._out, spec_file = folder / "result.json", folder / "spec.json"
+        whole = setup.spec | spec
+        whole |= {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(self._out)}
+        if item.needs_packages:
+            whole["packages"] = str(setup.environment.packages)
+        theirs: tuple[int, ...] = ()
+        self._commands = self._answers = -1
+        if obedient:
+            commands, self._commands = os.pipe()
+            self._answers, answers = os.pipe()
+            theirs = whole["commands"] = commands, answers
+        spec_file.write_text(json.dumps(whole), encoding="utf-8")
+        with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [*under, setup.environment.python, str(WORKER), str(spec_file)],
+                env=environ(side, setup),
+                cwd=folder / "work",
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=theirs,
+                start_new_session=True,
+            )
+        for number in theirs:
+            os.close(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for number in (self._commands, self._answers):
+            if number >= 0:
+                os.close(number)
+
+    def ask(self, count: int) -> list[float]:
+        """Have it measure so many values, and return them. Raises ProcessFailedError."""
+        with contextlib.suppress(BrokenPipeError):  # which reading tells, too
+            os.write(self._commands, f"{count}\n".encode())
+        answer = b""
+        while not answer.endswith(b"\n"):
+            started = time.monotonic()
+            if not select.select([self._answers], [], [], max(self._left, 0.0))[0]:
+                raise ProcessFailedError(out_of_time(self._timeout))
+            self._left -= time.monotonic() - started
+            piece = os.read(self._answers, 1 << 16)
+            if not piece:
+                raise ProcessFailedError(self._how_it_ended())
+            answer += piece
+        values: list[float] = json.loads(answer)
+        return values
+
+    def result(self) -> tuple[dict[str, Any], str]:
+        """Wait for its end; return what it wrote and a digest of its standard output.
+
+        Raises ProcessFailedError.
+        """
+        if self._commands >= 0:
+            os.close(self._commands)
+            self._commands = -1
+        how = self._how_it_ended()
+        if self._process.returncode != 0 or not self._out.is_file():
+            raise ProcessFailedError(how)
+        result: dict[str, Any] = json.loads(self._out.read_text(encoding="utf-8"))
+        return result, hashlib.sha256((self._folder / "stdout").read_bytes()).hexdigest()[:16]
+
+    def _how_it_ended(self) -> str:
+        """Wait for its end, as long as it may take, and describe it. Raises ProcessFailedError."""
+        try:
+            status = self._process.wait(max(self._left, 0.0))
+        except subprocess.TimeoutExpired:
+            raise ProcessFailedError(out_of_time(self._timeout)) from None
+        return describe_end(status, (self._folder / "stderr").read_text(errors="replace"))
+
+
 def run_worker(
     item: Item,
     side: Side,
     spec: dict[str, Any],
     setup: Setup,
     under: Sequence[str] = (),
-    variables: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Run the worker on an item; return what it wrote and a digest of its standard output.
-
-    *under* is the command of a profiler that takes the worker's as its last arguments; *variables* are added
-    to the environment.
+    """Run a worker that does what *spec* says; return what it wrote and a digest of its standard output.
 
     Raises ProcessFailedError.
     """
-    scratch = setup.environment.scratch
-    shutil.rmtree(scratch, ignore_errors=True)
-    (scratch / "work").mkdir(parents=True)
-    out, spec_file = scratch / "result.json", scratch / "spec.json"
-    whole = spec | {"kind": item.kind, "path": str(item.path), "argv": item.argv, "out": str(out)}
-    spec_file.write_text(json.dumps(whole), encoding="utf-8")
-    command = [*under, setup.environment.python, str(WORKER), str(spec_file)]
-    with (scratch / "stdout").open("wb") as stdout, (scratch / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            env=environ(side, setup) | dict(variables or {}),
-            cwd=scratch / "work",
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(setup.timeout)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise ProcessFailedError(out_of_time(setup.timeout)) from None
-            raise
-    if status != 0 or not out.is_file():
-        raise ProcessFailedError(describe_end(status, (scratch / "stderr").read_text(errors="replace")))
-    result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return result, hashlib.sha256((scratch / "stdout").read_bytes()).hexdigest()[:16]
+    with Worker(item, side, spec, setup, under) as worker:
+        return worker.result()
 
 
 def out_of_time(seconds: float) -> str:
@@ -382,15 +517,13 @@ def describe_end(status: int, errors: str) -> str:
     return f"{how}: {lines[-1][:ERROR_LENGTH]}" if lines else how
 
 
-def start_up(item: Item, side: Side, setup: Setup) -> tuple[list[float], str]:
-    """Start an interpreter some times; return the processor seconds of each process but the first, and a
-    digest of what they printed.
+def start_up(item: Item, side: Side, setup: Setup, found: dict[str, Any]) -> None:
+    """Start an interpreter, and add what it took and a digest of what it printed to the fields of a Run.
 
-    Raises ProcessFailedError.
+    The first process of a Run does not count. Raises ProcessFailedError.
     """
-    jit = side is Side.WHIPSNAKE and not setup.noise
+    jit = setup.whipsnake_on(side)
     python = setup.environment.small_python if jit else setup.environment.bare_python
-    env = environ(side, setup)
     scratch = setup.environment.scratch
     scratch.mkdir(parents=True, exist_ok=True)
     out, errors = scratch / "stdout", scratch / "stderr"
@@ -398,15 +531,19 @@ def start_up(item: Item, side: Side, setup: Setup) -> tuple[list[float], str]:
     actions = [
         (os.POSIX_SPAWN_OPEN, number, str(path), flags, 0o600) for number, path in ((1, out), (2, errors))
     ]
-    seconds, outputs = [], []
-    for _ in range(STARTUP_PROCESSES + 1):
-        child = os.posix_spawn(python, [python, *item.argv], env, file_actions=actions, setpgroup=0)
-        status, usage = _wait(child, setup.timeout)
-        if status != 0:
-            raise ProcessFailedError(describe_end(status, errors.read_text(errors="replace")))
-        seconds.append(usage.ru_utime + usage.ru_stime)
-        outputs.append(out.read_bytes())
-    return seconds[1:], hashlib.sha256(b"\0".join(outputs)).hexdigest()[:16]
+    child = os.posix_spawn(
+        python, [python, *item.argv], environ(side, setup), file_actions=actions, setpgroup=0
+    )
+    status, usage = _wait(child, setup.timeout)
+    if status != 0:
+        raise ProcessFailedError(describe_end(status, errors.read_text(errors="replace")))
+    seconds = usage.ru_utime + usage.ru_stime
+    if "warmups" in found:
+        found["values"].append(seconds)
+    else:
+        found["warmups"] = [seconds]
+    printed = found.get("output", "").encode() + out.read_bytes()
+    found["output"] = hashlib.sha256(printed).hexdigest()[:16]
 
 
 def _wait(child: int, timeout: float) -> tuple[int, resource.struct_rusage]:

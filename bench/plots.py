@@ -112,6 +112,39 @@ def memory(rows: Sequence[Row]) -> str | None:
     return svg(figure)
 
 
+def rivals(results: Results) -> str | None:
+    """Plot a column for Whipsnake and for each rival, the worst of Whipsnake's on top; None without rivals."""
+    there = {rival["name"]: rival["items"] for rival in results.rivals if rival["items"]}
+    if not there:
+        return None
+    columns = {
+        name: {item: found["ratio"] for item, found in items.items() if "failure" not in found}
+        for name, items in there.items()
+    }
+    ours = {row.part.name: report.ratio_of(row) for row in results.rows if row.failure is None}
+    names = sorted(set().union(*columns.values()), key=lambda name: (ours.get(name, 0.0), name))
+    columns = {"Whipsnake": ours} | columns
+    size = (WIDTH, ROW_HEIGHT * len(names) + 1.2)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(1, len(columns), sharey=True, squeeze=False)
+    for axes, (title, ratios) in zip(grid.flat, columns.items(), strict=True):
+        for place, name in enumerate(names):
+            if name in ratios:
+                colour_of = colour(ratios[name], more_is_better=True)
+                axes.barh(place, ratios[name] - 1, left=1.0, height=0.7, color=colour_of)
+        axes.set_title(title, fontsize=8)
+        axes.set_xscale("log")
+        axes.set_xlim(0.4, max(5.0, *ratios.values()) * 1.1)
+        axes.axvline(1.0, color="black", linewidth=0.8)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(axis="both", which="both", labelsize=6)
+    grid[0, 0].set_yticks(range(len(names)), names, fontsize=6)
+    grid[0, 0].set_ylim(len(names) - 0.4, -0.6)
+    figure.supxlabel("own plain interpreter / rival (more is better)", fontsize=8)
+    return svg(figure)
+
+
 def curves(results: Results) -> str | None:
     """Plot the time of each iteration from the start of the process on; None if it was not measured."""
     items = list(dict.fromkeys(curve["item"] for curve in results.curves if curve["points"]))

@@ -31,7 +31,12 @@ SLOWER = 0.98
 # Ratios of equal sides: this part of them is so near to 1, and so is their geometric mean.
 NOISE_PART, NOISE_RATIO, NOISE_MEAN = 0.95, 0.02, 0.005
 # The kinds of benchmarks in the order of reports.
-KINDS = {"pyperf": "pyperformance", "micro": "Micro-benchmarks", "startup": "Start-up"}
+KINDS = {
+    "pyperf": "pyperformance",
+    "workload": "Workloads",
+    "micro": "Micro-benchmarks",
+    "startup": "Start-up",
+}
 
 
 def colour(text: str, code: str) -> str:
@@ -107,7 +112,7 @@ def summaries(rows: Sequence[Row]) -> list[Summary]:
     """
     kinds = [kind for kind in KINDS if any(row.part.item.kind == kind for row in rows)]
     steady = [row for row in rows if row.part.item.kind != "startup"]
-    groups = [("all", steady)] if {"pyperf", "micro"} <= set(kinds) else []
+    groups = [("all", steady)] if len({row.part.item.kind for row in steady}) > 1 else []
     groups += [(KINDS[kind], [row for row in rows if row.part.item.kind == kind]) for kind in kinds]
     found = []
     for title, group in groups:
@@ -139,14 +144,12 @@ def summary_lines(rows: Sequence[Row]) -> list[list[str]]:
 def scatter(rows: Iterable[Row]) -> float | None:
     """Return how far log ratios stray in these rows, typically."""
     good = [row for row in rows if row.failure is None]
-    return figures.typical_scatter(
-        figures.log_ratios(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE)) for row in good
-    )
+    return figures.typical_scatter(row.logs() for row in good)
 
 
 def interval(row: Row, typical: float | None) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a row's ratio, given the scatter of all."""
-    return figures.interval(row.of(Side.PLAIN), row.of(Side.WHIPSNAKE), typical)
+    return figures.interval(row.logs(), typical)
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
@@ -176,25 +179,49 @@ def times(row: Row) -> tuple[str, str]:
     return plain, jit
 
 
-def target_lines(rows: Sequence[Row], pgo: bool) -> list[list[str]]:
-    """Return the cells of the table of targets, a heading first."""
-    lines = [["work", "plain", "whipsnake", "figure", "target", ""]]
+def target_lines(rows: Sequence[Row], pgo: bool, pgo_rows: Sequence[Row] = ()) -> list[list[str]]:
+    """Return the cells of the table of targets, a heading first, with the PGO build's beside if it has rows."""
+    builds = [(rows, pgo), *([(pgo_rows, True)] if pgo_rows else [])]
+    columns = ["plain", "whipsnake", "figure", "target"]
+    lines = [["work", *columns, *(f"PGO: {name}" for name in columns if pgo_rows), ""]]
     for target in TARGETS:
-        found = outcome(target, rows)
-        if found is None:
+        found = [(outcome(target, each), pgo) for each, pgo in builds]
+        if all(each is None for each, _ in found):
             continue
-        least = "<=" if target.kind in (Kind.MILLISECONDS, Kind.MEMORY) else ">="
-        mark = "FAILED" if found.value is None else "ok" if target.met(found.value, pgo) else "MISSED"
-        figure = "-" if found.value is None else f"{found.value:.3f}"
-        limit = f"{least} {target.limit_for(pgo):.2f}"
-        verdict = f"{mark} {found.note}".rstrip()
-        lines.append([target.title, found.plain, found.whipsnake, figure, limit, verdict])
+        cells, verdicts = [target.title], []
+        for each, with_pgo in found:
+            more, verdict = target_cells(target, each, with_pgo)
+            cells += more
+            verdicts.append(verdict)
+        lines.append([*cells, " / ".join(verdicts)])
     return lines
+
+
+def target_cells(target: Target, found: Outcome | None, pgo: bool) -> tuple[list[str], str]:
+    """Return the cells of a target on one build, and the verdict."""
+    least = "<=" if target.kind in (Kind.MILLISECONDS, Kind.MEMORY) else ">="
+    limit = f"{least} {target.limit_for(pgo):.2f}"
+    if found is None:
+        return ["-", "-", "-", limit], "not run"
+    mark = "FAILED" if found.value is None else "ok" if target.met(found.value, pgo) else "MISSED"
+    figure = "-" if found.value is None else f"{found.value:.3f}"
+    return [found.plain, found.whipsnake, figure, limit], f"{mark} {found.note}".rstrip()
+
+
+def builds(results: Results) -> str:
+    """Say which interpreters the columns of the table of targets are about."""
+    kind = "with" if results.pgo else "without"
+    text = f"The targets are those of a CPython {kind} profile-guided optimization"
+    if results.pgo_rows:
+        return f"{text}; PGO: of one with it ({results.pgo_build}), with the same build of Whipsnake."
+    return f"{text}. No other build was measured{f': {results.pgo_build}' if results.pgo_build else ''}."
 
 
 def row_lines(rows: Sequence[Row]) -> list[list[str]]:
     """Return the cells of the list of benchmarks, failures first, then the slowest first."""
-    columns = "plain whipsnake ratio interval memory functions slow/s exits/s".split()
+    columns = (
+        "plain whipsnake ratio interval first memory functions compile share code slow/s exits/s".split()
+    )
     lines = [["benchmark", *columns, ""]]
     typical = scatter(rows)
     for row in worst_first(rows):
@@ -203,12 +230,14 @@ def row_lines(rows: Sequence[Row]) -> list[list[str]]:
             continue
         notes = []
         if row.spread() > NOISY:
-            notes.append(f"noisy; fastest processes: {row.best_ratio():.3f}")
+            notes.append(f"rounds disagree by {row.spread():.1%}")
         if row.warming() > STILL_WARMING:
             notes.append(f"still warming up: {row.warming():+.0%}")
         known = interval(row, typical)
         between = "-" if known is None else f"{known[0]:.3f}-{known[1]:.3f}"
-        cells = [*times(row), f"{ratio_of(row):.3f}", between, memory(row), *activity(row)]
+        first = row.first_ratio()
+        cells = [*times(row), f"{ratio_of(row):.3f}", between, "-" if first is None else f"{first:.3f}"]
+        cells += [memory(row), *activity(row)]
         lines.append([row.part.name, *cells, "; ".join(notes)])
     return lines
 
@@ -225,15 +254,25 @@ def memory(row: Row) -> str:
     return "-" if quotient is None else f"{quotient:.2f}"
 
 
-def activity(row: Row) -> tuple[str, str, str]:
-    """Return what Whipsnake did in the row's last process: functions compiled, and in one second of the
-    benchmark's work, slow paths taken and exits to the interpreter."""
+def activity(row: Row) -> tuple[str, ...]:
+    """Return what Whipsnake did in the row's last process.
+
+    Functions compiled, the time that took and its share of the process's, bytes of machine code at their
+    most, and in one second of the benchmark's work, slow paths taken and exits to the interpreter.
+    """
     jits = [run for run in row.runs if run.jit]
     if not jits:
-        return "-", "-", "-"
+        return ("-",) * 6
     run, stats = jits[-1], (jits[-1].jit or {})["stats"]
-    slow, exits = stats["slow_ops"] / run.elapsed, sum(stats["exits"].values()) / run.elapsed
-    return str(stats["functions_compiled"]), figures.human_count(slow), figures.human_count(exits)
+    compiling = stats["compile_ns"] / 1e9
+    events = stats["slow_ops"], sum(stats["exits"].values())
+    return (
+        str(stats["functions_compiled"]),
+        figures.human_seconds(compiling),
+        f"{compiling / run.processor:.1%}" if run.processor else "-",
+        figures.human_count(stats["code_bytes_peak"]),
+        *(figures.human_count(number / run.elapsed) for number in events),
+    )
 
 
 def align(lines: Sequence[Sequence[str]]) -> str:
@@ -333,27 +372,33 @@ What it measured is under [method](#method).
 ## Method
 
 Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor
-time for one unit of a benchmark's work, after a warm-up, the median of several fresh processes on one
-processor core; both sides took turns, and who came first changed. Where rounds disagreed by more than 4 %
-there are twice as many. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must
-be the same on both sides; one that failed, took too long or gave something else is a row that says so, and
-the exit code is 1.
+time for one unit of a benchmark's work, after a warm-up. A round is a fresh process of each side, both alive on
+one processor core; they take turns of a few hundredths of a second, in the order ABBA, and the round's ratio is
+the median of those of neighbouring turns, so what disturbs the machine hardly disturbs the ratio; where turns
+scatter much, there are up to three times as many. A benchmark's ratio is the geometric mean of its rounds, which
+differ because memory is laid out differently in each process; there are more of them, up to six, until the
+standard error is 0.6 %. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must be
+the same on both sides; one that failed, took too long or gave something else is a row that says so, and the exit
+code is 1.
 
 "interval" is the 95 % confidence interval of the ratio, from the scatter of the rounds' ratios; since two or
 three rounds say little about it, the scatter that was typical of this run is mixed in (a moderated t
-interval). "memory" is the quotient of peak resident memory, above 1 is more. The last columns are what
-`whipsnake.stats()` said in one process: functions compiled, and, in each second of work, operations that took
-their slow path and exits to the interpreter. The geometric mean counts every benchmark once, those of several
-parts with the mean of their parts; start-up is not in it.
+interval). "first" is the ratio of the first few hundredths of a second of work in a fresh process, in which
+much is still interpreted and some is being compiled. "memory" is the quotient of peak resident memory, above 1
+is more. The last columns are what `whipsnake.stats()` said in one process: functions compiled, the time that
+took and its share of all the process did, start-up included, bytes of machine code, and, in each second of
+work, operations that took their slow path and exits to the interpreter. The geometric mean counts every
+benchmark once, those of several parts with the mean of their parts; start-up is not in it.
 
 ## To repeat it
 
 ```
 make bench                                  # everything; writes this page
-make bench QUICK=1                          # fewer and shorter processes
+make bench QUICK=1                          # a cut, in some minutes; does not write this page
 make bench ARGS='--only micro --quick'      # what there is of one kind
-make bench ARGS='--curves --rivals'         # warm-up, short runs, and other implementations, too
-make bench-table                            # what has a target, and which targets are missed
+make bench ARGS='--no-curves --no-rivals'   # without warm-up, short runs, and other implementations
+make bench ARGS='--pgo'                     # what has a target on a build with PGO, too
+make bench-table                            # what has a target, on both builds, and which targets are missed
 python -m bench --compare-with-itself       # the plain interpreter on both sides: how far chance goes
 python -m bench.report                      # the last complete run as Markdown, and as HTML with plots
 python -m bench.compare BEFORE AFTER        # two runs, with a verdict for each benchmark
@@ -368,13 +413,15 @@ file for each side, for `python -m pyperf compare_to plain.json whipsnake.json`.
 
 INTRODUCTIONS = {
     "pyperf": "Every benchmark of pyperformance that can be installed here.",
+    "workload": "The files of `bench/workloads`: real packages on real input, and whole small programs.",
     "micro": "The files of `bench/micro`, one for each thing that Python programs do: `run(n)` does n units of work, "
     "inside\nfunctions, and returns a value that must be the same on both sides.",
     "startup": "Whole processes, in environments with nothing in them but, on one side, Whipsnake.",
 }
 
-RIVALS = """Each against its own plain interpreter, which the heading names: the ratio, and the time of one unit of
-work. Whipsnake's is CPython 3.13. What a rival's version of Python cannot run has no figure."""
+RIVALS = """Each against its own plain interpreter, which the heading names, on what needs no packages: the ratio, of
+one round, and the time of one unit of work. What a rival cannot run, or does with another result than its plain
+interpreter, has no figure, and does not count in its mean. The environments are made by `bench/rivals.py`."""
 SHORT_RUNS = """Processor time of whole processes, start-up and compiling included, plain / with Whipsnake,
 that do as much as takes the plain interpreter so many seconds. One process of each side."""
 
@@ -382,7 +429,7 @@ that do as much as takes the plain interpreter so many seconds. One process of e
 def rival_lines(results: Results) -> list[list[str]]:
     """Return the cells of the table of rivals, a heading first."""
     good = [row for row in results.rows if row.failure is None]
-    ours = {row.part.name: (median(row.of(Side.PLAIN)), median(row.of(Side.WHIPSNAKE))) for row in good}
+    ours = {row.part.name: (ratio_of(row), median(row.of(Side.WHIPSNAKE))) for row in good}
     return rivals.lines(results.rivals, ours)
 
 
@@ -411,7 +458,7 @@ def page(results: Results) -> str:
         commands="\n".join(results.commands.values()),
         summary=markdown(summary_lines(shown)),
         failures="\nFailed:\n\n" + "\n".join(failed) + "\n" if failed else "",
-        targets=markdown(target_lines(shown, results.pgo)),
+        targets=f"{markdown(target_lines(shown, results.pgo, results.pgo_rows))}\n\n{builds(results)}",
         parts="\n" + "\n".join(parts),
     )
 

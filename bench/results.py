@@ -22,7 +22,7 @@ from bench.catalogue import Item
 from bench.environment import ROOT, SetupError
 from bench.measure import Part, Row, Run, Side
 
-FORMAT = 1
+FORMAT = 2
 RESULTS = "results.json"
 
 
@@ -41,11 +41,16 @@ class Results:
     """Warm-up curves and short runs, as :mod:`bench.curve` measures them."""
     rivals: list[dict[str, Any]] = field(default_factory=list)
     """Other implementations on the same work, as :mod:`bench.rivals` measures them."""
+    pgo_build: str = ""
+    """The second interpreter, which was built with profile-guided optimization, or why there is none."""
+    pgo_rows: list[Row] = field(default_factory=list)
+    """What has a target, on that interpreter."""
 
 
 def save(results: Results, path: Path) -> None:
     """Write a file of results."""
-    whole = asdict(results) | {"format": FORMAT, "rows": [row_to_json(row) for row in results.rows]}
+    rows, pgo_rows = ([row_to_json(row) for row in each] for each in (results.rows, results.pgo_rows))
+    whole = asdict(results) | {"format": FORMAT, "rows": rows, "pgo_rows": pgo_rows}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
@@ -57,7 +62,8 @@ def load(path: Path) -> Results:
         whole = json.loads(file.read_text(encoding="utf-8"))
         if whole.pop("format") != FORMAT:
             raise SetupError(f"{file} is in another format")
-        return Results(**whole | {"rows": [row_from_json(row) for row in whole["rows"]]})
+        rows = {name: [row_from_json(row) for row in whole[name]] for name in ("rows", "pgo_rows")}
+        return Results(**whole | rows)
     except OSError as error:
         raise SetupError(f"no results: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

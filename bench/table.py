@@ -7,34 +7,39 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import catalogue, curve, environment, measure, report, results, rivals
+from bench import catalogue, curve, debian, environment, measure, report, results, rivals
 from bench.catalogue import Item
-from bench.environment import ROOT
+from bench.environment import ROOT, Interpreter, SetupError
 from bench.measure import Row, Setup, Side
 from bench.results import Results
 
 
-def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
+def parse(argv: Sequence[str] | None, program: str = "bench.table") -> argparse.Namespace:
     """Read the command line."""
+    everything = program == "bench"
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=positive, metavar="N", help="processes of each side (default 3)")
-    parser.add_argument("--quick", action="store_true", help="two rounds, less work in each")
+    parser.add_argument(
+        "--quick", action="store_true", help="two rounds, less work in each; a cut of pyperformance"
+    )
     parser.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="NAME",
-        help="only this benchmark, or all of a kind: micro, pyperf, startup (repeatable)",
+        help="only this benchmark, or all of a kind: micro, workload, pyperf, startup (repeatable)",
     )
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE, too")
@@ -62,11 +67,21 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     )
     parser.add_argument(
         "--curves",
-        action="store_true",
-        help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names",
+        action=argparse.BooleanOptionalAction,
+        help="measure warm-up and short runs, too: of some benchmarks, or of those that --only names "
+        "(default: in a complete run)",
     )
     parser.add_argument(
-        "--rivals", action="store_true", help="measure PyPy and others on the chosen micro-benchmarks, too"
+        "--rivals",
+        action=argparse.BooleanOptionalAction,
+        help="measure PyPy and others on the chosen benchmarks that need no packages, too "
+        "(default: in a complete run)",
+    )
+    parser.add_argument(
+        "--pgo",
+        action=argparse.BooleanOptionalAction,
+        help="measure what has a target on Debian's build of CPython 3.13, too, which was optimized with "
+        "profiles (default: where only that is measured)",
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
@@ -77,6 +92,10 @@ def parse(argv: Sequence[str] | None, program: str) -> argparse.Namespace:
     environment.add_build_option(parser)
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (2 if args.quick else 3)
+    complete = everything and not (args.quick or args.only or args.noise)
+    args.curves = complete if args.curves is None else args.curves
+    args.rivals = complete if args.rivals is None else args.rivals
+    args.pgo = not (everything or args.only or args.noise) if args.pgo is None else args.pgo
     return args
 
 
@@ -96,15 +115,18 @@ def variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def choose(items: Sequence[Item], only: Sequence[str], everything: bool) -> list[Item]:
+def choose(items: Sequence[Item], only: Sequence[str], everything: bool, quick: bool = False) -> list[Item]:
     """Return the items that are asked for. Raises SetupError for a name that there is not."""
     known = {item.name for item in items} | {item.kind for item in items}
     if unknown := sorted(set(only) - known):
-        raise environment.SetupError(f"no benchmark is named {', '.join(unknown)} (see --list)")
+        raise SetupError(f"no benchmark is named {', '.join(unknown)} (see --list)")
     if only:
         return [item for item in items if item.name in only or item.kind in only]
+    if everything:
+        cut = catalogue.QUICK_CUT
+        return [item for item in items if not quick or item.kind != "pyperf" or item.name in cut]
     wanted = {name for target in catalogue.TARGETS for name in target.items}
-    return [item for item in items if everything or item.name in wanted]
+    return [item for item in items if item.name in wanted]
 
 
 def pin(core: int | None) -> int:
@@ -132,6 +154,13 @@ def result_line(row: Row) -> str:
         return f"FAILED: {row.failure}"
     plain, jit = report.times(row)
     return f"plain {plain:>8}  whipsnake {jit:>8}  ratio {report.ratio_of(row):.3f} +- {row.spread():.1%}"
+
+
+def minutes(seconds: float) -> str:
+    """Say how long the run took, and how much of that the processes had a processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = (used.ru_utime + used.ru_stime) / 60
+    return f"{seconds / 60:.0f} minutes, {processor:.0f} of them processor time"
 
 
 def collect_facts(args: argparse.Namespace, setup: Setup, core: int) -> dict[str, Any]:
@@ -171,7 +200,7 @@ def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[st
         for row in rows
         if row.failure is not None and (not row.absent or row.part.item.name in needed)
     ]
-    if args.strict and args.noise:
+    if args.strict and args.noise and rows:
         ratios = [ratio for row in rows if (ratio := row.ratio()) is not None]
         if ratios and not report.credible(ratios):
             problems.append("equal sides stray too far from each other")
@@ -183,26 +212,33 @@ def verdict(rows: Sequence[Row], args: argparse.Namespace, pgo: bool) -> list[st
     return problems
 
 
-def prepare(args: argparse.Namespace, everything: bool) -> tuple[Setup, list[Item], dict[str, str]]:
+def prepare(
+    args: argparse.Namespace, everything: bool, interpreter: Interpreter
+) -> tuple[Setup, list[Item], dict[str, str]]:
     """Make the environment; return it, what to run, and what cannot be installed and why.
 
     Raises SetupError.
     """
-    interpreter = environment.probe(args.python)
     made = environment.prepare(args.build.resolve() / "bench" / interpreter.tag, interpreter, not args.noise)
-    own = [*catalogue.startup_items(), *catalogue.micro_items(catalogue.PURE_PYTHON)]
-    ours = {"micro", "startup", *(item.name for item in own)}
+    own = [*catalogue.startup_items(), *catalogue.own_items(catalogue.PURE_PYTHON)]
+    ours = {"micro", "workload", "startup", *(item.name for item in own)}
     needs_pyperf = not args.only or not set(args.only) <= ours
     pyperf = []
     if needs_pyperf:
         environment.install_pyperformance(made, [])
         pyperf = catalogue.pyperf_items(made.scripts)
-    chosen = choose([*own, *pyperf], args.only, everything)
+    chosen = choose([*own, *pyperf], args.only, everything, args.quick)
     absent: dict[str, str] = {}
+    needing = [item for item in chosen if item.needs_packages]
+    if needing and not args.list:
+        try:
+            environment.install_packages(made)
+        except SetupError as error:
+            absent |= {item.name: str(error) for item in needing}
     if needs_pyperf and not args.list:
         folders = dict.fromkeys(item.folder for item in chosen if item.kind == "pyperf")
         failures = environment.install_pyperformance(made, folders)
-        absent = {item.name: failures[item.folder] for item in chosen if item.folder in failures}
+        absent |= {item.name: failures[item.folder] for item in chosen if item.folder in failures}
     effort = measure.QUICK if args.quick else measure.NORMAL
     setup = Setup(made, effort, args.engine, dict(args.env), args.noise, args.timeout)
     return setup, chosen, absent
@@ -214,7 +250,8 @@ def identity(setup: Setup) -> dict[str, Any]:
         "whipsnake": "" if setup.noise else setup.environment.core_digest,
         "python": setup.environment.interpreter.base,
         "requirements": environment.REQUIREMENTS.read_text(encoding="utf-8"),
-        "benchmarks": environment.tree_digest(catalogue.MICRO),
+        "benchmarks": [environment.tree_digest(folder) for folder in (catalogue.MICRO, catalogue.WORKLOADS)],
+        "demo": environment.tree_digest(ROOT / "demo"),
         "worker": measure.WORKER.read_text(encoding="utf-8"),
         "effort": repr(setup.effort),
         "engine": setup.engine,
@@ -238,75 +275,118 @@ def main(argv: Sequence[str] | None = None, everything: bool = False, page: Path
             except (KeyboardInterrupt, SystemExit):
                 print("\nInterrupted; the same command with --resume goes on from here.", file=sys.stderr)
                 raise
-    except environment.SetupError as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
-    """Do what the command line says."""
-    setup, chosen, absent = prepare(args, everything)
-    if args.list:
-        for item in chosen:
-            print(f"{item.name:<36} {item.kind:<8} {item.title}")
-        return 0
-    facts = collect_facts(args, setup, pin(args.core))
-    pgo = setup.environment.interpreter.pgo
+def open_store(setup: Setup, args: argparse.Namespace) -> tuple[Path, measure.Store]:
+    """Return the folder for a run's results, and the file of what it has found."""
     # A look at one benchmark does not take away what an interrupted long run has found.
     name = ("noise" if args.noise else "results") + ("-only" if args.only else "")
     folder = setup.environment.folder / name
     store = measure.Store(folder.with_suffix(".jsonl"), identity(setup), args.resume)
     if store.note:
         print(store.note, flush=True)
+    return folder, store
+
+
+def measure_items(
+    chosen: Sequence[Item], absent: dict[str, str], rounds: int, setup: Setup, store: measure.Store
+) -> list[Row]:
+    """Measure what can be run; return rows, also for what is absent."""
+    rows = [
+        Row(measure.Part(item, item.name, None), failure=absent[item.name], absent=True)
+        for item in chosen
+        if item.name in absent
+    ]
+    return rows + run_all([item for item in chosen if item.name not in absent], rounds, setup, store)
+
+
+def measure_pgo_build(args: argparse.Namespace, interpreter: Interpreter) -> tuple[str, list[Row]]:
+    """Measure what has a target on Debian's build of the same version; return a description and the rows.
+
+    Without rows it says why there are none. Whipsnake is the one that was built for *interpreter*.
+    """
+    version = ".".join(interpreter.version.split(".")[:2])
+    try:
+        if version not in rivals.RELEASES:
+            raise SetupError(f"no release of Debian is known to have CPython {version}")
+        base = debian.python(args.build.resolve() / "bench" / "debian", rivals.RELEASES[version], version)
+        other = replace(environment.probe(base), package=interpreter.package)
+        setup, chosen, absent = prepare(args, False, other)
+    except SetupError as error:
+        print(f"The build with profile-guided optimization is missing: {error}", flush=True)
+        return str(error), []
+    _, store = open_store(setup, args)
+    described = f"{other.version}, {other.compiler}, Debian {rivals.RELEASES[version]}"
+    print(f"Python {described}, with profile-guided optimization: {len(chosen)} benchmarks", flush=True)
+    return described, measure_items(chosen, absent, args.rounds, setup, store)
+
+
+def run(args: argparse.Namespace, everything: bool, page: Path | None) -> int:
+    """Do what the command line says."""
+    interpreter = environment.probe(args.python)
+    setup, chosen, absent = prepare(args, everything, interpreter)
+    if args.list:
+        for item in chosen:
+            print(f"{item.name:<36} {item.kind:<8} {item.title}")
+        return 0
+    facts = collect_facts(args, setup, pin(args.core))
+    pgo = interpreter.pgo
+    folder, store = open_store(setup, args)
     print(f"Python {facts['python']}", flush=True)
     print(
         f"{len(chosen)} benchmarks, {args.rounds} rounds of both sides, core {facts['pinned to core']}",
         flush=True,
     )
     started = time.monotonic()
-    rows = [
-        Row(measure.Part(item, item.name, None), failure=absent[item.name], absent=True)
-        for item in chosen
-        if item.name in absent
-    ]
-    rows += run_all([item for item in chosen if item.name not in absent], args.rounds, setup, store)
-    took = f"{(time.monotonic() - started) / 60:.0f} minutes"
+    rows = measure_items(chosen, absent, args.rounds, setup, store)
+    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
+    good = [item for item in chosen if item.name not in absent]
+    if args.curves and not args.noise:
+        curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
+        work = curve.QUICK_WORK if args.quick else curve.WORK
+        found.curves = curve.measure_all(
+            [item for item in curved if item.kind != "startup"], setup, store, work
+        )
+    if args.rivals and not args.noise:
+        found.rivals = rivals.measure_all(good, setup.environment.folder / "rivals", args.timeout, store)
+    if args.pgo and not args.noise and not pgo:
+        found.pgo_build, found.pgo_rows = measure_pgo_build(args, interpreter)
+    took = minutes(time.monotonic() - started)
     facts["took"] = (
         f"{took} for what an earlier run of this Whipsnake had left (--resume)" if args.resume else took
     )
-    found = Results(facts, pgo, commands(args, setup, command_line(everything)), rows)
-    if args.curves and not args.noise:
-        good = [item for item in chosen if item.name not in absent and item.kind != "startup"]
-        curved = [item for item in good if item.name in curve.ITEMS or item.name in args.only]
-        work = curve.QUICK_WORK if args.quick else curve.WORK
-        found.curves = curve.measure_all(curved, setup, store, work)
-    if args.rivals and not args.noise:
-        micro = [item for item in chosen if item.kind == "micro"]
-        folder_of_rivals = setup.environment.folder / "rivals"
-        found.rivals = rivals.measure_all(micro, folder_of_rivals, args.timeout, store, args.quick)
-    print(f"\n{report.align(report.row_lines(rows))}")
-    if found.rivals:
-        print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
-    if found.curves:
-        print(f"\n{report.align(curve.lines(found.curves))}")
-    print(f"\n{report.align(report.summary_lines(rows))}")
-    if args.noise:
-        print(f"\n{report.noise_summary(rows)}")
-    else:
-        print(f"\n{report.align(report.target_lines(rows, pgo))}")
-        print(f"Targets are those of a CPython {'with' if pgo else 'without'} profile-guided optimization.")
-    if args.sites:
-        print(f"\n{report.hot_sites(rows)}")
+    show(found, args)
     keep(found, folder, args)
-    if page is not None and not args.noise and not args.only:
+    if page is not None and not (args.noise or args.only or args.quick):
         page.write_text(report.page(found), encoding="utf-8")
     problems = verdict(rows, args, pgo)
+    problems += [f"on the PGO build: {problem}" for problem in verdict(found.pgo_rows, args, True)]
     problems += [
         f"warm-up of {each['item']}: {each['failure']}" for each in found.curves if "failure" in each
     ]
     for problem in problems:
         print(report.colour(f"FAILED {problem}", report.RED))
     return 1 if problems else 0
+
+
+def show(found: Results, args: argparse.Namespace) -> None:
+    """Print the tables of a run."""
+    print(f"\n{report.align(report.row_lines(found.rows))}")
+    if found.rivals:
+        print(f"\n{report.align(report.rival_lines(found))}\n{rivals.missing(found.rivals)}")
+    if found.curves:
+        print(f"\n{report.align(curve.lines(found.curves))}")
+    print(f"\n{report.align(report.summary_lines(found.rows))}")
+    if args.noise:
+        print(f"\n{report.noise_summary(found.rows)}")
+    else:
+        print(f"\n{report.align(report.target_lines(found.rows, found.pgo, found.pgo_rows))}")
+        print(report.builds(found))
+    if args.sites:
+        print(f"\n{report.hot_sites(found.rows)}")
 
 
 def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
@@ -317,7 +397,7 @@ def keep(found: Results, folder: Path, args: argparse.Namespace) -> None:
     try:
         tools = environment.tools(args.build.resolve() / "bench", environment.probe(args.python).base)
         files = [results.RESULTS, *results.export(folder / results.RESULTS, tools)]
-    except environment.SetupError as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
         files = [results.RESULTS]
     print(f"\nResults, for python -m bench.report, are in {folder}: {', '.join(files)}.")

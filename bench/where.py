@@ -219,14 +219,17 @@ def find_part(name: str, args: argparse.Namespace) -> tuple[Part, Setup]:
     """
     options = ["--quick", "--python", args.python, "--build", str(args.build), "--timeout", str(args.timeout)]
     item_name = name
+    interpreter = environment.probe(args.python)
     try:
-        setup, chosen, absent = table.prepare(table.parse([*options, "--only", name], "bench.where"), True)
+        setup, chosen, absent = table.prepare(
+            table.parse([*options, "--only", name], "bench.where"), True, interpreter
+        )
     except SetupError:
         item_name = name.partition(":")[0]
         if item_name == name:
             raise
         setup, chosen, absent = table.prepare(
-            table.parse([*options, "--only", item_name], "bench.where"), True
+            table.parse([*options, "--only", item_name], "bench.where"), True, interpreter
         )
     if absent or len(chosen) != 1 or chosen[0].kind == "startup":
         raise SetupError(f"{name} cannot be profiled: {absent.get(item_name, 'not one benchmark')}")

@@ -2,12 +2,16 @@
 
 Run as ``python worker.py SPEC``. SPEC is a JSON file:
 
-``kind``    ``micro``: *path* is a module with ``run(n)``. ``pyperf``: *path* is a script that calls pyperf's
-            Runner, *argv* its options, and *task* the number of the benchmark in it (null: all, one by one).
+``kind``    ``micro``, ``workload``: *path* is a module of ours with ``run(n)``. ``pyperf``: *path* is a script
+            that calls pyperf's Runner, *argv* its options, and *task* the number of the benchmark in it (null:
+            all, one by one).
+``packages``  a folder with packages, or null
 ``loops``   units of work in one value; null: find out how many it takes to fill *value_seconds*
-``warmups`` values that do not count, *values*: those that do
+``commands``  two file descriptors: what is read from the first are numbers, one a line, and each is answered
+            on the second with a JSON list of so many values; the process ends at the end of the first
+``warmups`` without commands: values that do not count, *values*: those that do
 ``curve``   true: of each value, processor seconds since the process started and those it took, instead
-``lazy``    true: annotations of a micro-benchmark are not evaluated
+``lazy``    true: annotations of a module of ours are not evaluated
 ``out``     the JSON file to write
 
 A figure is seconds of processor time for one unit of work. It is the time that the benchmark reports, times
@@ -75,9 +79,23 @@ def measure(
             seconds = timed(function, spec["loops"])
             points.append((processor_seconds(), seconds))
         return {"name": name, "points": points}
+    if spec.get("commands"):
+        return {"name": name, "elapsed": obey(function, spec["loops"], per_value, *spec["commands"])}
     warm = [timed(function, spec["loops"]) / per_value for _ in range(spec["warmups"])]
     values = [timed(function, spec["loops"]) / per_value for _ in range(spec["values"])]
     return {"name": name, "warmups": warm, "values": values, "elapsed": sum(warm + values) * per_value}
+
+
+def obey(function: Callable[[int], float], loops: int, per_value: int, commands: int, answers: int) -> float:
+    """Measure as many values as each command says, and answer with them; return the seconds of all."""
+    elapsed = 0.0
+    with open(commands, encoding="ascii") as numbers, open(answers, "w", encoding="ascii") as out:
+        # Not an iteration over the file, which would read ahead.
+        while line := numbers.readline():
+            values = [timed(function, loops) / per_value for _ in range(int(line))]
+            elapsed += sum(values) * per_value
+            print(json.dumps(values), file=out, flush=True)
+    return elapsed
 
 
 def digest(value: object) -> str | None:
@@ -96,11 +114,12 @@ def is_plain(value: object) -> bool:
     return type(value) in PLAIN_TYPES
 
 
-def run_micro(spec: dict[str, Any]) -> list[dict[str, Any]]:
+def run_module(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure run(n) of a module; its result is compared."""
-    name = os.path.basename(spec["path"]).removesuffix(".py")
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(spec["path"])))
-    module = f"bench.micro.{name}"
+    folder, file = os.path.split(spec["path"])
+    name = file.removesuffix(".py")
+    sys.path[0] = os.path.dirname(os.path.dirname(folder))
+    module = f"bench.{os.path.basename(folder)}.{name}"
     run = (import_lazily(module, spec["path"]) if spec.get("lazy") else importlib.import_module(module)).run
     results: list[tuple[int, str | None]] = []
 
@@ -177,8 +196,16 @@ def main(spec_path: str) -> None:
     """Do what the specification says."""
     with open(spec_path, encoding="utf-8") as file:
         spec = json.load(file)
-    found = run_micro(spec) if spec["kind"] == "micro" else run_pyperf(spec)
-    result = {"benchmarks": found, "peak_kb": peak_kilobytes(), "pid": os.getpid(), "whipsnake": jit_state()}
+    if spec.get("packages"):
+        sys.path.insert(1, spec["packages"])
+    found = run_pyperf(spec) if spec["kind"] == "pyperf" else run_module(spec)
+    result = {
+        "benchmarks": found,
+        "processor": processor_seconds(),
+        "peak_kb": peak_kilobytes(),
+        "pid": os.getpid(),
+        "whipsnake": jit_state(),
+    }
     with open(spec["out"], "w", encoding="utf-8") as file:
         json.dump(result, file)
 

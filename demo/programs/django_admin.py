@@ -88,9 +88,8 @@ def fill(texts: dict[str, str]) -> Client:
     return client
 
 
-def serve(texts: dict[str, str]) -> Iterator[str]:
+def browse(client: Client) -> Iterator[str]:
     """Fetch every page as a reader, the lists and every form as an editor."""
-    client = fill(texts)
     addresses = ["/admin/", "/admin/flatpages/flatpage/", "/admin/auth/user/", "/admin/sites/site/1/change/"]
     addresses += [f"/admin/flatpages/flatpage/?o={order}&q=e" for order in ("1", "-1", "2", "-2.1")]
     for page in FlatPage.objects.order_by("url"):
@@ -99,6 +98,11 @@ def serve(texts: dict[str, str]) -> Iterator[str]:
         response = client.get(address)
         text = re.sub(r'(name="csrfmiddlewaretoken" value=")\w+', r"\1...", response.content.decode())
         yield f"GET {address} {response.status_code}\n{text}\n"
+
+
+def serve(texts: dict[str, str]) -> Iterator[str]:
+    """Fill the site and browse it."""
+    yield from browse(fill(texts))
 
 
 if __name__ == "__main__":

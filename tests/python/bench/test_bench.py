@@ -6,18 +6,25 @@ import dataclasses
 import functools
 import importlib
 import json
+import math
+import random
+import signal
+import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bench import catalogue, figures, measure, report, table
+from bench import catalogue, figures, measure, report, results, table
 from bench.catalogue import Item, Kind, Target
 from bench.environment import Environment, Interpreter, SetupError, common_pins, lock, tree_digest
 from bench.measure import Part, Row, Run, Side
+from bench.results import Results
 
-MICRO_NAMES = sorted(path.stem for path in catalogue.MICRO.glob("*.py") if path.stem != "__init__")
+MICRO_NAMES = sorted(path.stem for path in catalogue.MICRO.glob("[!_]*.py"))
+STDLIB_WORKLOADS = sorted(path.stem for path in catalogue.WORKLOADS.glob(f"{catalogue.STDLIB_PREFIX}*.py"))
 
 
 def row(
@@ -55,12 +62,45 @@ def test_geometric_mean() -> None:
 
 
 def test_a_ratio_above_one_means_that_the_second_side_is_faster() -> None:
-    assert figures.ratio([2.0, 9.0, 1.0], [1.0, 1.0, 7.0]) == 2.0
+    assert row("a", [2.0, 8.0], [1.0, 1.0]).ratio() == pytest.approx(4.0)
+
+
+def test_what_disturbs_both_processes_of_a_round_hardly_counts() -> None:
+    """The machine is twice as slow for a while, and something short disturbs one turn of one side."""
+    plain = [2.0, 2.0, 4.0, 4.0, 4.0, 2.0, 9.0]
+    jit = [1.0, 1.0, 2.0, 2.0, 2.0, 1.0, 1.0]
+    assert math.exp(figures.log_ratio(plain, jit)) == pytest.approx(2.0)
 
 
 def test_the_spread_is_half_the_range_of_the_rounds() -> None:
-    assert figures.spread([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]) == 0.0
-    assert figures.spread([2.0, 2.0, 2.0], [1.0, 1.25, 0.8]) == pytest.approx((2.5 - 1.6) / 2 / 2.0)
+    assert figures.spread([0.0, 0.0, 0.0]) == 0.0
+    assert figures.spread([math.log(1.6), math.log(2.0), math.log(2.5)]) == pytest.approx(
+        (2.5 - 1.6) / 2 / 2.0
+    )
+
+
+def test_the_error_of_a_round_is_that_of_its_median() -> None:
+    """Checked against the scatter of medians of turns that scatter by 1 % each."""
+    source = random.Random(7)
+    rounds = [[math.exp(source.gauss(0, 0.01)) for _ in range(15)] for _ in range(600)]
+    found = [figures.log_ratio(turns, [1.0] * 15) for turns in rounds]
+    told = statistics.median(figures.turn_error(turns, [1.0] * 15) for turns in rounds)
+    assert told == pytest.approx(statistics.pstdev(found), rel=0.2)
+    assert figures.turn_error([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]) == 0.0
+
+
+def test_turns_that_scatter_are_not_certain() -> None:
+    one = row("a", [1.0, 1.0], [1.0, 1.0])
+    assert one.certain()
+    for run in one.runs:
+        run.values = [1.0, 1.2, 0.8, 1.1, 0.9] if run.side is Side.PLAIN else [1.0] * 5
+    assert one.ratio() == 1.0
+    assert not one.certain()
+
+
+def test_the_error_of_rounds() -> None:
+    assert figures.standard_error([0.5]) == math.inf
+    assert figures.standard_error([0.01, -0.01]) == pytest.approx(0.01)
 
 
 def test_warming() -> None:
@@ -93,10 +133,9 @@ def test_times_have_a_suitable_unit(seconds: float, text: str) -> None:
 
 
 def test_both_sides_take_turns_and_who_comes_first_changes() -> None:
-    order = list(measure.schedule(3))
-    assert [number for number, _ in order] == [0, 0, 1, 1, 2, 2]
     p, w = Side.PLAIN, Side.WHIPSNAKE
-    assert [side for _, side in order] == [p, w, w, p, p, w]
+    assert list(measure.turns(3, 0)) == [(p, w), (w, p), (p, w)]
+    assert list(measure.turns(3, 1)) == [(w, p), (p, w), (w, p)]
 
 
 def runs(*results: tuple[Side, str | None]) -> list[Run]:
@@ -132,17 +171,17 @@ def test_names_of_parts() -> None:
     assert measure.part_name("scimark", "sor") == "scimark:sor"
 
 
-@pytest.mark.parametrize(("second", "expected"), [(1.01, 4), (1.5, 8)])
+@pytest.mark.parametrize(("second", "expected"), [(1.01, 2), (1.02, 4), (1.5, 6)])
 def test_rounds_that_disagree_are_followed_by_more(
     tmp_path: Path, setup: measure.Setup, second: float, expected: int
 ) -> None:
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
     wanted = Row(Part(micro("fib"), "fib", None))
-    for number, side in measure.schedule(4):
-        value = second if side is Side.WHIPSNAKE and number == 1 else 1.0
-        store.get(f"fib {number} {side.value}", functools.partial(dict, values=[value]))
+    for number in range(6):
+        sides = {"plain": {"values": [1.0]}, "whipsnake": {"values": [second if number == 1 else 1.0]}}
+        store.get(f"fib {number}", functools.partial(dict, sides))
     measure.measure(wanted, 2, setup, store)
-    assert len(wanted.runs) == expected
+    assert len(wanted.runs) == 2 * expected
 
 
 # ---- the file of results
@@ -264,7 +303,7 @@ def test_the_list_says_where_rounds_disagreed_or_were_still_warming_up() -> None
     warming = row("warming", [1.0], [1.0])
     warming.runs[-1].values = [2.0, 2.0, 1.0, 1.0]
     notes = {cells[0]: cells[-1] for cells in report.row_lines([noisy, warming])}
-    assert notes["noisy"] == "noisy; fastest processes: 2.000"
+    assert notes["noisy"] == "rounds disagree by 21.8%"
     assert notes["warming"] == "still warming up: +100%"
 
 
@@ -280,11 +319,31 @@ def test_figures_of_the_targets() -> None:
     ]
 
 
-def test_what_whipsnake_did_is_told_by_the_second() -> None:
-    jit = {"stats": {"functions_compiled": 7, "slow_ops": 8000, "exits": {"a": 3, "b": 5}}}
-    run = Run(Side.WHIPSNAKE, [0.1, 0.1], elapsed=4.0, jit=jit)
-    assert report.activity(Row(Part(Item("x", "micro", Path()), "x", None), [run])) == ("7", "2k", "2")
-    assert report.activity(row("x", [1.0], [1.0])) == ("-", "-", "-")
+def test_what_whipsnake_did_is_told() -> None:
+    stats = {"functions_compiled": 7, "slow_ops": 8000, "exits": {"a": 3, "b": 5}}
+    jit = {"stats": stats | {"compile_ns": 50_000_000, "code_bytes_peak": 12_345}}
+    run = Run(Side.WHIPSNAKE, [0.1, 0.1], elapsed=4.0, jit=jit, processor=5.0)
+    found = report.activity(Row(Part(Item("x", "micro", Path()), "x", None), [run]))
+    assert found == ("7", "50 ms", "1.0%", "12.3k", "2k", "2")
+    assert report.activity(row("x", [1.0], [1.0])) == ("-",) * 6
+
+
+def test_the_first_values_of_processes_have_a_ratio() -> None:
+    one = row("x", [1.0, 1.0], [1.0, 1.0])
+    assert one.first_ratio() is None
+    for run, first in zip(one.runs, (3.0, 5.0, 1.0, 1.0), strict=True):
+        run.warmups = [first, 9.0]
+    assert one.first_ratio() == 4.0
+
+
+def test_the_table_has_columns_for_the_build_with_pgo() -> None:
+    rows, pgo_rows = [row("fib", [4.0], [1.0])], [row("fib", [1.2], [0.6]), row("int_loop", [2.0], [1.0])]
+    lines = report.target_lines(rows, False, pgo_rows)
+    assert lines[1:] == [
+        "recursive function calls,4 s,1 s,4.000,>= 3.00,1.2 s,600 ms,2.000,>= 2.50,ok / MISSED".split(","),
+        "int arithmetic in a loop,-,-,-,>= 2.00,2 s,1 s,2.000,>= 1.60,not run / ok".split(","),
+    ]
+    assert len({len(cells) for cells in lines}) == 1
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (12345, "12.3k"), (2.5e6, "2.5M")])
@@ -324,19 +383,20 @@ def test_pins_that_disagree_are_none() -> None:
 
 
 def test_every_target_of_our_own_has_a_benchmark() -> None:
-    names = {
-        item.name for item in [*catalogue.micro_items(catalogue.PURE_PYTHON), *catalogue.startup_items()]
-    }
+    names = {item.name for item in [*catalogue.own_items(catalogue.PURE_PYTHON), *catalogue.startup_items()]}
     for wanted in catalogue.TARGETS:
         if wanted.items[0] not in catalogue.PURE_PYTHON:
             assert set(wanted.items) <= names, wanted.title
 
 
 def test_choosing() -> None:
-    items = [Item("fib", "micro", Path()), Item("go", "pyperf", Path()), Item("json_dumps", "pyperf", Path())]
+    items = [Item("fib", "micro", Path()), Item("go", "pyperf", Path()), Item("json_loads", "pyperf", Path())]
     assert [item.name for item in table.choose(items, [], everything=False)] == ["fib", "go"]
-    assert [item.name for item in table.choose(items, [], everything=True)] == ["fib", "go", "json_dumps"]
-    assert [item.name for item in table.choose(items, ["pyperf"], everything=False)] == ["go", "json_dumps"]
+    assert [item.name for item in table.choose(items, [], everything=True)] == ["fib", "go", "json_loads"]
+    assert [item.name for item in table.choose(items, ["pyperf"], everything=False)] == ["go", "json_loads"]
+    items.append(Item("docutils", "pyperf", Path()))
+    assert table.choose(items, [], everything=True, quick=True) == items[:3]
+    assert table.choose(items, ["docutils"], everything=True, quick=True) == items[3:]
     with pytest.raises(SetupError, match="nonesuch"):
         table.choose(items, ["nonesuch"], everything=False)
 
@@ -368,6 +428,52 @@ def test_a_micro_benchmark_gives_the_same_every_time(name: str) -> None:
     assert module.__doc__
 
 
+@pytest.mark.parametrize("name", STDLIB_WORKLOADS)
+def test_a_workload_gives_the_same_every_time(name: str) -> None:
+    code = (
+        f"from bench.workloads import {name} as workload; first = workload.run(1)\n"
+        "assert first and workload.__doc__ and workload.run(1) == first"
+    )
+    # In a process of its own: some change a module of the standard library.
+    subprocess.run([sys.executable, "-c", code], cwd=catalogue.MICRO.parents[1], check=True, timeout=60)
+
+
+def test_a_workload_finds_its_packages(setup: measure.Setup, tmp_path: Path) -> None:
+    folder = tmp_path / "bench" / "workloads"
+    folder.mkdir(parents=True)
+    (folder / "web.py").write_text("import only_here\ndef run(n):\n    return only_here.VALUE * n\n")
+    setup.environment.packages.mkdir()
+    (setup.environment.packages / "only_here.py").write_text("VALUE = 7\n")
+    spec: dict[str, Any] = {"task": None, "loops": 3, "warmups": 1, "values": 1}
+    item = Item("web", "workload", folder / "web.py")
+    result, _ = measure.run_worker(item, Side.PLAIN, spec, setup)
+    assert result["benchmarks"][0]["digest"]
+    with pytest.raises(measure.ProcessFailedError, match="No module named 'only_here'"):
+        # Those named so run without packages.
+        (folder / "std_web.py").write_text((folder / "web.py").read_text())
+        measure.run_worker(Item("std_web", "workload", folder / "std_web.py"), Side.PLAIN, spec, setup)
+
+
+def test_a_program_of_pyperformance_finds_pyperf_among_packages(setup: measure.Setup, tmp_path: Path) -> None:
+    """As rivals do, whose environments have no packages; this pyperf does nothing."""
+    script = tmp_path / "bm_x" / "run_benchmark.py"
+    script.parent.mkdir()
+    script.write_text("import pyperf; pyperf.Runner().bench_func('x', int)")
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "pyperf.py").write_text(
+        "from types import SimpleNamespace as Task\n"
+        "class Runner:\n"
+        "    def bench_func(self, name, function):\n"
+        "        self._worker(Task(name=name, inner_loops=1, task_func=lambda task, loops: 1.0))\n"
+    )
+    told = dataclasses.replace(setup, spec={"packages": str(packages)})
+    spec = {"task": 0, "loops": 1, "warmups": 1, "values": 2}
+    result, _ = measure.run_worker(Item("x", "pyperf", script), Side.PLAIN, spec, told)
+    [found] = result["benchmarks"]
+    assert (found["name"], len(found["values"])) == ("x", 2)
+
+
 def test_the_worker_measures(tmp_path: Path) -> None:
     spec = {
         "kind": "micro",
@@ -387,6 +493,16 @@ def test_the_worker_measures(tmp_path: Path) -> None:
     assert found["digest"]
     assert result["peak_kb"] > 1000
     assert result["whipsnake"] is None
+
+
+def test_an_obedient_worker_measures_what_it_is_told(setup: measure.Setup) -> None:
+    spec = {"task": None, "loops": 2}
+    with measure.Worker(micro("fib"), Side.PLAIN, spec, setup, obedient=True) as worker:
+        found = [worker.ask(count) for count in (1, 3, 2)]
+        result, _ = worker.result()
+    assert [len(values) for values in found] == [1, 3, 2]
+    assert result["benchmarks"][0]["elapsed"] == pytest.approx(2 * sum(map(sum, found)))
+    assert result["processor"] > result["benchmarks"][0]["elapsed"]
 
 
 # ---- processes that go wrong
@@ -413,13 +529,27 @@ FAILS = """
 def run(n):
     raise ValueError("no")
 """
-# The third process, which is the first of the second side, computes something else.
+# The first process shows how much work there is; then the second side is in these.
 DIFFERS = """
 import pathlib
 count = pathlib.Path(__file__).with_suffix(".count")
 count.write_text(count.read_text() + "x" if count.exists() else "x")
+mine = len(count.read_text())
 def run(n):
-    return len(count.read_text()) > 2
+    return mine in (3, 4, 7)
+"""
+# One process is well, and the second dies, or hangs, in the middle.
+DIES = """
+import os, pathlib, time
+count = pathlib.Path(__file__).with_suffix(".count")
+count.write_text(count.read_text() + "x" if count.exists() else "x")
+mine, calls = len(count.read_text()), 0
+def run(n):
+    global calls
+    calls += 1
+    if mine > 2 and calls > 3:
+        END
+    return 1
 """
 
 
@@ -428,35 +558,50 @@ def test_what_fails_hangs_or_differs_is_a_row_and_decides_about_the_exit_code(
 ) -> None:
     folder = tmp_path / "bench" / "micro"
     folder.mkdir(parents=True)
-    for name, text in (("hangs", HANGS), ("fails", FAILS), ("differs", DIFFERS)):
+    programs = {
+        "fails": FAILS,
+        "differs": DIFFERS,
+        "dies": DIES.replace("END", "os.abort()"),
+        "hangs": HANGS,
+        "stalls": DIES.replace("END", "time.sleep(60)"),
+    }
+    for name, text in programs.items():
         (folder / f"{name}.py").write_text(text)
-    items = [Item(name, "micro", folder / f"{name}.py") for name in ("hangs", "fails", "differs")]
+    items = [Item(name, "micro", folder / f"{name}.py") for name in programs]
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
-    quick = dataclasses.replace(setup, noise=True, timeout=2.0, effort=measure.QUICK)
-    rows = table.run_all(items, 1, quick, store)
+    patient = dataclasses.replace(setup, noise=True, effort=measure.QUICK)
+    hasty = dataclasses.replace(patient, timeout=4.0)
+    rows = table.run_all(items[:3], 1, patient, store) + table.run_all(items[3:], 1, hasty, store)
     problems = [
-        "hangs: ended after 2 s, the time limit",
         "fails: status 1: ValueError: no",
         "differs: the result differs",
+        "dies: the whipsnake side: signal SIGABRT",
+        "hangs: ended after 4 s, the time limit",
+        "stalls: the whipsnake side: ended after 4 s, the time limit",
     ]
     assert table.verdict(rows, table.parse([], "bench.table"), pgo=False) == problems
-    assert [cells[0] for cells in report.row_lines(rows)[1:]] == ["hangs", "fails", "differs"]
-    assert capsys.readouterr().out.count("FAILED") == 3
+    assert [cells[0] for cells in report.row_lines(rows)[1:]] == list(programs)
+    assert capsys.readouterr().out.count("FAILED") == 5
 
 
 def test_an_interpreter_that_hangs_at_its_start_is_ended(setup: measure.Setup) -> None:
     (setup.environment.folder / "bare").symlink_to(setup.environment.folder / "venv")
-    start = dataclasses.replace(setup, noise=True, timeout=0.5)
-    item = Item("startup", "startup", Path(), ("-c", "import time; time.sleep(60)"))
-    with pytest.raises(measure.ProcessFailedError, match=r"ended after 0\.5 s, the time limit"):
-        measure.start_up(item, Side.PLAIN, start)
-    failing = Item("startup", "startup", Path(), ("-c", "1 / 0"))
-    with pytest.raises(measure.ProcessFailedError, match="status 1: ZeroDivisionError: division by zero"):
-        measure.start_up(failing, Side.PLAIN, setup)
-    saying = Item("startup", "startup", Path(), ("-c", "print(1)"))
-    values, output = measure.start_up(saying, Side.PLAIN, setup)
-    assert len(values) == measure.STARTUP_PROCESSES
-    assert output != measure.start_up(Item("x", "startup", Path(), ("-c", "0")), Side.PLAIN, setup)[1]
+    patient = dataclasses.replace(setup, noise=True)
+
+    def measured(code: str, how: measure.Setup = patient) -> dict[str, Any]:
+        part = Part(Item("startup", "startup", Path(), ("-c", code)), "startup", None)
+        return measure.run_round(part, 0, how, how)
+
+    hanging = measured("import time; time.sleep(60)", dataclasses.replace(patient, timeout=0.5))
+    assert hanging == {"failure": "the plain side: ended after 0.5 s, the time limit"}
+    failing = measured("1 / 0")
+    assert failing == {"failure": "the plain side: status 1: ZeroDivisionError: division by zero"}
+    found = measured("print(1)")
+    for side in Side:
+        assert len(found[side.value]["values"]) == measure.STARTUP_PROCESSES - 1
+        assert len(found[side.value]["warmups"]) == 1
+    assert found["plain"]["output"] == found["whipsnake"]["output"]
+    assert measured("0")["plain"]["output"] != found["plain"]["output"]
 
 
 def test_a_run_without_whipsnake_is_noticed(setup: measure.Setup, tmp_path: Path) -> None:
@@ -498,3 +643,102 @@ def test_equal_sides_must_be_near_each_other() -> None:
     shifted = [row(f"a{i}", [1.01], [1.0]) for i in range(20)]
     assert "criterion MISSED: 100.0%" in report.noise_summary(shifted)
     assert table.verdict(shifted, table.parse(["--noise"], "bench"), pgo=False) == []
+
+
+# ---- whole runs
+
+
+@pytest.fixture
+def whole_run(setup: measure.Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Stands in for the set-up of environments; returns the command line of a run of three items.
+
+    One of them fails, in each of its processes.
+    """
+
+    def no_tools(folder: Path, base: str) -> str:
+        raise SetupError("no tools")
+
+    program = tmp_path / "bench" / "micro" / "fails.py"
+    program.parent.mkdir(parents=True)
+    program.write_text(FAILS)
+    items = [micro("fib"), Item("fails", "micro", program), micro("closures")]
+    plain = dataclasses.replace(setup, noise=True)
+    monkeypatch.setattr(table, "prepare", lambda args, everything, interpreter: (plain, items, {}))
+    monkeypatch.setattr(table, "pin", lambda core: 0)
+    monkeypatch.setattr(table.environment, "tools", no_tools)
+    monkeypatch.setattr(measure, "MICRO", measure.Effort(0.01, 0.01, 0.005))
+    monkeypatch.setattr(measure, "CERTAIN", 100.0)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield [
+        "--compare-with-itself",
+        "--rounds",
+        "2",
+        "--build",
+        str(tmp_path),
+        "--json",
+        str(tmp_path / "all"),
+    ]
+    signal.signal(signal.SIGTERM, handler)
+
+
+def test_a_run_with_a_failure_has_a_row_for_it_and_exit_code_1(
+    whole_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert table.main(whole_run, everything=True) == 1
+    assert "FAILED fails: status 1: ValueError: no" in capsys.readouterr().out
+    rows = {found.part.name: found for found in results.load(tmp_path / "all").rows}
+    assert {name: found.failure for name, found in rows.items()} == {
+        "fib": None,
+        "fails": "status 1: ValueError: no",
+        "closures": None,
+    }
+    assert len(rows["fib"].runs) == 4
+
+
+def test_an_interrupted_run_goes_on_where_it_was(
+    whole_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_round, rounds = measure.run_round, []
+
+    def interrupted(part: Part, number: int, plain: measure.Setup, jit: measure.Setup) -> dict[str, Any]:
+        rounds.append((part.name, number))
+        if len(rounds) == 2:
+            raise KeyboardInterrupt
+        return run_round(part, number, plain, jit)
+
+    monkeypatch.setattr(measure, "run_round", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        table.main(whole_run, everything=True)
+    assert table.main([*whole_run, "--resume"], everything=True) == 1
+    assert rounds == [("fib", 0), ("fib", 1), ("fib", 1), ("closures", 0), ("closures", 1)]
+    assert len(results.load(tmp_path / "all").rows) == 3
+
+
+def test_without_the_build_with_pgo_the_table_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(folder: Path, release: str, version: str) -> str:
+        raise SetupError("no mirror")
+
+    monkeypatch.setattr(table.debian, "python", unreachable)
+    args = table.parse(["--build", str(tmp_path)])
+    assert args.pgo
+    found = Interpreter(sys.executable, "3.13.0", "", "", False, None)
+    assert table.measure_pgo_build(args, found) == ("no mirror", [])
+    other = dataclasses.replace(found, version="3.12.1")
+    why, rows = table.measure_pgo_build(args, other)
+    assert (why, rows) == ("no release of Debian is known to have CPython 3.12", [])
+    whole = Results({}, False, {}, [], pgo_build="no mirror")
+    assert report.builds(whole).endswith("No other build was measured: no mirror.")
+
+
+def test_what_a_complete_run_has() -> None:
+    def chosen(program: str, *options: str) -> tuple[bool, bool, bool]:
+        args = table.parse(options, program)
+        return args.curves, args.rivals, args.pgo
+
+    assert chosen("bench") == (True, True, False)
+    assert chosen("bench", "--no-rivals", "--pgo") == (True, False, True)
+    assert chosen("bench", "--quick") == chosen("bench", "--only", "micro") == (False, False, False)
+    assert chosen("bench.table") == (False, False, True)
+    assert chosen("bench.table", "--no-pgo") == (False, False, False)

@@ -16,22 +16,22 @@ from test_results import some_results
 
 
 def test_the_interval_has_the_ratio_in_the_middle() -> None:
-    between = figures.interval([2.0, 2.1, 1.9], [1.0, 1.0, 1.0], 0.01)
+    between = figures.interval([math.log(2.1), math.log(2 / 1.05), math.log(2)], 0.01)
     assert between is not None
     assert between[0] < 2.0 < between[1]
     assert math.sqrt(between[0] * between[1]) == pytest.approx(2.0)
 
 
 def test_rounds_that_agree_by_chance_do_not_make_a_narrow_interval() -> None:
-    same = ([2.0, 2.0], [1.0, 1.0])
-    assert figures.interval(*same, None) == (2.0, 2.0)
-    between = figures.interval(*same, 0.02)
+    same = [math.log(2.0), math.log(2.0)]
+    assert figures.interval(same, None) == pytest.approx((2.0, 2.0))
+    between = figures.interval(same, 0.02)
     assert between is not None
     assert between[1] - between[0] > 0.05
 
 
 def test_one_round_alone_has_no_interval() -> None:
-    assert figures.interval([2.0], [1.0], None) is None
+    assert figures.interval([0.7], None) is None
     assert figures.typical_scatter([[0.1], []]) is None
 
 
@@ -39,15 +39,15 @@ def test_one_round_alone_has_no_interval() -> None:
 def test_intervals_hold_what_they_promise(rounds: int) -> None:
     """About 95 % of intervals, or more, hold the true ratio, in a run whose scatter is 1 %."""
     source = random.Random(rounds)
-    sides = [([math.exp(source.gauss(0, 0.01)) for _ in range(rounds)], [1.0] * rounds) for _ in range(2000)]
-    typical = figures.typical_scatter(figures.log_ratios(*both) for both in sides)
+    found = [[source.gauss(0, 0.01) for _ in range(rounds)] for _ in range(2000)]
+    typical = figures.typical_scatter(found)
     assert typical == pytest.approx(0.01, rel=0.1)
     inside = 0
-    for both in sides:
-        between = figures.interval(*both, typical)
+    for logs in found:
+        between = figures.interval(logs, typical)
         assert between is not None
         inside += between[0] <= 1.0 <= between[1]
-    assert 0.93 < inside / len(sides) < 0.995
+    assert 0.93 < inside / len(found) < 0.995
 
 
 def test_a_summary_names_the_worst_and_counts_what_is_slower() -> None:
@@ -71,7 +71,8 @@ def test_the_page_has_all_parts() -> None:
     for part in (
         "\npython -m bench\n",
         "| cores | 2 |",
-        "| a | 2 s | 1 s | 2.000 | - | 1.00 |",
+        "| a | 2 s | 1 s | 2.000 | - | - | 1.00 |",
+        "| 2.000 | - | 3.000 | 1.00 | 2 | 1 ms | 0.0% | 100 |",
         "| fib | 2.25 s | 1.12 s | 2.000 |",
         "- go: status 1",
         "FAILED: status 1",
@@ -86,9 +87,14 @@ def test_the_page_of_html_holds_everything_itself() -> None:
     whole = some_results()
     whole.rows.append(row("a<b", [1.0, 1.1], [2.0, 2.0]))
     points = [[0.1, 0.01], [0.2, 0.01]]
+    items = {"fib": {"plain": 2.0, "rival": 0.5, "ratio": 4.0}, "go": {"failure": "status 1"}}
+    whole.rivals = [
+        {"name": "PyPy", "against": "3.11.7", "items": items},
+        {"name": "Other", "missing": "not here", "items": {}},
+    ]
     whole.curves = [{"item": "fib", "side": side, "points": points} for side in ("plain", "whipsnake")]
     text = html_page.html_page(whole)
-    assert text.count("<img ") == 4
+    assert text.count("<img ") == 5
     assert re.findall(r'(?:src|href)="(?!data:)', text) == []
     for part in (
         "a&lt;b",
@@ -96,6 +102,8 @@ def test_the_page_of_html_holds_everything_itself() -> None:
         "a CPU",
         "python -m bench",
         "<h2>Warm-up</h2>",
+        "<h2>Rivals</h2>",
+        "Other (not here)",
         "<h2>Short runs</h2>",
         "<h2>Failed</h2>",
     ):

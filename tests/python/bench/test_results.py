@@ -18,7 +18,7 @@ from bench.results import Results
 
 def some_results() -> Results:
     part = Part(Item("fib", "micro", Path("fib.py"), ("-x",), "calls"), "fib", None, 3, 1, 2)
-    plain = Run(Side.PLAIN, [2.0, 2.5], [3.0], 10.0, "abc", "def", 2048)
+    plain = Run(Side.PLAIN, [2.0, 2.5], [9.0], 10.0, "abc", "def", 2048)
     jit = Run(
         Side.WHIPSNAKE,
         [1.0, 1.25],
@@ -27,11 +27,28 @@ def some_results() -> Results:
         "abc",
         "def",
         2050,
-        {"stats": {"functions_compiled": 2, "slow_ops": 1, "exits": {}}},
+        {
+            "stats": {
+                "functions_compiled": 2,
+                "slow_ops": 1,
+                "exits": {},
+                "compile_ns": 10**6,
+                "code_bytes_peak": 100,
+            }
+        },
+        processor=6.0,
     )
     broken = Row(Part(Item("go", "pyperf", Path("go.py")), "go", 0), failure="status 1")
     facts = {"date": "2030-01-01", "model name": "a CPU", "cores": "2"}
-    return Results(facts, False, {"harness": "python -m bench"}, [Row(part, [plain, jit]), broken])
+    rows = [Row(part, [plain, jit]), broken]
+    return Results(
+        facts,
+        False,
+        {"harness": "python -m bench"},
+        rows,
+        pgo_build="3.13.5",
+        pgo_rows=[Row(part, [jit, plain])],
+    )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
