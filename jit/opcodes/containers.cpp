@@ -4,6 +4,7 @@
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/expressions.h"
 #include "jit/opcodes/families.h"
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
 
@@ -59,12 +60,35 @@ void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
   e.stack().push(Value::in_register(result));
 }
 
+// dict[str or int]: the helper does the rest, KeyError included.
+void subscript_dict(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  const Reg result = e.allocate();
+  const Emitter::Slow slow = e.slow_path(&op_binary_subscr, 2, 1, i.oparg);
+  const int slot = e.stack().depth() - 2;
+  const Value container = e.stack().peek(2);
+  const Value key = e.stack().peek(1);
+  load_operand(e, 2, Reg::kArg0);
+  load_operand(e, 1, Reg::kArg1);
+  e.call(&known_item);
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, slow.label);
+  masm.mov(result, Reg::kRet);
+  e.stack().drop(2);
+  e.release(key, slot + 1);
+  e.release(container, slot);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, result);
+  e.stack().push(Value::in_register(result));
+}
+
 }  // namespace
 
 void binary_subscr(Emitter& e, const Instruction& i) {
   if (expression(e, i)) return;
   if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
   if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
+  if (i.specialized == BINARY_SUBSCR_DICT) return subscript_dict(e, i);
   if (i.specialized == BINARY_SUBSCR_GETITEM) {
     if (GetItemCache* cache = new_getitem_cache(e))
       e.operation(&op_binary_subscr_getitem, 2, 1, reinterpret_cast<intptr_t>(cache));

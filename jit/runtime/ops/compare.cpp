@@ -1,4 +1,5 @@
 // Comparison, identity, membership. 3.13 Python/bytecodes.c: COMPARE_OP, IS_OP, CONTAINS_OP and specialised forms.
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -53,10 +54,45 @@ PyObject* op_compare_op(PyThreadState* ts, PyObject** top, intptr_t arg) {
   return after_escape(ts, result);
 }
 
+namespace {
+
+// value in items[count], for an exact str or short int among others of its type: 1 or 0. -1: not known without running
+// somebody's code.
+int known_among(PyObject* value, PyObject* const* items, Py_ssize_t count) {
+  PyTypeObject* type = Py_TYPE(value);
+  const bool is_str = type == &PyUnicode_Type;
+  if (!is_str && (type != &PyLong_Type || !port::is_short(value))) return -1;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* item = items[i];
+    if (item == value) return 1;
+    if (!Py_IS_TYPE(item, type)) return -1;
+    if (is_str ? _PyUnicode_Equal(item, value) != 0
+               : port::is_short(item) && port::short_value(item) == port::short_value(value))
+      return 1;
+  }
+  return 0;
+}
+
+int known_containment(PyObject* value, PyObject* container) {
+  PyObject* found = nullptr;
+  if (PyDict_CheckExact(container)) return find_in_dict(container, value, &found) ? static_cast<int>(found != nullptr) : -1;
+  if (PyList_CheckExact(container))
+    return known_among(value, reinterpret_cast<PyListObject*>(container)->ob_item, PyList_GET_SIZE(container));
+  if (PyTuple_CheckExact(container))
+    return known_among(value, reinterpret_cast<PyTupleObject*>(container)->ob_item, PyTuple_GET_SIZE(container));
+  return -1;
+}
+
+}  // namespace
+
 PyObject* op_contains_op(PyThreadState* ts, PyObject** top, intptr_t arg) {
   PyObject* left = top[-2];
   PyObject* right = top[-1];
-  int found;
+  int found = known_containment(left, right);
+  if (found >= 0) {
+    release(left, right);
+    return after_escape(ts, boolean((found ^ arg) != 0));
+  }
   if (PyDict_CheckExact(right)) {
     found = PyDict_Contains(right, left);
   } else if (PySet_CheckExact(right) || PyFrozenSet_CheckExact(right)) {

@@ -1,5 +1,6 @@
 // Subscripts and slices. 3.13 Python/bytecodes.c: BINARY_SUBSCR, STORE_SUBSCR and specialised forms, DELETE_SUBSCR,
 // BINARY_SLICE, STORE_SLICE, BUILD_SLICE.
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -88,8 +89,8 @@ PyObject* op_binary_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
       return item;
     }
   } else if (type == &PyDict_Type) {
-    PyObject* value = nullptr;
-    if (PyDict_GetItemRef(container, key, &value) == 0) {
+    PyObject* value = known_item(container, key);
+    if (value == nullptr && PyDict_GetItemRef(container, key, &value) == 0) {
       _PyErr_SetKeyError(key);
     }
     release(container, key);
