@@ -122,6 +122,22 @@ void store_subscr(Emitter& e, const Instruction& i) {
   e.finish_slow(slow, std::function<void()>());
 }
 
+// A slice that is used at once need not be made.
+void build_slice(Emitter& e, const Instruction& i) {
+  const Instruction* next = e.following();
+  if (next != nullptr && next->opcode == BINARY_SUBSCR) {
+    e.at(*next);
+    e.skip_following();
+    return e.operation(&op_subscr_built_slice, i.oparg + 1, 1, i.oparg);
+  }
+  if (next != nullptr && next->opcode == DELETE_SUBSCR) {
+    e.at(*next);
+    e.skip_following();
+    return e.operation(&op_delete_built_slice, i.oparg + 1, 0, i.oparg);
+  }
+  e.operation(&op_build_slice, i.oparg, 1, i.oparg);
+}
+
 // Comprehensions: the list is theirs alone. 3.13 Include/internal/pycore_list.h, _PyList_AppendTakeRef.
 void list_append(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();

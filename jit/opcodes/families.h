@@ -83,6 +83,7 @@ void binary_op(Emitter& e, const Instruction& i);
 // containers.cpp
 void binary_subscr(Emitter& e, const Instruction& i);
 void store_subscr(Emitter& e, const Instruction& i);
+void build_slice(Emitter& e, const Instruction& i);
 void unpack_sequence(Emitter& e, const Instruction& i);
 void list_append(Emitter& e, const Instruction& i);
 
