@@ -138,13 +138,11 @@ void build_slice(Emitter& e, const Instruction& i) {
   e.operation(&op_build_slice, i.oparg, 1, i.oparg);
 }
 
-// Comprehensions: the list is theirs alone. 3.13 Include/internal/pycore_list.h, _PyList_AppendTakeRef.
-void list_append(Emitter& e, const Instruction& i) {
+// 3.13 Include/internal/pycore_list.h, _PyList_AppendTakeRef.
+void append_to_list(Emitter& e, Reg list) {
   Masm& masm = e.masm();
   const Label full = masm.new_label();
   const Label appended = masm.new_label();
-  e.pop_owned(Reg::kT1);
-  const Reg list = e.use(i.oparg, Reg::kArg0);
   masm.load(Reg::kT0, Mem::at(list, port::offset::kVarSize));
   masm.cmp(Reg::kT0, Mem::at(list, port::offset::kListAllocated));
   masm.jump_if(Cond::kGreaterEqual, full);
@@ -164,6 +162,12 @@ void list_append(Emitter& e, const Instruction& i) {
     cold.jump_if(Cond::kEqual, appended);
     cold.jump(failed);
   });
+}
+
+// Comprehensions: the list is theirs alone.
+void list_append(Emitter& e, const Instruction& i) {
+  e.pop_owned(Reg::kT1);
+  append_to_list(e, e.use(i.oparg, Reg::kArg0));
 }
 
 namespace {

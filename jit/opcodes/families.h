@@ -86,6 +86,8 @@ void store_subscr(Emitter& e, const Instruction& i);
 void build_slice(Emitter& e, const Instruction& i);
 void unpack_sequence(Emitter& e, const Instruction& i);
 void list_append(Emitter& e, const Instruction& i);
+// The object in kT1, whose reference is the list's, behind the items of the list in a register.
+void append_to_list(Emitter& e, Reg list);
 
 // attributes.cpp
 void load_attr(Emitter& e, const Instruction& i);
