@@ -21,15 +21,20 @@ Match match_str(PyObject* left, PyObject* right) {
 Match match(PyObject* left, PyObject* right) {
   if (!Py_IS_TYPE(left, Py_TYPE(right))) return Match::kUnknown;
   if (Py_IS_TYPE(left, &PyUnicode_Type)) return match_str(left, right);
+  if (!Py_IS_TYPE(left, &PyLong_Type)) return Match::kUnknown;
   if (!port::is_short(left) || !port::is_short(right)) return Match::kUnknown;
   return port::short_value(left) == port::short_value(right) ? Match::kSame : Match::kOther;
 }
 
-// Of an exact str or a short int, as hash() tells it. False: of something else.
+// Of an exact str, a short int or what is hashed by its address, as hash() tells it. False: of something else.
 bool hash_of(PyObject* key, Py_hash_t* hash) {
   if (Py_IS_TYPE(key, &PyUnicode_Type)) {
     *hash = reinterpret_cast<PyASCIIObject*>(key)->hash;
     if (*hash == -1) *hash = PyUnicode_Type.tp_hash(key);
+    return true;
+  }
+  if (Py_TYPE(key)->tp_hash == PyBaseObject_Type.tp_hash) {
+    *hash = PyBaseObject_Type.tp_hash(key);
     return true;
   }
   if (!Py_IS_TYPE(key, &PyLong_Type) || !port::is_short(key)) return false;

@@ -1,4 +1,4 @@
-// Lookups in exact dictionaries that run nobody's code: keys that are exact strs or ints.
+// Lookups in exact dictionaries that run nobody's code: keys that are exact strs or ints, or found by identity.
 #pragma once
 
 #include "jit/cpython/port.h"

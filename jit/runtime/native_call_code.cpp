@@ -28,11 +28,18 @@ constexpr Reg kHome = Reg::kArg1;  // of the callable
 constexpr int kDeciding =
     METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_KEYWORDS | METH_METHOD | METH_STATIC;
 
+enum class Callable : uint8_t {
+  kFunction,  // bound to its self
+  kMethod,    // the descriptor of one, whose self is the first operand
+  kClass,     // that has a tp_vectorcall
+};
 struct NativeConvention {
   const char* name;
-  bool is_descriptor;  // of a method, whose self is the first operand; else a function bound to its self
-  int flags;           // those that are set among kDeciding
+  Callable callable;
+  int flags;  // those that are set among kDeciding
 };
+
+constexpr int kFastKeywords = METH_FASTCALL | METH_KEYWORDS;
 
 // What the interpreter has seen at a CALL.
 struct Row {
@@ -41,13 +48,15 @@ struct Row {
   const uint8_t* made[kMaxArguments + 1];  // asked for at each site
 };
 Row rows[] = {
-    {CALL_BUILTIN_O, {"builtin_o", false, METH_O}, {}},
-    {CALL_BUILTIN_FAST, {"builtin_fast", false, METH_FASTCALL}, {}},
-    {CALL_BUILTIN_FAST_WITH_KEYWORDS, {"builtin_keywords", false, METH_FASTCALL | METH_KEYWORDS}, {}},
-    {CALL_METHOD_DESCRIPTOR_O, {"method_o", true, METH_O}, {}},
-    {CALL_METHOD_DESCRIPTOR_NOARGS, {"method_noargs", true, METH_NOARGS}, {}},
-    {CALL_METHOD_DESCRIPTOR_FAST, {"method_fast", true, METH_FASTCALL}, {}},
-    {CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS, {"method_keywords", true, METH_FASTCALL | METH_KEYWORDS}, {}},
+    {CALL_BUILTIN_O, {"builtin_o", Callable::kFunction, METH_O}, {}},
+    {CALL_BUILTIN_FAST, {"builtin_fast", Callable::kFunction, METH_FASTCALL}, {}},
+    {CALL_BUILTIN_FAST_WITH_KEYWORDS, {"builtin_keywords", Callable::kFunction, kFastKeywords}, {}},
+    {CALL_METHOD_DESCRIPTOR_O, {"method_o", Callable::kMethod, METH_O}, {}},
+    {CALL_METHOD_DESCRIPTOR_NOARGS, {"method_noargs", Callable::kMethod, METH_NOARGS}, {}},
+    {CALL_METHOD_DESCRIPTOR_FAST, {"method_fast", Callable::kMethod, METH_FASTCALL}, {}},
+    {CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS, {"method_keywords", Callable::kMethod, kFastKeywords}, {}},
+    {CALL_BUILTIN_CLASS, {"class", Callable::kClass, 0}, {}},
+    {CALL_TUPLE_1, {"class", Callable::kClass, 0}, {}},
 };
 
 // 3.13 Python/bytecodes.c, CALL_BUILTIN_* and CALL_METHOD_DESCRIPTOR_*.
@@ -57,8 +66,13 @@ class Maker {
       : masm_(masm), convention_(convention), arguments_(arguments) {}
 
   void make() {
-    find_function();
-    call();
+    if (convention_.callable == Callable::kClass) {
+      find_class();
+      call_class();
+    } else {
+      find_function();
+      call();
+    }
     release_operands();
     masm_.leave_thunk(kLocals);
     finish();
@@ -66,7 +80,8 @@ class Maker {
     masm_.lea(Reg::kArg1, operand(2 + arguments_));
     masm_.mov_imm(Reg::kArg2, arguments_);
     masm_.mov(Reg::kArg0, Reg::kThread);
-    masm_.jump_mem(near_constant(address_of(&op_call_native)));
+    const OpHelper general = convention_.callable == Callable::kClass ? &op_call : &op_call_native;
+    masm_.jump_mem(near_constant(address_of(general)));
     emit_deaths();
   }
 
@@ -78,7 +93,7 @@ class Maker {
   // kT1 = the function's definition, kArg0 = its self.
   void find_function() {
     masm_.load(Reg::kT0, operand(0));
-    if (convention_.is_descriptor) {
+    if (convention_.callable == Callable::kMethod) {
       sequences::guard_type(masm_, Reg::kT0, &PyMethodDescr_Type, Reg::kT1, other_);
       masm_.load(Reg::kArg0, operand(1));
       masm_.test(Reg::kArg0, Reg::kArg0);
@@ -102,6 +117,33 @@ class Maker {
     masm_.jump_if(Cond::kLessEqual, other_);
   }
 
+  // kT1 = the class's vectorcall, kArg0 = the class.
+  void find_class() {
+    masm_.load(Reg::kArg0, operand(0));
+    sequences::guard_type(masm_, Reg::kArg0, &PyType_Type, Reg::kT1, other_);
+    masm_.cmp(operand(1), 0);
+    masm_.jump_if(Cond::kNotEqual, other_);
+    masm_.load(Reg::kT1, Mem::at(Reg::kArg0, static_cast<int32_t>(offsetof(PyTypeObject, tp_vectorcall))));
+    masm_.test(Reg::kT1, Reg::kT1);
+    masm_.jump_if(Cond::kEqual, other_);
+  }
+
+  // kRet = the result; kHome as before.
+  void call_class() {
+    masm_.enter_thunk(kLocals);
+    masm_.store(saved(0), kHome);
+    pass_array();
+    masm_.call(Reg::kT1);
+    masm_.load(kHome, saved(0));
+  }
+
+  // The address and number of the arguments, and no names of keywords.
+  void pass_array() {
+    masm_.add(Reg::kArg1, 2 * kWord);
+    masm_.mov_imm(Reg::kArg2, arguments_);
+    masm_.mov_imm(Reg::kArg3, 0);
+  }
+
   // kRet = the result; kHome as before.
   void call() {
     masm_.add_mem32(Mem::at(Reg::kThread, offset::kThreadCRecursionRemaining), -1);
@@ -110,10 +152,7 @@ class Maker {
     switch (convention_.flags) {
       case METH_NOARGS: masm_.mov_imm(Reg::kArg1, 0); break;
       case METH_O: masm_.load(Reg::kArg1, operand(2)); break;
-      default:
-        masm_.add(Reg::kArg1, 2 * kWord);
-        masm_.mov_imm(Reg::kArg2, arguments_);
-        masm_.mov_imm(Reg::kArg3, 0);  // no names of keywords
+      default: pass_array();
     }
     const Mem function = Mem::at(Reg::kT1, static_cast<int32_t>(offsetof(PyMethodDef, ml_meth)));
     if (may_be_dict_get())
@@ -139,7 +178,7 @@ class Maker {
   }
 
   void release_operands() {
-    for (int i = convention_.is_descriptor ? 1 : 2; i < 2 + arguments_; ++i) release(operand(i));
+    for (int i = convention_.callable == Callable::kMethod ? 1 : 2; i < 2 + arguments_; ++i) release(operand(i));
     release(operand(0));
   }
 

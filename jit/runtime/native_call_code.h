@@ -1,4 +1,4 @@
-// Calls of C functions and method descriptors as shared machine code: one piece for each convention and number of
+// Calls of C functions, method descriptors and classes made in C as shared machine code: one piece for each convention and number of
 // arguments.
 #pragma once
 

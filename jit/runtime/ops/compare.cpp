@@ -56,21 +56,34 @@ PyObject* op_compare_op(PyThreadState* ts, PyObject** top, intptr_t arg) {
 
 namespace {
 
-// value in items[count], for an exact str or short int among others of its type: 1 or 0. -1: not known without running
-// somebody's code.
-int known_among(PyObject* value, PyObject* const* items, Py_ssize_t count) {
-  PyTypeObject* type = Py_TYPE(value);
-  const bool is_str = type == &PyUnicode_Type;
-  if (!is_str && (type != &PyLong_Type || !port::is_short(value))) return -1;
+// Whether one of the items is `value` or an object of its type that is `equal`; -1: not known without running somebody's
+// code.
+template <typename Equal>
+int any_equal(PyObject* value, PyObject* const* items, Py_ssize_t count, Equal equal) {
+  const PyTypeObject* type = Py_TYPE(value);
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* item = items[i];
     if (item == value) return 1;
-    if (!Py_IS_TYPE(item, type)) return -1;
-    if (is_str ? _PyUnicode_Equal(item, value) != 0
-               : port::is_short(item) && port::short_value(item) == port::short_value(value))
-      return 1;
+    if (!Py_IS_TYPE(item, const_cast<PyTypeObject*>(type))) return -1;
+    if (equal(item)) return 1;
   }
   return 0;
+}
+
+// The same for an exact str or an int of one digit; -1 for others.
+int known_among(PyObject* value, PyObject* const* items, Py_ssize_t count) {
+  if (is_compact_int(value)) {
+    const _PyLongValue wanted = as_int(value)->long_value;
+    return any_equal(value, items, count, [wanted](PyObject* item) {
+      const _PyLongValue& found = as_int(item)->long_value;
+      return found.lv_tag == wanted.lv_tag && found.ob_digit[0] == wanted.ob_digit[0];
+    });
+  }
+  if (!PyUnicode_CheckExact(value)) return -1;
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(value);
+  return any_equal(value, items, count, [value, length](PyObject* item) {
+    return PyUnicode_GET_LENGTH(item) == length && _PyUnicode_Equal(item, value) != 0;
+  });
 }
 
 int known_containment(PyObject* value, PyObject* container) {

@@ -326,6 +326,41 @@ def test_conventions_meet_other_callables():
     )
 
 
+def test_classes_made_in_c_meet_other_callables():
+    check(
+        """
+        class Noisy:
+            def __init__(self, n): self.n = n
+            def __del__(self): log.append(('dead', self.n))
+            def __int__(self): return self.n
+            def __iter__(self): return iter([self.n])
+            def __bool__(self): raise ValueError('bool')
+        class Meta(type):
+            def __call__(cls, *a): return ('meta', a)
+        class Called(metaclass=Meta): pass
+        class List(list):
+            def __init__(self, *a): super().__init__(*a); log.append('init')
+        class Plain: pass
+        def none(c): return c()
+        def one(c, x): return c(x)
+        def two(c, x, y): return list(c(x, y))
+        def named(x): return int(x), bool(x), list((x,)), tuple([x]), [*range(3)], set((1,)), dict(), float(2)
+        def dead(): return int(Noisy(1)), list(Noisy(2)), tuple(Noisy(3)), [*enumerate(Noisy(4))], [*zip(Noisy(5), Noisy(6))]
+        def many(c): return c(1, 2, 3, 4, 5, 6, 7)
+        """,
+        *[f"none({c})" for c in ("int", "list", "set", "dict", "Called", "List", "len", "lambda: 5", "range", "type")],
+        *[
+            f"one({c}, {x})"
+            for c in ("int", "list", "tuple", "bool", "Called", "List", "frozenset", "bytes", "reversed", "int.__call__")
+            for x in ("'5'", "[1]", "Noisy(8)", "None")
+        ],
+        "one(lambda x: x, 1) ;; one(len, 'ab') ;; one(Plain, 1) ;; one(type, 1) ;; one(Plain().__class__, 1)",
+        "two(range, 1, 3) ;; two(enumerate, 'ab', 1) ;; two(zip, 'ab', 'cd') ;; two(map, str, [1]) ;; two(range, 1, 'a')",
+        "named(1) ;; named('5') ;; named('x') ;; dead() ;; many(max) ;; many(int) ;; many(Called)",
+        warm=[0, 2, 10, 11, 14, 18, 22, 30, 34, 55, 56, 60, 63],
+    )
+
+
 def test_classes():
     check(
         """

@@ -65,6 +65,28 @@ def test_keys_of_each_kind() -> None:
     )
 
 
+def test_keys_found_by_identity() -> None:
+    check(
+        LOOKUPS
+        + """
+        class Same(type):
+            def __eq__(cls, other): log.append('Same'); return True
+            def __hash__(cls): return 1
+        class One(metaclass=Same): pass
+        class Two(metaclass=Same): pass
+        def f(): pass
+        thing, other = object(), object()
+        kinds = {int: 'int', str: 'str', thing: 'thing', f: 'f', One: 'One', len: 'len', 1: 1}
+        """,
+        *[
+            f"all_ways(kinds, {key})"
+            for key in ("int", "float", "thing", "other", "f", "get", "One", "Two", "len", "1", "type(1)", "hash(int)")
+        ],
+        "all_ways({hash(int) % 2**59: 1}, int) ;; all_ways({'a': 1}, int) ;; all_ways({int: 1}, 'a')",
+        warm=[0, 2, 6],
+    )
+
+
 def test_tables_of_each_size() -> None:
     check(
         LOOKUPS,
