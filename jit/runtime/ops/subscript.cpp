@@ -42,15 +42,16 @@ bool plain_bound(PyObject* bound, Py_ssize_t size, Py_ssize_t step, Py_ssize_t i
   return true;
 }
 
-// 3.13 Objects/sliceobject.c, PySlice_Unpack and PySlice_AdjustIndices; a `step` of null is None. False: not all are
-// None or small ints.
-bool plain_selection(PyObject* const* bounds, PyObject* step, Py_ssize_t size, Selection* selected) {
+// 3.13 Objects/sliceobject.c, PySlice_Unpack and PySlice_AdjustIndices, for the operands start, stop and, where `kCount`
+// is 3, step. False: not all are None or small ints.
+template <int kCount>
+bool plain_selection(PyObject* const* bounds, Py_ssize_t size, Selection* selected) {
   selected->step = 1;
-  if (step != nullptr && !Py_IsNone(step)) {
-    if (!is_compact_int(step) || compact_value(step) == 0) {
+  if (kCount == 3 && !Py_IsNone(bounds[2])) {
+    if (!is_compact_int(bounds[2]) || compact_value(bounds[2]) == 0) {
       return false;
     }
-    selected->step = compact_value(step);
+    selected->step = compact_value(bounds[2]);
   }
   const bool backward = selected->step < 0;
   return plain_bound(bounds[0], size, selected->step, backward ? size - 1 : 0, &selected->start) &&
@@ -77,7 +78,8 @@ PyObject* extended_slice(PyTypeObject* type, PyObject* const* items, const Selec
 }
 
 // A slice of an exact list, tuple, str or bytes, without a slice object. False: something else; nothing was done.
-bool plain_slice(PyObject* container, PyObject* const* bounds, PyObject* step, PyObject** result) {
+template <int kCount>
+bool plain_slice(PyObject* container, PyObject* const* bounds, PyObject** result) {
   PyTypeObject* type = Py_TYPE(container);
   Py_ssize_t size;
   if (type == &PyList_Type || type == &PyTuple_Type || type == &PyBytes_Type) {
@@ -88,10 +90,10 @@ bool plain_slice(PyObject* container, PyObject* const* bounds, PyObject* step, P
     return false;
   }
   Selection selected;
-  if (!plain_selection(bounds, step, size, &selected)) {
+  if (!plain_selection<kCount>(bounds, size, &selected)) {
     return false;
   }
-  if (selected.step != 1) {
+  if (kCount == 3 && selected.step != 1) {
     if (type == &PyList_Type) {
       *result = extended_slice(type, reinterpret_cast<PyListObject*>(container)->ob_item, selected);
     } else if (type == &PyTuple_Type) {
@@ -128,7 +130,7 @@ bool assign_plain_slice(PyObject* container, PyObject* const* bounds, PyObject* 
     return false;
   }
   Selection selected;
-  if (!plain_selection(bounds, nullptr, PyList_GET_SIZE(container), &selected)) {
+  if (!plain_selection<2>(bounds, PyList_GET_SIZE(container), &selected)) {
     return false;
   }
   *failed = PyList_SetSlice(container, selected.start, selected.stop, value);
@@ -211,20 +213,22 @@ PyObject* op_delete_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
   return after_escape(ts, done_if(failed == 0));
 }
 
-PyObject* op_binary_slice(PyThreadState* ts, PyObject** top, intptr_t) { return op_subscr_built_slice(ts, top, 2); }
+namespace {
 
-PyObject* op_subscr_built_slice(PyThreadState* ts, PyObject** top, intptr_t arg) {
-  PyObject** bounds = top - arg;
-  PyObject* step = arg == 3 ? top[-1] : nullptr;
+// container, start, stop and, where `kCount` is 3, step.
+template <int kCount>
+PyObject* subscr_slice(PyThreadState* ts, PyObject** top) {
+  PyObject** bounds = top - kCount;
   PyObject* container = bounds[-1];
   PyObject* result = nullptr;
-  if (plain_slice(container, bounds, step, &result)) {
-    release(bounds[0], bounds[1]);
-    Py_XDECREF(step);
+  if (plain_slice<kCount>(container, bounds, &result)) {
+    for (int i = 0; i < kCount; ++i) {
+      release_int(bounds[i]);  // or None, which survives it
+    }
     release(container);
     return after_escape(ts, result);
   }
-  PyObject* slice = new_slice(bounds, step);
+  PyObject* slice = new_slice(bounds, kCount == 3 ? bounds[2] : nullptr);
   if (slice != nullptr) {
     result = PyObject_GetItem(container, slice);
     release(slice);
@@ -233,12 +237,21 @@ PyObject* op_subscr_built_slice(PyThreadState* ts, PyObject** top, intptr_t arg)
   return after_escape(ts, result);
 }
 
+}  // namespace
+
+PyObject* op_binary_slice(PyThreadState* ts, PyObject** top, intptr_t) { return subscr_slice<2>(ts, top); }
+
+PyObject* op_subscr_built_slice(PyThreadState* ts, PyObject** top, intptr_t arg) {
+  return arg == 3 ? subscr_slice<3>(ts, top) : subscr_slice<2>(ts, top);
+}
+
 PyObject* op_store_slice(PyThreadState* ts, PyObject** top, intptr_t) {
   PyObject* value = top[-4];
   PyObject* container = top[-3];
   int failed = -1;
   if (assign_plain_slice(container, top - 2, value, &failed)) {
-    release(top[-2], top[-1]);
+    release_int(top[-2]);
+    release_int(top[-1]);
   } else if (PyObject* slice = new_slice(top - 2)) {
     failed = PyObject_SetItem(container, slice, value);
     release(slice);
@@ -253,7 +266,8 @@ PyObject* op_delete_built_slice(PyThreadState* ts, PyObject** top, intptr_t arg)
   PyObject* container = bounds[-1];
   int failed = -1;
   if (step == nullptr && assign_plain_slice(container, bounds, nullptr, &failed)) {
-    release(bounds[0], bounds[1]);
+    release_int(bounds[0]);
+    release_int(bounds[1]);
   } else if (PyObject* slice = new_slice(bounds, step)) {
     failed = PyObject_DelItem(container, slice);
     release(slice);
