@@ -59,8 +59,8 @@ PyObject* iternext(PyObject* self) {
   Frame* frame = port::frame_of(generator);
   ResumeCache* cache = cache_of(frame);
   PyObject* result = nullptr;
-  if (cache->link.code == frame->f_executable && generator->gi_frame_state < FRAME_EXECUTING &&
-      framework::enabled() && compiled_code_allowed() && port::is_only_interpreter()) [[likely]] {
+  if (cache->link.code == frame->f_executable && generator->gi_frame_state < FRAME_EXECUTING && framework::enabled() &&
+      compiled_code_allowed() && port::is_only_interpreter()) [[likely]] {
     bool returned = false;
     result = resume_next(port::thread_with_gil(), generator, cache, &returned);
     if (result == nullptr || !returned) return result;

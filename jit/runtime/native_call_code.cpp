@@ -223,7 +223,7 @@ class Maker {
   Masm& masm_;
   const NativeConvention& convention_;
   const int arguments_;
-  const Label other_ = masm_.new_label();  // something else than expected: kHome as at the beginning
+  const Label other_ = masm_.new_label();        // something else than expected: kHome as at the beginning
   std::vector<std::pair<Label, Label>> deaths_;  // of the object in kT0; where to go on
 };
 
@@ -234,9 +234,9 @@ const uint8_t* native_call_code(uint8_t specialized, int arguments) {
   for (Row& row : rows) {
     if (row.specialized != specialized) continue;
     const NativeConvention& convention = row.convention;
-    const bool fits = convention.flags == METH_O         ? arguments == 1
+    const bool fits = convention.flags == METH_O        ? arguments == 1
                       : convention.flags == METH_NOARGS ? arguments == 0
-                                                         : true;
+                                                        : true;
     if (!fits) return nullptr;
     const uint8_t*& made = row.made[arguments];
     if (made == nullptr)

@@ -1,5 +1,5 @@
-// Calls of C functions, method descriptors and classes made in C as shared machine code: one piece for each convention and number of
-// arguments.
+// Calls of C functions, method descriptors and classes made in C as shared machine code: one piece for each convention
+// and number of arguments.
 #pragma once
 
 #include <cstdint>

@@ -56,8 +56,8 @@ PyObject* op_compare_op(PyThreadState* ts, PyObject** top, intptr_t arg) {
 
 namespace {
 
-// Whether one of the items is `value` or an object of its type that is `equal`; -1: not known without running somebody's
-// code.
+// Whether one of the items is `value` or an object of its type that is `equal`; -1: not known without running
+// somebody's code.
 template <typename Equal>
 int any_equal(PyObject* value, PyObject* const* items, Py_ssize_t count, Equal equal) {
   const PyTypeObject* type = Py_TYPE(value);
@@ -88,7 +88,8 @@ int known_among(PyObject* value, PyObject* const* items, Py_ssize_t count) {
 
 int known_containment(PyObject* value, PyObject* container) {
   PyObject* found = nullptr;
-  if (PyDict_CheckExact(container)) return find_in_dict(container, value, &found) ? static_cast<int>(found != nullptr) : -1;
+  if (PyDict_CheckExact(container))
+    return find_in_dict(container, value, &found) ? static_cast<int>(found != nullptr) : -1;
   if (PyList_CheckExact(container))
     return known_among(value, reinterpret_cast<PyListObject*>(container)->ob_item, PyList_GET_SIZE(container));
   if (PyTuple_CheckExact(container))

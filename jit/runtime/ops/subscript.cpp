@@ -42,8 +42,8 @@ bool plain_bound(PyObject* bound, Py_ssize_t size, Py_ssize_t step, Py_ssize_t i
   return true;
 }
 
-// 3.13 Objects/sliceobject.c, PySlice_Unpack and PySlice_AdjustIndices, for the operands start, stop and, where `kCount`
-// is 3, step. False: not all are None or small ints.
+// 3.13 Objects/sliceobject.c, PySlice_Unpack and PySlice_AdjustIndices, for the operands start, stop and, where
+// `kCount` is 3, step. False: not all are None or small ints.
 template <int kCount>
 bool plain_selection(PyObject* const* bounds, Py_ssize_t size, Selection* selected) {
   selected->step = 1;

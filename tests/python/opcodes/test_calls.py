@@ -261,18 +261,49 @@ def test_specialised_builtins_meet_other_callables():
         *[
             f"size({x})"
             for x in (
-                *("[1, 2]", "(1,)", "'abc'", "'\\u1234'", "b'ab'", "{1: 2}", "{1, 2}", "frozenset([1])", "range(300)"),
-                *("[0] * 256", "[0] * 257", "'x' * 100000", "Noisy(7)", "Noisy(-1)", "5", "PlainList([1])", "set()"),
+                *(
+                    "[1, 2]",
+                    "(1,)",
+                    "'abc'",
+                    "'\\u1234'",
+                    "b'ab'",
+                    "{1: 2}",
+                    "{1, 2}",
+                    "frozenset([1])",
+                    "range(300)",
+                ),
+                *(
+                    "[0] * 256",
+                    "[0] * 257",
+                    "'x' * 100000",
+                    "Noisy(7)",
+                    "Noisy(-1)",
+                    "5",
+                    "PlainList([1])",
+                    "set()",
+                ),
             )
         ],
         *[f"length({f}, [1, 2, 3])" for f in ("len", "sum", "list", "str", "lambda x: x[0]", "[].append")],
         *[
             f"instance({x}, {c})"
             for x in ("1", "True", "'s'", "Liar()", "Says()", "Checked", "None", "PlainList()")
-            for c in ("int", "str", "(int, str)", "(list, (str, bool))", "Checked", "()", "int | str", "type", "5", "(int, 5)")
+            for c in (
+                "int",
+                "str",
+                "(int, str)",
+                "(list, (str, bool))",
+                "Checked",
+                "()",
+                "int | str",
+                "type",
+                "5",
+                "(int, 5)",
+            )
         ],
         "of_class(isinstance, 1, int) ;; of_class(issubclass, int, int) ;; of_class(min, 1, 2)",
-        "add([], 1) ;; add([1, 2, 3, 4], 5) ;; add(List(), 1) ;; add(PlainList(), 1) ;; add(bytearray(), 1) ;; add((), 1)",
+        "add([], 1) ;; add([1, 2, 3, 4], 5) ;; add(List(), 1) ;; "
+        "add(PlainList(), 1) ;; add(bytearray(), 1) ;; add((), 1)",
         "type_of(1) ;; type_of(int) ;; type_of(Noisy(9)).__name__ ;; temporary() ;; grow(100)",
         warm=[0, 17, 23, 25, 103, 106, 112],
     )
@@ -313,14 +344,21 @@ def test_conventions_meet_other_callables():
         def callback(f): return sorted([3, 1, 2], key=f), max([1, 2], key=f), list(map(f, (1, 2)))
         """,
         "none('a') ;; none(Text('a')) ;; none(b'ab') ;; none(5)",
-        "one(ord, 'a') ;; one(ord, 'ab') ;; one(len, 'ab') ;; one(lambda x: x, 1) ;; one(Static.f, 'a') ;; one(Static.g, 'a')",
-        "one('a'.count, 'a') ;; one(Static().h, 1) ;; one(Static(), 1) ;; one(int, '5') ;; one(chr, -1) ;; one(print, '')",
-        "method_one([1, 1], 1) ;; method_one('aa', 'a') ;; method_one((1,), 1) ;; method_one(Text('a'), 'a') ;; method_one(5, 1)",
+        "one(ord, 'a') ;; one(ord, 'ab') ;; one(len, 'ab') ;; "
+        "one(lambda x: x, 1) ;; one(Static.f, 'a') ;; one(Static.g, 'a')",
+        "one('a'.count, 'a') ;; one(Static().h, 1) ;; one(Static(), 1) ;; "
+        "one(int, '5') ;; one(chr, -1) ;; one(print, '')",
+        "method_one([1, 1], 1) ;; method_one('aa', 'a') ;; "
+        "method_one((1,), 1) ;; method_one(Text('a'), 'a') ;; method_one(5, 1)",
         "fast('ab c d') ;; fast(Text('ab c')) ;; fast(b'ab') ;; keywords('a,b c,d') ;; keywords(Text('a'))",
-        "through_class('ab') ;; through_class(Text('ab')) ;; through_class(5) ;; bound('ab') ;; bound(Text('x'))",
-        "two(getattr, 1, 'real') ;; two(getattr, 1, 'none') ;; two(divmod, 7, 2) ;; two(pow, 2, 3) ;; two(min, 1, 2)",
-        "three(getattr, 1, 'none', 5) ;; three(pow, 2, 3, 5) ;; three(max, 1, 2, 3) ;; many(max, 1, 2, 3, 4, 5, 6, 7)",
-        "temporaries() ;; replaced('abca') ;; raises('abc', 'c') ;; raises('abc', 'd') ;; raises([1], 1) ;; raises([1], 2)",
+        "through_class('ab') ;; through_class(Text('ab')) ;; "
+        "through_class(5) ;; bound('ab') ;; bound(Text('x'))",
+        "two(getattr, 1, 'real') ;; two(getattr, 1, 'none') ;; "
+        "two(divmod, 7, 2) ;; two(pow, 2, 3) ;; two(min, 1, 2)",
+        "three(getattr, 1, 'none', 5) ;; three(pow, 2, 3, 5) ;; "
+        "three(max, 1, 2, 3) ;; many(max, 1, 2, 3, 4, 5, 6, 7)",
+        "temporaries() ;; replaced('abca') ;; raises('abc', 'c') ;; "
+        "raises('abc', 'd') ;; raises([1], 1) ;; raises([1], 2)",
         "callback(lambda x: -x) ;; callback(str) ;; callback(abs)",
         warm=[0, 4, 10, 16, 21, 23, 26, 29, 31, 36, 40, 41, 43, 46],
     )
@@ -345,17 +383,34 @@ def test_classes_made_in_c_meet_other_callables():
         def one(c, x): return c(x)
         def two(c, x, y): return list(c(x, y))
         def named(x): return int(x), bool(x), list((x,)), tuple([x]), [*range(3)], set((1,)), dict(), float(2)
-        def dead(): return int(Noisy(1)), list(Noisy(2)), tuple(Noisy(3)), [*enumerate(Noisy(4))], [*zip(Noisy(5), Noisy(6))]
+        def dead():
+            both = [*zip(Noisy(5), Noisy(6))]
+            return int(Noisy(1)), list(Noisy(2)), tuple(Noisy(3)), [*enumerate(Noisy(4))], both
         def many(c): return c(1, 2, 3, 4, 5, 6, 7)
         """,
-        *[f"none({c})" for c in ("int", "list", "set", "dict", "Called", "List", "len", "lambda: 5", "range", "type")],
+        *[
+            f"none({c})"
+            for c in ("int", "list", "set", "dict", "Called", "List", "len", "lambda: 5", "range", "type")
+        ],
         *[
             f"one({c}, {x})"
-            for c in ("int", "list", "tuple", "bool", "Called", "List", "frozenset", "bytes", "reversed", "int.__call__")
+            for c in (
+                "int",
+                "list",
+                "tuple",
+                "bool",
+                "Called",
+                "List",
+                "frozenset",
+                "bytes",
+                "reversed",
+                "int.__call__",
+            )
             for x in ("'5'", "[1]", "Noisy(8)", "None")
         ],
         "one(lambda x: x, 1) ;; one(len, 'ab') ;; one(Plain, 1) ;; one(type, 1) ;; one(Plain().__class__, 1)",
-        "two(range, 1, 3) ;; two(enumerate, 'ab', 1) ;; two(zip, 'ab', 'cd') ;; two(map, str, [1]) ;; two(range, 1, 'a')",
+        "two(range, 1, 3) ;; two(enumerate, 'ab', 1) ;; "
+        "two(zip, 'ab', 'cd') ;; two(map, str, [1]) ;; two(range, 1, 'a')",
         "named(1) ;; named('5') ;; named('x') ;; dead() ;; many(max) ;; many(int) ;; many(Called)",
         warm=[0, 2, 10, 11, 14, 18, 22, 30, 34, 55, 56, 60, 63],
     )

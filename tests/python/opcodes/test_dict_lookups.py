@@ -51,7 +51,16 @@ def test_keys_of_each_kind() -> None:
             f"all_ways({small}, {key})"
             for key in (
                 *("1", "'a'", "True", "1.0", "2", "2.0", "3", "'b'", "None", "(1, 2)", "-1", "-2", "2**31"),
-                *("2**61", "2**64", "Str('a')", "Int(1)", "Equal(1)", "Equal('a')", "Raises()", "''.join(['a'])"),
+                *(
+                    "2**61",
+                    "2**64",
+                    "Str('a')",
+                    "Int(1)",
+                    "Equal(1)",
+                    "Equal('a')",
+                    "Raises()",
+                    "''.join(['a'])",
+                ),
             )
         ],
         "all_ways({}, 1) ;; all_ways({}, 'x') ;; all_ways({'a': 1}, 'a') ;; all_ways({'a': 1}, 5)",
@@ -80,7 +89,20 @@ def test_keys_found_by_identity() -> None:
         """,
         *[
             f"all_ways(kinds, {key})"
-            for key in ("int", "float", "thing", "other", "f", "get", "One", "Two", "len", "1", "type(1)", "hash(int)")
+            for key in (
+                "int",
+                "float",
+                "thing",
+                "other",
+                "f",
+                "get",
+                "One",
+                "Two",
+                "len",
+                "1",
+                "type(1)",
+                "hash(int)",
+            )
         ],
         "all_ways({hash(int) % 2**59: 1}, int) ;; all_ways({'a': 1}, int) ;; all_ways({int: 1}, 'a')",
         warm=[0, 2, 6],
@@ -129,8 +151,27 @@ def test_members_of_sequences() -> None:
         LOOKUPS,
         *[
             f"inside({items}, {value}) ;; branch({items}, {value})"
-            for items in ("[1, 2, 3]", "(1, 2, 2**40)", "['a', 'b']", "('a', 1, None)", "[Equal(1), 1]", "[True, 2.0]")
-            for value in ("1", "2", "2**40", "2**70", "'b'", "'c'", "Str('a')", "Int(2)", "None", "True", "2.0")
+            for items in (
+                "[1, 2, 3]",
+                "(1, 2, 2**40)",
+                "['a', 'b']",
+                "('a', 1, None)",
+                "[Equal(1), 1]",
+                "[True, 2.0]",
+            )
+            for value in (
+                "1",
+                "2",
+                "2**40",
+                "2**70",
+                "'b'",
+                "'c'",
+                "Str('a')",
+                "Int(2)",
+                "None",
+                "True",
+                "2.0",
+            )
         ],
         "inside([Raises(), 1], 1) ;; inside([1, Raises()], 1) ;; inside([], 1) ;; inside((), 'a')",
         warm=[0, 4, 44],

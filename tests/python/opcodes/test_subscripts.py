@@ -360,7 +360,8 @@ def test_slices_with_all_bounds():
         """,
         "all_of([1, 2, 3, 4, 5]) ;; all_of((1, 2, 3, 4, 5)) ;; all_of('abcde') ;; all_of(b'abcde')",
         "all_of([]) ;; all_of(()) ;; all_of('') ;; all_of(bytearray(b'abcde')) ;; all_of(range(5))",
-        "puts([]) ;; puts((7, 8)) ;; puts('xyz') ;; puts([9] * 12) ;; puts(5) ;; put_itself(1, 2) ;; put_itself(None, 0)",
+        "puts([]) ;; puts((7, 8)) ;; puts('xyz') ;; "
+        "puts([9] * 12) ;; puts(5) ;; put_itself(1, 2) ;; put_itself(None, 0)",
         "drops() ;; replaced() ;; first_of_temporary()",
         "same('abc') ;; same((1, 2)) ;; same(b'ab') ;; same([1])",
         warm=[0, 9, 15, 16],
