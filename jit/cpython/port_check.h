@@ -16,9 +16,12 @@ const std::string& initialize();
 // The interpreter that is served; null until initialize() found everything as expected.
 extern PyInterpreterState* main_interpreter;
 
-// The calling thread's state where code of any interpreter may run. New interpreters come first in the list of all.
+// Whether there is no sub-interpreter: new interpreters come first in the list of all.
+inline bool is_only_interpreter() { return _PyRuntime.interpreters.head == main_interpreter; }
+
+// The calling thread's state where code of any interpreter may run.
 inline PyThreadState* current_thread() {
-  return PyInterpreterState_Head() == main_interpreter ? thread_with_gil() : PyThreadState_GetUnchecked();
+  return is_only_interpreter() ? thread_with_gil() : PyThreadState_GetUnchecked();
 }
 
 }  // namespace whipsnake::port

@@ -1,6 +1,8 @@
 // Generators and coroutines that C code resumes: next(), sum(), asyncio's tasks, generator.send(). The interpreter
 // resumes those it iterates itself without asking anyone, and compiled code resumes compiled bodies directly; the rest
 // goes through slots and methods of the types, which are redirected while we are on.
+#include <iterator>
+
 #include "jit/cpython/port.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
@@ -45,12 +47,29 @@ PySendResult resume(PyObject* self, PyObject* sent, const uint8_t* target, PyObj
                              result);
 }
 
+// What generators that C code iterates had for code, by the code object's address.
+ResumeCache iterated[256];
+ResumeCache* cache_of(const Frame* frame) {
+  return &iterated[(reinterpret_cast<uintptr_t>(frame->f_executable) >> 5) % std::size(iterated)];
+}
+
 // 3.13 Objects/genobject.c, gen_iternext: returning None is the end without an exception.
 PyObject* iternext(PyObject* self) {
-  const uint8_t* target = takes(self, Py_None);
-  if (target == nullptr) return of(self).iternext(self);
+  auto* generator = reinterpret_cast<PyGenObject*>(self);
+  Frame* frame = port::frame_of(generator);
+  ResumeCache* cache = cache_of(frame);
   PyObject* result = nullptr;
-  if (resume(self, Py_None, target, &result) != PYGEN_RETURN) return result;
+  if (cache->link.code == frame->f_executable && generator->gi_frame_state < FRAME_EXECUTING && framework::enabled() &&
+      compiled_code_allowed() && port::is_only_interpreter()) [[likely]] {
+    bool returned = false;
+    result = resume_next(port::thread_with_gil(), generator, cache, &returned);
+    if (result == nullptr || !returned) return result;
+  } else {
+    const uint8_t* target = takes(self, Py_None);
+    if (target == nullptr) return of(self).iternext(self);
+    remember_code(cache, frame);
+    if (resume(self, Py_None, target, &result) != PYGEN_RETURN) return result;
+  }
   if (result != Py_None) _PyGen_SetStopIterationValue(result);
   Py_DECREF(result);
   return nullptr;

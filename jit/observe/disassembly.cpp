@@ -8,6 +8,7 @@
 #include "jit/runtime/caches.h"
 #include "jit/runtime/calls.h"
 #include "jit/runtime/code_record.h"
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
@@ -35,7 +36,7 @@ const Named kNamed[] = {
     NAMED(op_unary_negative), NAMED(op_unary_invert), NAMED(op_unary_not), NAMED(op_to_bool), NAMED(op_binary_op),
     NAMED(op_binary_op_to_local), NAMED(op_compare_op), NAMED(op_contains_op), NAMED(op_is_op),
     NAMED(op_binary_subscr), NAMED(op_store_subscr), NAMED(op_delete_subscr), NAMED(op_binary_slice),
-    NAMED(op_store_slice), NAMED(op_build_slice), NAMED(op_build_tuple), NAMED(op_build_list), NAMED(op_build_set),
+    NAMED(op_store_slice), NAMED(op_build_slice), NAMED(op_subscr_built_slice), NAMED(op_delete_built_slice), NAMED(op_build_tuple), NAMED(op_build_list), NAMED(op_build_set),
     NAMED(op_build_map), NAMED(op_build_const_key_map), NAMED(op_build_string), NAMED(op_list_append),
     NAMED(op_list_extend), NAMED(op_set_add), NAMED(op_set_update), NAMED(op_map_add), NAMED(op_dict_update),
     NAMED(op_dict_merge), NAMED(op_unpack_sequence), NAMED(op_unpack_ex), NAMED(op_load_name), NAMED(op_store_name),
@@ -53,7 +54,7 @@ const Named kNamed[] = {
     NAMED(op_format_simple), NAMED(op_format_with_spec), NAMED(op_make_function), NAMED(op_set_function_attribute),
     NAMED(op_call_intrinsic_1), NAMED(op_call_intrinsic_2), NAMED(op_call), NAMED(op_call_kw),
     NAMED(op_call_function_ex), NAMED(op_call_native), NAMED(op_call_len),
-    NAMED(op_call_isinstance), NAMED(op_call_type), NAMED(op_call_str), NAMED(op_call_list_append),
+    NAMED(op_call_isinstance), NAMED(known_isinstance), NAMED(known_item), NAMED(op_call_type), NAMED(op_call_str), NAMED(op_call_list_append),
     NAMED(op_begin_class), NAMED(op_init_failed), NAMED(op_load_global_cached), NAMED(op_load_attr_cached), NAMED(op_load_field_cached), NAMED(op_load_method_cached),
     NAMED(op_store_attr_cached), NAMED(op_for_iter_next), NAMED(op_send),
     NAMED(enter_compiled), NAMED(finish_frame), NAMED(finish_with_error),

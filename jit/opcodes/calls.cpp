@@ -1,12 +1,19 @@
 #include <algorithm>
+#include <functional>
 
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/calls.h"
+#include "jit/runtime/native_call_code.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/numbers.h"
+#include "jit/runtime/sequences.h"
+#include "jit/runtime/shared_code.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake::opcodes {
+
+using baseline::Value;
 
 namespace {
 
@@ -46,6 +53,174 @@ void call_python(Emitter& e, int arguments, Mem callable) {
   if (kind == Thunks::kCalls) e.masm().mov_imm(Reg::kT1, arguments);
   e.masm().lea(Reg::kArg2, callable);
   e.masm().call_code(thunks.call[kind]);
+}
+
+// A call of a C function; false where there is no machine code for its convention.
+bool call_native(Emitter& e, const Instruction& i) {
+  const uint8_t* code = native_call_code(i.specialized, i.oparg);
+  if (code == nullptr) return false;
+  const int operands = i.oparg + 2;
+  e.flush_top(operands);
+  e.protect_locals_below(operands);
+  e.store_position();
+  e.masm().lea(Reg::kArg1, e.home(e.stack().depth() - operands));
+  e.masm().call_code(code);
+  e.stack().drop(operands);
+  e.masm().test(Reg::kRet, Reg::kRet);
+  e.masm().jump_if(Cond::kEqual, e.error_exit());
+  e.push_owned(Reg::kRet);
+  return true;
+}
+
+// kRet = the length of the object in kArg0 as a new int; null: it is of no type that is known here. Clobbers what a C
+// function does.
+const uint8_t* length_code() {
+  static const uint8_t* made = nullptr;  // asked for at each site
+  if (made != nullptr) return made;
+  made = shared_code("length", [](Masm& masm) {
+    const Label at_16 = masm.new_label();
+    const Label known = masm.new_label();
+    const Label large = masm.new_label();
+    constexpr Reg kLength = Reg::kT1;
+    static_assert(port::offset::kVarSize == offsetof(PyASCIIObject, length));
+    static_assert(port::offset::kVarSize == offsetof(PyDictObject, ma_used));
+    masm.load(Reg::kT0, Mem::at(Reg::kArg0, port::offset::kType));
+    for (const PyTypeObject* type : {&PyList_Type, &PyTuple_Type, &PyUnicode_Type, &PyDict_Type, &PyBytes_Type}) {
+      masm.cmp(Reg::kT0, near_constant(type));
+      masm.skip_if(Cond::kEqual, at_16);
+    }
+    masm.load(kLength, Mem::at(Reg::kArg0, static_cast<int32_t>(offsetof(PySetObject, used))));
+    for (const PyTypeObject* type : {&PySet_Type, &PyFrozenSet_Type}) {
+      masm.cmp(Reg::kT0, near_constant(type));
+      masm.skip_if(Cond::kEqual, known);
+    }
+    masm.mov_imm(Reg::kRet, 0);
+    masm.ret();
+    masm.bind(at_16);
+    masm.load(kLength, Mem::at(Reg::kArg0, port::offset::kVarSize));
+    masm.bind(known);
+    masm.cmp(kLength, _PY_NSMALLPOSINTS);
+    masm.skip_if(Cond::kAboveEqual, large);
+    static_assert(sizeof(PyLongObject) == 1 << 5);
+    masm.shl(kLength, 5);
+    masm.load(Reg::kRet, near_constant(PyLong_FromLong(0)));  // the first of the small ints, which are in order
+    masm.add(Reg::kRet, kLength);
+    masm.ret();
+    masm.bind(large);
+    masm.mov(Reg::kArg0, kLength);
+    masm.jump_mem(near_constant(address_of(&int_from_signed)));
+  });
+  return made;
+}
+
+// What the calls of known callables below have in common: the callable, no self, and its arguments are looked at where
+// they are; `slow` takes over as long as nothing has happened.
+class KnownCall {
+ public:
+  KnownCall(Emitter& e, const void* callable, OpHelper helper, int arguments, Reg result)
+      : e_(e), operands_(arguments + 2), result_(result), slow_(e.slow_path(helper, operands_, 1, arguments)) {
+    const Reg called = e.use(operands_, Reg::kArg3);
+    e.masm().cmp(called, near_constant(callable));
+    e.masm().jump_if(Cond::kNotEqual, slow_.label);
+  }
+
+  Label slow() const { return slow_.label; }
+
+  // The operands are given up, the last ones first.
+  void release_operands(int given_up = 0) {
+    int slot = e_.stack().depth();
+    for (int left = operands_ - given_up; left > 0; --left) {
+      const Value value = e_.stack().pop();
+      e_.release(value, --slot);
+    }
+  }
+
+  void finish() {
+    e_.masm().bind(slow_.resume);
+    if (result_ == Reg::kNone) {  // None
+      e_.finish_slow(slow_, std::function<void()>());
+      e_.push_constant(Py_None);
+    } else {
+      e_.finish_slow(slow_, result_);
+      e_.stack().push(Value::in_register(result_));
+    }
+  }
+
+ private:
+  Emitter& e_;
+  int operands_;
+  Reg result_;
+  Emitter::Slow slow_;
+};
+
+// kRet to the result of a call that has not failed; null goes to `slow`.
+void take_result(Emitter& e, Reg result, Label slow) {
+  e.masm().test(Reg::kRet, Reg::kRet);
+  e.masm().jump_if(Cond::kEqual, slow);
+  e.masm().mov(result, Reg::kRet);
+}
+
+void call_len(Emitter& e) {
+  const uint8_t* length = length_code();
+  if (length == nullptr) return e.fail();
+  const Reg result = e.allocate();
+  KnownCall call(e, known_callables.len, &op_call_len, 1, result);
+  load_operand(e, 1, Reg::kArg0);
+  e.masm().call_code(length);
+  take_result(e, result, call.slow());
+  call.release_operands();
+  call.finish();
+}
+
+void call_isinstance(Emitter& e) {
+  Masm& masm = e.masm();
+  const Label exact = masm.new_label();
+  const Reg result = e.allocate();
+  KnownCall call(e, known_callables.isinstance, &op_call_isinstance, 2, result);
+  load_operand(e, 1, Reg::kArg1);
+  load_operand(e, 2, Reg::kArg0);
+  masm.load(result, near_constant(Py_True));
+  masm.cmp(Reg::kArg1, Mem::at(Reg::kArg0, port::offset::kType));
+  masm.jump_if(Cond::kEqual, exact);
+  masm.mov(Reg::kArg2, Reg::kThread);
+  e.call(&known_isinstance);
+  take_result(e, result, call.slow());
+  masm.bind(exact);
+  call.release_operands();
+  call.finish();
+}
+
+void call_type(Emitter& e) {
+  const Reg result = e.allocate();
+  KnownCall call(e, &PyType_Type, &op_call_type, 1, result);
+  const Reg object = e.use(1, Reg::kArg0);
+  e.masm().load(result, Mem::at(object, port::offset::kType));
+  e.incref(result);
+  call.release_operands();
+  call.finish();
+}
+
+void call_list_append(Emitter& e) {
+  KnownCall call(e, known_callables.list_append, &op_call_list_append, 1, Reg::kNone);
+  const Reg list = e.use(2, Reg::kArg0);
+  e.masm().test(list, list);
+  e.masm().jump_if(Cond::kEqual, call.slow());
+  sequences::guard_type(e.masm(), list, &PyList_Type, Reg::kT0, call.slow());
+  e.pop_owned(Reg::kT1);
+  append_to_list(e, list);
+  call.release_operands(1);
+  call.finish();
+}
+
+// Calls that the interpreter has an instruction for. False: something else.
+bool call_known(Emitter& e, const Instruction& i) {
+  const bool without_self = e.stack().peek(i.oparg + 1).is(Value::Kind::kNull);
+  if (i.specialized == CALL_LIST_APPEND && i.oparg == 1 && !without_self) return call_list_append(e), true;
+  if (!without_self) return false;
+  if (i.specialized == CALL_LEN && i.oparg == 1) return call_len(e), true;
+  if (i.specialized == CALL_ISINSTANCE && i.oparg == 2) return call_isinstance(e), true;
+  if (i.specialized == CALL_TYPE_1 && i.oparg == 1) return call_type(e), true;
+  return false;
 }
 
 // Machine code calls __init__ in between making the instance and taking it as the result.
@@ -100,6 +275,7 @@ void call_class(Emitter& e, const Instruction& i) {
 
 // Compiled functions are entered directly, everything else goes through a helper.
 void call(Emitter& e, const Instruction& i) {
+  if (call_known(e, i) || call_native(e, i)) return;
   if (OpHelper helper = helper_for(i.specialized)) return e.operation(helper, i.oparg + 2, 1, i.oparg);
   if (i.specialized == CALL_ALLOC_AND_ENTER_INIT) return call_class(e, i);
   const int operands = i.oparg + 2;

@@ -4,6 +4,7 @@
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
 
@@ -59,12 +60,35 @@ void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
   e.stack().push(Value::in_register(result));
 }
 
+// dict[str or int]: the helper does the rest, KeyError included.
+void subscript_dict(Emitter& e, const Instruction& i) {
+  Masm& masm = e.masm();
+  const Reg result = e.allocate();
+  const Emitter::Slow slow = e.slow_path(&op_binary_subscr, 2, 1, i.oparg);
+  const int slot = e.stack().depth() - 2;
+  const Value container = e.stack().peek(2);
+  const Value key = e.stack().peek(1);
+  load_operand(e, 2, Reg::kArg0);
+  load_operand(e, 1, Reg::kArg1);
+  e.call(&known_item);
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, slow.label);
+  masm.mov(result, Reg::kRet);
+  e.stack().drop(2);
+  e.release(key, slot + 1);
+  e.release(container, slot);
+  masm.bind(slow.resume);
+  e.finish_slow(slow, result);
+  e.stack().push(Value::in_register(result));
+}
+
 }  // namespace
 
 void binary_subscr(Emitter& e, const Instruction& i) {
   if (expression(e, i)) return;
   if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
   if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
+  if (i.specialized == BINARY_SUBSCR_DICT) return subscript_dict(e, i);
   if (i.specialized == BINARY_SUBSCR_GETITEM) {
     if (GetItemCache* cache = new_getitem_cache(e))
       e.operation(&op_binary_subscr_getitem, 2, 1, reinterpret_cast<intptr_t>(cache));
@@ -98,13 +122,27 @@ void store_subscr(Emitter& e, const Instruction& i) {
   e.finish_slow(slow, std::function<void()>());
 }
 
-// Comprehensions: the list is theirs alone. 3.13 Include/internal/pycore_list.h, _PyList_AppendTakeRef.
-void list_append(Emitter& e, const Instruction& i) {
+// A slice that is used at once need not be made.
+void build_slice(Emitter& e, const Instruction& i) {
+  const Instruction* next = e.following();
+  if (next != nullptr && next->opcode == BINARY_SUBSCR) {
+    e.at(*next);
+    e.skip_following();
+    return e.operation(&op_subscr_built_slice, i.oparg + 1, 1, i.oparg);
+  }
+  if (next != nullptr && next->opcode == DELETE_SUBSCR) {
+    e.at(*next);
+    e.skip_following();
+    return e.operation(&op_delete_built_slice, i.oparg + 1, 0, i.oparg);
+  }
+  e.operation(&op_build_slice, i.oparg, 1, i.oparg);
+}
+
+// 3.13 Include/internal/pycore_list.h, _PyList_AppendTakeRef.
+void append_to_list(Emitter& e, Reg list) {
   Masm& masm = e.masm();
   const Label full = masm.new_label();
   const Label appended = masm.new_label();
-  e.pop_owned(Reg::kT1);
-  const Reg list = e.use(i.oparg, Reg::kArg0);
   masm.load(Reg::kT0, Mem::at(list, port::offset::kVarSize));
   masm.cmp(Reg::kT0, Mem::at(list, port::offset::kListAllocated));
   masm.jump_if(Cond::kGreaterEqual, full);
@@ -124,6 +162,12 @@ void list_append(Emitter& e, const Instruction& i) {
     cold.jump_if(Cond::kEqual, appended);
     cold.jump(failed);
   });
+}
+
+// Comprehensions: the list is theirs alone.
+void list_append(Emitter& e, const Instruction& i) {
+  e.pop_owned(Reg::kT1);
+  append_to_list(e, e.use(i.oparg, Reg::kArg0));
 }
 
 namespace {

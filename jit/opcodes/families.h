@@ -13,6 +13,12 @@ inline bool is_constant_of(const baseline::Value& value, const PyTypeObject* typ
   return value.is(baseline::Value::Kind::kConstant) && Py_IS_TYPE(value.constant, const_cast<PyTypeObject*>(type));
 }
 
+// A borrowed operand as an argument of a call.
+inline void load_operand(Emitter& e, int from_top, Reg into) {
+  const Reg from = e.use(from_top, into);
+  if (from != into) e.masm().mov(into, from);
+}
+
 // variables.cpp: locals, cells, constants, globals
 void store_local(Emitter& e, int index);  // the top entry moves to local variable `index`
 // The variable that STORE_FAST or STORE_FAST_LOAD_FAST stores to.
@@ -77,8 +83,11 @@ void binary_op(Emitter& e, const Instruction& i);
 // containers.cpp
 void binary_subscr(Emitter& e, const Instruction& i);
 void store_subscr(Emitter& e, const Instruction& i);
+void build_slice(Emitter& e, const Instruction& i);
 void unpack_sequence(Emitter& e, const Instruction& i);
 void list_append(Emitter& e, const Instruction& i);
+// The object in kT1, whose reference is the list's, behind the items of the list in a register.
+void append_to_list(Emitter& e, Reg list);
 
 // attributes.cpp
 void load_attr(Emitter& e, const Instruction& i);

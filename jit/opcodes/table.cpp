@@ -107,7 +107,7 @@ constexpr Row kRows[] = {
     {DELETE_SUBSCR, with_oparg<op_delete_subscr, 2, 0>, nullptr},
     {BINARY_SLICE, with_oparg<op_binary_slice, 3, 1>, nullptr},
     {STORE_SLICE, with_oparg<op_store_slice, 4, 0>, nullptr},
-    {BUILD_SLICE, with_operands<op_build_slice, 1, 0>, nullptr},
+    {BUILD_SLICE, build_slice, nullptr},
     {BUILD_TUPLE, with_operands<op_build_tuple, 1, 0>, nullptr},
     {BUILD_LIST, with_operands<op_build_list, 1, 0>, nullptr},
     {BUILD_SET, with_operands<op_build_set, 1, 0>, nullptr},

@@ -57,7 +57,20 @@ PyObject* op_init_failed(PyObject* returned, PyObject* self);
 // gone, and *result is the instance or null with an exception.
 bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result);
 
-// The builtins that the helpers above compare with; false with an exception set.
-bool init_known_callables();
+// The builtins that the helpers above and machine code compare with; all borrowed from immortal modules and types, but
+// for the interned names.
+struct KnownCallables {
+  PyObject* len;
+  PyObject* isinstance;
+  PyObject* list_append;
+  PyObject* dunder_init;
+  PyObject* dunder_class;
+  PyObject* class_of_object;  // the descriptor object.__class__
+};
+extern KnownCallables known_callables;
+bool init_known_callables();  // false with an exception set
+
+// isinstance() where that is known without running anybody's code: True or False, both immortal. Null: it is not.
+PyObject* known_isinstance(PyObject* object, PyObject* cls, PyThreadState* ts);
 
 }  // namespace whipsnake

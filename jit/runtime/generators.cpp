@@ -1,5 +1,9 @@
 #include "jit/runtime/generators.h"
 
+#include <utility>
+
+#include "jit/runtime/thunks.h"
+
 namespace whipsnake {
 
 namespace {
@@ -15,7 +19,8 @@ const uint8_t* wanted_target(PyThreadState* ts, Frame* frame) {
   return resume_target(ts, frame);
 }
 
-// `frame` can be resumed in machine code.
+}  // namespace
+
 void remember_code(ResumeCache* cache, Frame* frame) {
   PyCodeObject* code = port::code_of(frame);
   CompiledCode* compiled = find_record(code)->compiled.get();
@@ -26,7 +31,19 @@ void remember_code(ResumeCache* cache, Frame* frame) {
   cache->machine_code = compiled->code;
 }
 
-}  // namespace
+PyObject* resume_next(PyThreadState* ts, PyGenObject* gen, ResumeCache* cache, bool* returned) {
+  ++counters.entries;
+  ThreadContext& context = thread_context();
+  Py_INCREF(gen);  // the frame lives inside of it
+  PyObject* result = thunks.resume_next(ts, gen, &context, cache);
+  *returned = !FRAME_STATE_SUSPENDED(gen->gi_frame_state);
+  Py_DECREF(gen);
+  if (result == nullptr && context.leave) [[unlikely]] {  // see run_compiled()
+    context.leave = false;
+    std::swap(result, context.leave_result);
+  }
+  return result;
+}
 
 PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, ResumeCache* cache) {
   Frame* frame = port::frame_of(gen);

@@ -84,4 +84,11 @@ struct ResumeCache {
 // What thunks.resume passes on: resumes in whatever way there is, and learns.
 PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, ResumeCache* cache);
 
+// Fills the cache for `frame`, of a generator that can be resumed in machine code.
+void remember_code(ResumeCache* cache, Frame* frame);
+
+// tp_iternext of a resumable generator whose code is that of the cache: the value yielded or (`returned`) returned, or
+// null with an exception.
+PyObject* resume_next(PyThreadState* ts, PyGenObject* gen, ResumeCache* cache, bool* returned);
+
 }  // namespace whipsnake

@@ -1,19 +1,16 @@
 // Calls of C functions, known builtins and classes. The interpreter's specialised CALL_* instructions say which case a
 // site has seen; each helper checks that it still is that case.
 #include "jit/runtime/calls.h"
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/frames.h"
 
 namespace whipsnake {
 
+KnownCallables known_callables;
+
 namespace {
 
-struct Known {
-  PyObject* len = nullptr;
-  PyObject* isinstance = nullptr;
-  PyObject* list_append = nullptr;
-  PyObject* dunder_init = nullptr;
-};
-Known known;  // borrowed from immortal modules and types, but for the interned name
+KnownCallables& known = known_callables;
 
 template <typename Function>
 Function method(const PyMethodDef* definition) {
@@ -51,7 +48,11 @@ bool init_known_callables() {
   known.isinstance = PyDict_GetItemString(builtins, "isinstance");
   known.list_append = PyDict_GetItemString(PyType_GetDict(&PyList_Type), "append");
   known.dunder_init = PyUnicode_InternFromString("__init__");
-  return known.dunder_init != nullptr;
+  known.dunder_class = PyUnicode_InternFromString("__class__");
+  if (known.dunder_init == nullptr || known.dunder_class == nullptr) return false;
+  init_dict_get();
+  known.class_of_object = _PyType_Lookup(&PyBaseObject_Type, known.dunder_class);
+  return known.class_of_object != nullptr;
 }
 
 // 3.13 Python/bytecodes.c, CALL_BUILTIN_* and CALL_METHOD_DESCRIPTOR_*.
@@ -86,6 +87,35 @@ PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject* result = length < 0 ? nullptr : PyLong_FromSsize_t(length);
   release_call(base[0], base + 2, 1);
   return after_escape(ts, result);
+}
+
+namespace {
+
+// Whether asking an instance for its __class__ tells its type and runs nobody's code.
+bool tells_its_type(PyTypeObject* type) {
+  const getattrofunc getter = type->tp_getattro;
+  return (getter == PyObject_GenericGetAttr || getter == PyType_Type.tp_getattro) &&
+         _PyType_Lookup(type, known.dunder_class) == known.class_of_object;
+}
+
+}  // namespace
+
+// 3.13 Objects/abstract.c, object_recursive_isinstance and object_isinstance.
+PyObject* known_isinstance(PyObject* object, PyObject* cls, PyThreadState* ts) {
+  PyTypeObject* type = Py_TYPE(object);
+  if (Py_IS_TYPE(cls, &PyTuple_Type)) {
+    if (ts->c_recursion_remaining <= 0) return nullptr;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(cls); ++i) {
+      PyObject* item = PyTuple_GET_ITEM(cls, i);
+      PyObject* answer = PyType_Check(item) ? known_isinstance(object, item, ts) : nullptr;
+      if (answer != Py_False) return answer;
+    }
+    return Py_False;
+  }
+  if (type == reinterpret_cast<PyTypeObject*>(cls)) return Py_True;
+  if (!Py_IS_TYPE(cls, &PyType_Type)) return nullptr;
+  if (PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls)) != 0) return Py_True;
+  return tells_its_type(type) ? Py_False : nullptr;
 }
 
 PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg) {

@@ -187,6 +187,21 @@ void emit_resume(Masm& masm) {
   masm.jump_mem(near_constant(address_of(&resume_uncached)));
 }
 
+void emit_resume_next(Masm& masm) {
+  const Label inside = masm.new_label();
+  masm.enter(0);
+  masm.mov(Reg::kThread, Reg::kArg0);
+  masm.mov(Reg::kContext, Reg::kArg2);
+  masm.mov(Reg::kT0, Reg::kArg3);
+  masm.load(Reg::kArg2, near_constant(Py_None));
+  masm.load(Reg::kFrame, Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame));
+  masm.lea_label(Reg::kT1, inside);
+  masm.call(Reg::kT1);
+  masm.leave(0);
+  masm.bind(inside);
+  emit_resume(masm);
+}
+
 void emit_exit(Masm& masm) {
   save_registers(masm);
   call_dispatch(masm, reinterpret_cast<const void*>(&exit_dispatch));
@@ -333,8 +348,11 @@ bool make_thunks(CodeHeap& heap) {
   make("yield.0", &made.yield[0], emit_yield<0>);
   make("yield.1", &made.yield[1], emit_yield<1>);
   make("resume", &made.resume, emit_resume);
+  const uint8_t* resume_next = nullptr;
+  make("resume_next", &resume_next, emit_resume_next);
   if (!install()) return false;
   made.run = reinterpret_cast<decltype(made.run)>(reinterpret_cast<uintptr_t>(run));
+  made.resume_next = reinterpret_cast<decltype(made.resume_next)>(reinterpret_cast<uintptr_t>(resume_next));
   thunks = made;
   return true;
 }

@@ -8,6 +8,8 @@
 
 namespace whipsnake {
 
+struct ResumeCache;
+
 // Machine code made once per heap. Null pointers until make_thunks() succeeded.
 struct Thunks {
   PyObject* (*run)(PyThreadState*, Frame*, ThreadContext*, const void* target) = nullptr;
@@ -24,6 +26,8 @@ struct Thunks {
   const uint8_t* yield[2] = {};     // jumped to by YIELD_VALUE (oparg 0 and 1) with the owned value in kArg2, position,
                                     // stack and stacktop stored
   const uint8_t* resume = nullptr;  // called to resume a generator; see ResumeCache
+  // The same from C++: resumes with None.
+  PyObject* (*resume_next)(PyThreadState*, PyGenObject*, ThreadContext*, ResumeCache*) = nullptr;
   // Calls of Python functions; see calls.h. By the operand of CALL; the last takes it in kT1.
   static constexpr int kCalls = 5;
   const uint8_t* call[kCalls + 1] = {};

@@ -124,6 +124,26 @@ def guarded(d, key):
         return None
 
 
+def call_native(text, prefix):
+    return text.startswith(prefix)
+
+
+def call_len(values):
+    return len(values)
+
+
+def call_isinstance(value):
+    return isinstance(value, int)
+
+
+def call_append(values, value) -> None:
+    values.append(value)
+
+
+def slice_list(values, n):
+    return values[n::-1]
+
+
 def use(values) -> None:
     for _ in values:
         pass
@@ -148,6 +168,11 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "sum_items": (sum_items, lambda: sum_items([1, 2, 3], 3)),
     "call_method": (call_method, lambda: call_method(Point())),
     "call_function": (call_function, lambda: call_function(1, 2)),
+    "call_native": (call_native, lambda: call_native("ab", "a")),
+    "call_len": (call_len, lambda: call_len([1, 2])),
+    "call_isinstance": (call_isinstance, lambda: call_isinstance(5)),
+    "call_append": (call_append, lambda: call_append([1, 2, 3, 4, 5], 6)),
+    "slice_list": (slice_list, lambda: slice_list([1, 2, 3], 1)),
     "compare_and_branch": (less, lambda: less(1, 2)),
     "return_const": (return_const, return_const),
     "load_global": (load_global, load_global),

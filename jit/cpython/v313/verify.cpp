@@ -24,6 +24,8 @@ static_assert(offset::kLongTag == 16 && offset::kLongDigit == 24 && offset::kFlo
               offset::kTupleItems == 24 && offset::kListItems == 24 && offset::kCellValue == 16);
 static_assert(offset::kDictKeys == 32 && offset::kDictKeysVersion == 12 && offset::kModuleDict == 16 &&
               offset::kTypeVersion == 384 && offset::kHeapTypeCachedKeys == 880);
+static_assert(offset::kNativeDefinition == 16 && offset::kNativeSelf == 24 && offset::kDescriptorType == 16 &&
+              offset::kDescriptorMethod == 40 && offset::kThreadCRecursionRemaining == 52);
 static_assert(offset::kRangeIterStart == 16 && offset::kRangeIterStep == 24 && offset::kRangeIterLength == 32);
 static_assert(FRAME_CREATED < FRAME_EXECUTING && FRAME_SUSPENDED < FRAME_EXECUTING && FRAME_EXECUTING == 0);
 static_assert(_PY_EVAL_EVENTS_BITS == 8);

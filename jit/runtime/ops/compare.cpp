@@ -1,4 +1,5 @@
 // Comparison, identity, membership. 3.13 Python/bytecodes.c: COMPARE_OP, IS_OP, CONTAINS_OP and specialised forms.
+#include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -53,10 +54,59 @@ PyObject* op_compare_op(PyThreadState* ts, PyObject** top, intptr_t arg) {
   return after_escape(ts, result);
 }
 
+namespace {
+
+// Whether one of the items is `value` or an object of its type that is `equal`; -1: not known without running
+// somebody's code.
+template <typename Equal>
+int any_equal(PyObject* value, PyObject* const* items, Py_ssize_t count, Equal equal) {
+  const PyTypeObject* type = Py_TYPE(value);
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* item = items[i];
+    if (item == value) return 1;
+    if (!Py_IS_TYPE(item, const_cast<PyTypeObject*>(type))) return -1;
+    if (equal(item)) return 1;
+  }
+  return 0;
+}
+
+// The same for an exact str or an int of one digit; -1 for others.
+int known_among(PyObject* value, PyObject* const* items, Py_ssize_t count) {
+  if (is_compact_int(value)) {
+    const _PyLongValue wanted = as_int(value)->long_value;
+    return any_equal(value, items, count, [wanted](PyObject* item) {
+      const _PyLongValue& found = as_int(item)->long_value;
+      return found.lv_tag == wanted.lv_tag && found.ob_digit[0] == wanted.ob_digit[0];
+    });
+  }
+  if (!PyUnicode_CheckExact(value)) return -1;
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(value);
+  return any_equal(value, items, count, [value, length](PyObject* item) {
+    return PyUnicode_GET_LENGTH(item) == length && _PyUnicode_Equal(item, value) != 0;
+  });
+}
+
+int known_containment(PyObject* value, PyObject* container) {
+  PyObject* found = nullptr;
+  if (PyDict_CheckExact(container))
+    return find_in_dict(container, value, &found) ? static_cast<int>(found != nullptr) : -1;
+  if (PyList_CheckExact(container))
+    return known_among(value, reinterpret_cast<PyListObject*>(container)->ob_item, PyList_GET_SIZE(container));
+  if (PyTuple_CheckExact(container))
+    return known_among(value, reinterpret_cast<PyTupleObject*>(container)->ob_item, PyTuple_GET_SIZE(container));
+  return -1;
+}
+
+}  // namespace
+
 PyObject* op_contains_op(PyThreadState* ts, PyObject** top, intptr_t arg) {
   PyObject* left = top[-2];
   PyObject* right = top[-1];
-  int found;
+  int found = known_containment(left, right);
+  if (found >= 0) {
+    release(left, right);
+    return after_escape(ts, boolean((found ^ arg) != 0));
+  }
   if (PyDict_CheckExact(right)) {
     found = PyDict_Contains(right, left);
   } else if (PySet_CheckExact(right) || PyFrozenSet_CheckExact(right)) {

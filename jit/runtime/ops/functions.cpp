@@ -13,7 +13,8 @@ PyObject* op_make_function(PyThreadState* ts, PyObject** top, intptr_t) {
   // Only now, after the function watchers saw it: by the code's version the interpreter's call sites specialise.
   // A code object whose version is 0 (the engine sets that where every call must come through vectorcall) gives 0.
   auto* object = reinterpret_cast<PyFunctionObject*>(function);
-  _PyFunction_SetVersion(object, reinterpret_cast<PyCodeObject*>(object->func_code)->co_version);
+  const uint32_t version = reinterpret_cast<PyCodeObject*>(object->func_code)->co_version;
+  if (version != object->func_version) _PyFunction_SetVersion(object, version);
   return after_escape(ts, function);
 }
 

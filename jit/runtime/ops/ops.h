@@ -42,6 +42,9 @@ OpFunction op_delete_subscr;  // container, key -> [-]
 OpFunction op_binary_slice;   // container, start, stop -> result [-]
 OpFunction op_store_slice;    // value, container, start, stop -> [-]
 OpFunction op_build_slice;    // start, stop, (step) -> slice [oparg: 2 or 3]
+// BUILD_SLICE and the instruction behind it in one; the position is that of the second.
+OpFunction op_subscr_built_slice;  // container, start, stop, (step) -> result [oparg: 2 or 3]
+OpFunction op_delete_built_slice;  // container, start, stop, (step) -> [oparg: 2 or 3]
 
 // ---- build.cpp. For list_append to map_add the collection that stays is below oparg - 1 more values.
 OpFunction op_build_tuple;          // values... -> tuple [oparg]

@@ -225,6 +225,197 @@ def test_specialised_builtins():
     )
 
 
+def test_specialised_builtins_meet_other_callables():
+    check(
+        """
+        class Noisy:
+            def __init__(self, n): self.n = n
+            def __del__(self): log.append(('dead', self.n))
+            def __len__(self): return self.n
+            def __eq__(self, other): return True
+            __hash__ = None
+        class Liar:
+            @property
+            def __class__(self): log.append('asked'); return int
+        class Says:
+            def __getattribute__(self, name): log.append(name); return str
+        class Meta(type):
+            def __instancecheck__(cls, x): log.append('check'); return x == 1
+        class Checked(metaclass=Meta): pass
+        class List(list):
+            def append(self, x): log.append(x)
+        class PlainList(list): pass
+        def length(f, x): return f(x)
+        def size(x): return len(x)
+        def of_class(f, x, c): return f(x, c)
+        def instance(x, c): return isinstance(x, c)
+        def add(items, x): return items.append(x), len(items)
+        def type_of(x): return type(x)
+        def temporary():
+            return len([Noisy(1), Noisy(2)]), isinstance(Noisy(3), int), type(Noisy(4)).__name__, [].append(Noisy(5))
+        def grow(n):
+            items = []
+            for i in range(n): items.append(i)
+            return items
+        """,
+        *[
+            f"size({x})"
+            for x in (
+                *(
+                    "[1, 2]",
+                    "(1,)",
+                    "'abc'",
+                    "'\\u1234'",
+                    "b'ab'",
+                    "{1: 2}",
+                    "{1, 2}",
+                    "frozenset([1])",
+                    "range(300)",
+                ),
+                *(
+                    "[0] * 256",
+                    "[0] * 257",
+                    "'x' * 100000",
+                    "Noisy(7)",
+                    "Noisy(-1)",
+                    "5",
+                    "PlainList([1])",
+                    "set()",
+                ),
+            )
+        ],
+        *[f"length({f}, [1, 2, 3])" for f in ("len", "sum", "list", "str", "lambda x: x[0]", "[].append")],
+        *[
+            f"instance({x}, {c})"
+            for x in ("1", "True", "'s'", "Liar()", "Says()", "Checked", "None", "PlainList()")
+            for c in (
+                "int",
+                "str",
+                "(int, str)",
+                "(list, (str, bool))",
+                "Checked",
+                "()",
+                "int | str",
+                "type",
+                "5",
+                "(int, 5)",
+            )
+        ],
+        "of_class(isinstance, 1, int) ;; of_class(issubclass, int, int) ;; of_class(min, 1, 2)",
+        "add([], 1) ;; add([1, 2, 3, 4], 5) ;; add(List(), 1) ;; "
+        "add(PlainList(), 1) ;; add(bytearray(), 1) ;; add((), 1)",
+        "type_of(1) ;; type_of(int) ;; type_of(Noisy(9)).__name__ ;; temporary() ;; grow(100)",
+        warm=[0, 17, 23, 25, 103, 106, 112],
+    )
+
+
+def test_conventions_meet_other_callables():
+    check(
+        """
+        import operator
+        class Noisy:
+            def __init__(self, n): self.n = n
+            def __del__(self): log.append(('dead', self.n))
+            def __str__(self): return self.n
+            def __index__(self): return int(self.n)
+        class Text(str):
+            def upper(self): return 'UPPER'
+            def startswith(self, *a): return a
+        class Static:
+            f = staticmethod(ord)
+            g = str.upper
+            h = operator.index
+            __call__ = len
+        def none(o): return o.upper()
+        def one(f, x): return f(x)
+        def method_one(o, x): return o.count(x)
+        def fast(o, *a): return o.startswith('a'), o.startswith('b', 1), o.split(None, 1)
+        def keywords(o): return o.encode(), o.encode('utf-8'), o.split(), o.split(','), o.split(',', 1)
+        def through_class(o): return str.upper(o), str.startswith(o, 'a'), str.join(o, ['x', 'y'])
+        def bound(o):
+            up, starts, join = o.upper, o.startswith, o.join
+            return up(), starts('a'), join(['x', 'y']), starts('b', 1)
+        def two(f, x, y): return f(x, y)
+        def three(f, x, y, z): return f(x, y, z)
+        def many(f, *a): return f(a[0], a[1], a[2], a[3], a[4], a[5], a[6])
+        def temporaries(): return chr(Noisy('97')), hash((Noisy('1'), 2)) and 1, hex(Noisy('255')), [Noisy('2')].pop().n
+        def replaced(s): return s.replace('a', str(Noisy('bcd'))), s.count(str(Noisy('a')))
+        def raises(s, x): return s.index(x)
+        def callback(f): return sorted([3, 1, 2], key=f), max([1, 2], key=f), list(map(f, (1, 2)))
+        """,
+        "none('a') ;; none(Text('a')) ;; none(b'ab') ;; none(5)",
+        "one(ord, 'a') ;; one(ord, 'ab') ;; one(len, 'ab') ;; "
+        "one(lambda x: x, 1) ;; one(Static.f, 'a') ;; one(Static.g, 'a')",
+        "one('a'.count, 'a') ;; one(Static().h, 1) ;; one(Static(), 1) ;; "
+        "one(int, '5') ;; one(chr, -1) ;; one(print, '')",
+        "method_one([1, 1], 1) ;; method_one('aa', 'a') ;; "
+        "method_one((1,), 1) ;; method_one(Text('a'), 'a') ;; method_one(5, 1)",
+        "fast('ab c d') ;; fast(Text('ab c')) ;; fast(b'ab') ;; keywords('a,b c,d') ;; keywords(Text('a'))",
+        "through_class('ab') ;; through_class(Text('ab')) ;; "
+        "through_class(5) ;; bound('ab') ;; bound(Text('x'))",
+        "two(getattr, 1, 'real') ;; two(getattr, 1, 'none') ;; "
+        "two(divmod, 7, 2) ;; two(pow, 2, 3) ;; two(min, 1, 2)",
+        "three(getattr, 1, 'none', 5) ;; three(pow, 2, 3, 5) ;; "
+        "three(max, 1, 2, 3) ;; many(max, 1, 2, 3, 4, 5, 6, 7)",
+        "temporaries() ;; replaced('abca') ;; raises('abc', 'c') ;; "
+        "raises('abc', 'd') ;; raises([1], 1) ;; raises([1], 2)",
+        "callback(lambda x: -x) ;; callback(str) ;; callback(abs)",
+        warm=[0, 4, 10, 16, 21, 23, 26, 29, 31, 36, 40, 41, 43, 46],
+    )
+
+
+def test_classes_made_in_c_meet_other_callables():
+    check(
+        """
+        class Noisy:
+            def __init__(self, n): self.n = n
+            def __del__(self): log.append(('dead', self.n))
+            def __int__(self): return self.n
+            def __iter__(self): return iter([self.n])
+            def __bool__(self): raise ValueError('bool')
+        class Meta(type):
+            def __call__(cls, *a): return ('meta', a)
+        class Called(metaclass=Meta): pass
+        class List(list):
+            def __init__(self, *a): super().__init__(*a); log.append('init')
+        class Plain: pass
+        def none(c): return c()
+        def one(c, x): return c(x)
+        def two(c, x, y): return list(c(x, y))
+        def named(x): return int(x), bool(x), list((x,)), tuple([x]), [*range(3)], set((1,)), dict(), float(2)
+        def dead():
+            both = [*zip(Noisy(5), Noisy(6))]
+            return int(Noisy(1)), list(Noisy(2)), tuple(Noisy(3)), [*enumerate(Noisy(4))], both
+        def many(c): return c(1, 2, 3, 4, 5, 6, 7)
+        """,
+        *[
+            f"none({c})"
+            for c in ("int", "list", "set", "dict", "Called", "List", "len", "lambda: 5", "range", "type")
+        ],
+        *[
+            f"one({c}, {x})"
+            for c in (
+                "int",
+                "list",
+                "tuple",
+                "bool",
+                "Called",
+                "List",
+                "frozenset",
+                "bytes",
+                "reversed",
+                "int.__call__",
+            )
+            for x in ("'5'", "[1]", "Noisy(8)", "None")
+        ],
+        "one(lambda x: x, 1) ;; one(len, 'ab') ;; one(Plain, 1) ;; one(type, 1) ;; one(Plain().__class__, 1)",
+        "two(range, 1, 3) ;; two(enumerate, 'ab', 1) ;; "
+        "two(zip, 'ab', 'cd') ;; two(map, str, [1]) ;; two(range, 1, 'a')",
+        "named(1) ;; named('5') ;; named('x') ;; dead() ;; many(max) ;; many(int) ;; many(Called)",
+        warm=[0, 2, 10, 11, 14, 18, 22, 30, 34, 55, 56, 60, 63],
+    )
+
+
 def test_classes():
     check(
         """

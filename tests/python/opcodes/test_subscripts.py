@@ -316,6 +316,58 @@ def test_slices():
     )
 
 
+def test_slices_with_all_bounds():
+    bounds = "[None, 0, 1, 2, 4, 5, 9, -1, -3, -5, -9, True, 2**40, -2**40]"
+    check(
+        f"""
+        bounds = {bounds}
+        def all_of(c):
+            return [(c[a:b], c[a:b:None], c[a:b:s]) for a in bounds for b in bounds for s in (1, 2, 7, -1, -2, -9)]
+        def puts(v):
+            out = []
+            for a in bounds:
+                for b in bounds:
+                    c = [1, 2, 3, 4, 5]
+                    c[a:b] = v
+                    out.append(c)
+            return out
+        def put_itself(a, b):
+            c = [1, 2, 3]
+            c[a:b] = c
+            return c
+        def drops():
+            out = []
+            for a in bounds:
+                for b in bounds:
+                    c = [1, 2, 3, 4, 5]
+                    d = c[:]
+                    del c[a:b]
+                    del d[a:b:-1]
+                    out.append((c, d))
+            return out
+        def same(c): return c[:] is c, c[::] is c, c[0:9] is c
+        class Noisy:
+            def __init__(self, n): self.n = n
+            def __del__(self): log.append(self.n)
+        def replaced():
+            c = [Noisy(i) for i in range(4)]
+            c[1:3] = [Noisy('new')]
+            log.append('replaced')
+            del c[:2]
+            log.append('deleted')
+            return c[::-1][0].n
+        def first_of_temporary(): return [Noisy(1), Noisy(2)][:1][0].n, (Noisy(3), Noisy(4))[::-1][1].n
+        """,
+        "all_of([1, 2, 3, 4, 5]) ;; all_of((1, 2, 3, 4, 5)) ;; all_of('abcde') ;; all_of(b'abcde')",
+        "all_of([]) ;; all_of(()) ;; all_of('') ;; all_of(bytearray(b'abcde')) ;; all_of(range(5))",
+        "puts([]) ;; puts((7, 8)) ;; puts('xyz') ;; "
+        "puts([9] * 12) ;; puts(5) ;; put_itself(1, 2) ;; put_itself(None, 0)",
+        "drops() ;; replaced() ;; first_of_temporary()",
+        "same('abc') ;; same((1, 2)) ;; same(b'ab') ;; same([1])",
+        warm=[0, 9, 15, 16],
+    )
+
+
 def test_key_and_container_are_released_in_order():
     check(
         """

@@ -1,0 +1,19 @@
+// Lookups in exact dictionaries that run nobody's code: keys that are exact strs or ints, or found by identity.
+#pragma once
+
+#include "jit/cpython/port.h"
+
+namespace whipsnake {
+
+// The value for `key`, borrowed, or null when there is none, in *value. False: not known this way; nothing was done.
+bool find_in_dict(PyObject* dict, PyObject* key, PyObject** value);
+
+// dict[key]: a new reference. Null without an exception: not known this way, or there is none.
+PyObject* known_item(PyObject* dict, PyObject* key);
+
+// dict.get(), which has METH_FASTCALL: what machine code calls instead of CPython's. init_dict_get() finds that.
+PyObject* dict_get(PyObject* self, PyObject* const* args, Py_ssize_t nargs);
+extern PyCFunction cpython_dict_get;
+void init_dict_get();
+
+}  // namespace whipsnake

@@ -1,0 +1,194 @@
+"""Lookups in dictionaries, lists and tuples: keys that machine code compares itself, and those next to them."""
+
+from support import check
+
+LOOKUPS = """
+        class Str(str): pass
+        class Int(int): pass
+        class Equal:
+            def __init__(self, value): self.value = value
+            def __hash__(self): log.append('hash'); return hash(self.value)
+            def __eq__(self, other): log.append('eq'); return self.value == other
+        class Dict(dict):
+            def __missing__(self, key): return ('missing', key)
+            def get(self, key, default=None): return ('get', key)
+        class Raises:
+            def __hash__(self): return hash(1)
+            def __eq__(self, other): raise RuntimeError('eq')
+        def grown(n, keys=range):
+            return {key: -key for key in keys(n)}
+        def thinned(n):
+            d = grown(n)
+            for i in range(0, n, 3): del d[i]
+            return d
+        def names(n): return {f'name{i}': i for i in range(n)}
+        def item(d, k): return d[k]
+        def get(d, k): return d.get(k)
+        def get_or(d, k): return d.get(k, 'other')
+        def bound(d, k):
+            f = d.get
+            return f(k), f(k, 'other')
+        def inside(d, k): return k in d, k not in d
+        def branch(d, k):
+            if k in d: return 'yes'
+            return 'no'
+        def by_name(d): return d['a'], d.get('a'), 'a' in d
+        def all_ways(d, k):
+            found = [get(d, k), get_or(d, k), bound(d, k), inside(d, k), branch(d, k)]
+            try:
+                found.append(item(d, k))
+            except KeyError as e:
+                found.append(('KeyError', e.args))
+            return found
+"""
+
+
+def test_keys_of_each_kind() -> None:
+    small = "{1: 'int', 'a': 'str', 2.0: 'float', None: 'None', (1, 2): 'tuple', -1: 'minus'}"
+    check(
+        LOOKUPS,
+        *[
+            f"all_ways({small}, {key})"
+            for key in (
+                *("1", "'a'", "True", "1.0", "2", "2.0", "3", "'b'", "None", "(1, 2)", "-1", "-2", "2**31"),
+                *(
+                    "2**61",
+                    "2**64",
+                    "Str('a')",
+                    "Int(1)",
+                    "Equal(1)",
+                    "Equal('a')",
+                    "Raises()",
+                    "''.join(['a'])",
+                ),
+            )
+        ],
+        "all_ways({}, 1) ;; all_ways({}, 'x') ;; all_ways({'a': 1}, 'a') ;; all_ways({'a': 1}, 5)",
+        "all_ways({'a': 1}, hash('a')) ;; all_ways({hash('a') % 2**59: 1}, 'a')",
+        "all_ways({Equal(1): 1}, 1) ;; all_ways({Str('a'): 1}, 'a') ;; all_ways({True: 'bool'}, 1)",
+        "all_ways({Raises(): 1}, 'x') ;; get({Raises(): 1}, 1) ;; inside({Raises(): 1}, 1)",
+        "all_ways(Dict(a=1), 'a') ;; all_ways(Dict(a=1), 'b')",
+        "all_ways({'\\xe9': 1, '\\u1234': 2}, '\\xe9') ;; all_ways({'\\u1234': 2}, '\\u1234'[:])",
+        "item([1], 0) ;; item('abc', 1) ;; item({}, []) ;; get({}, []) ;; inside({}, [])",
+        "by_name({'a': 1}) ;; by_name({'b': 2}) ;; by_name({1: 1, 'a': 2})",
+    )
+
+
+def test_keys_found_by_identity() -> None:
+    check(
+        LOOKUPS
+        + """
+        class Same(type):
+            def __eq__(cls, other): log.append('Same'); return True
+            def __hash__(cls): return 1
+        class One(metaclass=Same): pass
+        class Two(metaclass=Same): pass
+        def f(): pass
+        thing, other = object(), object()
+        kinds = {int: 'int', str: 'str', thing: 'thing', f: 'f', One: 'One', len: 'len', 1: 1}
+        """,
+        *[
+            f"all_ways(kinds, {key})"
+            for key in (
+                "int",
+                "float",
+                "thing",
+                "other",
+                "f",
+                "get",
+                "One",
+                "Two",
+                "len",
+                "1",
+                "type(1)",
+                "hash(int)",
+            )
+        ],
+        "all_ways({hash(int) % 2**59: 1}, int) ;; all_ways({'a': 1}, int) ;; all_ways({int: 1}, 'a')",
+        warm=[0, 2, 6],
+    )
+
+
+def test_tables_of_each_size() -> None:
+    check(
+        LOOKUPS,
+        *[
+            f"[all_ways({make}({n}), {key}) for d in [0]]"
+            for n in (5, 100, 300, 70_000)
+            for make, key in (
+                ("grown", "1"),
+                ("grown", "4"),
+                ("grown", "10**9"),
+                ("thinned", "3"),
+                ("thinned", "4"),
+                ("names", "'name' + str(3)"),
+                ("names", "'none'"),
+            )
+        ],
+        "sum(item(grown(500), i) for i in range(500))",
+        "[k for k in range(-300, 300) if inside({i * 64: i for i in range(-100, 100)}, k)[0]]",
+        "all_ways({i << 32: i for i in range(100)}, 5 << 32) ;; all_ways({-(1 << 59): 1}, -(1 << 59))",
+        warm=[0, 5, 28],
+    )
+
+
+def test_instance_dictionaries() -> None:
+    check(
+        LOOKUPS
+        + """
+        class Plain:
+            def __init__(self): self.a = 1; self.b = 2
+        def of_instance(k): return all_ways(Plain().__dict__, k)
+        def of_class(k): return k in Plain.__dict__, Plain.__dict__.get(k) is None
+        """,
+        "of_instance('a') ;; of_instance('c') ;; of_instance(1)",
+        "of_class('__init__') ;; of_class('none')",
+    )
+
+
+def test_members_of_sequences() -> None:
+    check(
+        LOOKUPS,
+        *[
+            f"inside({items}, {value}) ;; branch({items}, {value})"
+            for items in (
+                "[1, 2, 3]",
+                "(1, 2, 2**40)",
+                "['a', 'b']",
+                "('a', 1, None)",
+                "[Equal(1), 1]",
+                "[True, 2.0]",
+            )
+            for value in (
+                "1",
+                "2",
+                "2**40",
+                "2**70",
+                "'b'",
+                "'c'",
+                "Str('a')",
+                "Int(2)",
+                "None",
+                "True",
+                "2.0",
+            )
+        ],
+        "inside([Raises(), 1], 1) ;; inside([1, Raises()], 1) ;; inside([], 1) ;; inside((), 'a')",
+        warm=[0, 4, 44],
+    )
+
+
+def test_the_last_reference_to_key_and_dictionary() -> None:
+    check(
+        """
+        class Noisy:
+            def __init__(self, name): self.name = name
+            def __del__(self): log.append(self.name)
+        def make(): return {'a' + str(1): Noisy('value'), 'n': Noisy('other')}
+        def item(): return make()['a' + str(1)].name
+        def get(): return make().get('a' + str(1)).name
+        def missing(): return make().get('a' + str(2), Noisy('default')).name
+        def fails(): return make()['a' + str(2)]
+        """,
+        "item() ;; get() ;; missing() ;; fails()",
+    )
