@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "jit/cpython/opcodes.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/self_check.h"
@@ -375,16 +376,20 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
   const Slow slow{masm_.new_label(), masm_.new_label(), slow_site(helper, pops, results, arg)};
   if (without_fast_path_) masm_.jump(slow.label);
-  if (const uint32_t every = stress::settings.slow_every; every != 0 && !without_fast_path_) {
-    const Label taken = masm_.new_label();
-    stress::emit_countdown(masm_, stress::guards, taken);
-    cold([this, taken, every, slow] {
-      masm_.bind(taken);
-      stress::emit_restart(masm_, stress::guards, every);
-      masm_.jump(slow.label);
-    });
-  }
+  fail_under_stress(slow.label);
   return slow;
+}
+
+void Emitter::fail_under_stress(Label failed) {
+  const uint32_t every = stress::settings.slow_every;
+  if (every == 0) return;
+  const Label taken = masm_.new_label();
+  stress::emit_countdown(masm_, stress::guards, taken);
+  cold([this, taken, every, failed] {
+    masm_.bind(taken);
+    stress::emit_restart(masm_, stress::guards, every);
+    masm_.jump(failed);
+  });
 }
 
 Site* Emitter::slow_site(OpHelper helper, int pops, int results, intptr_t arg) {
@@ -498,7 +503,11 @@ void Emitter::put_stress_before(OpHelper* helper, intptr_t* arg, int pops) {
   if (!stress::wraps_helpers()) return;
   auto* wrapped = static_cast<stress::HelperCall*>(allocate_data(sizeof(stress::HelperCall)));
   if (wrapped == nullptr) return;
-  *wrapped = {*helper, *arg, pops};
+  // What the bytecode around the instruction takes for impossible cannot fail.
+  const int handler = (*handler_of_)[current_->index];
+  const bool possible = current_->opcode != PUSH_EXC_INFO && current_->opcode != POP_EXCEPT &&
+                        (handler < 0 || (*handlers_)[static_cast<size_t>(handler)].depth <= stack_.depth() - pops);
+  *wrapped = {*helper, *arg, possible ? pops : -1};
   *helper = &stress::op_stressed;
   *arg = reinterpret_cast<intptr_t>(wrapped);
 }

@@ -141,6 +141,8 @@ class Emitter {
   void cold(std::function<void()> emit) { cold_.push_back({.at = current_, .emit = std::move(emit)}); }
   // Whether the current instruction is to do without its fast path in machine code: its helper does it.     [stress]
   bool without_fast_path() const { return without_fast_path_; }
+  // Goes to `failed` as if a guard had failed, now and then. Clobbers the flags alone.                       [stress]
+  void fail_under_stress(Label failed);
   // Before a call that is not through operation_call() or a slow path; operands and position are stored.    [stress]
   void collect_before_call();
 

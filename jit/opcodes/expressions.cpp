@@ -22,6 +22,7 @@
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/stress.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake::opcodes {
@@ -73,6 +74,7 @@ enum class Act : uint8_t {
 };
 
 bool ends(Act act) { return act >= Act::kCompareFloats; }
+bool has_guards(Act act) { return act != Act::kPush && act != Act::kStore; }
 
 struct Step {
   const Instruction* instruction;
@@ -518,6 +520,7 @@ class Compute {
     for (step_ = 0; step_ < steps_.size(); ++step_) {
       failure_ = -1;
       e_.at(*steps_[step_].instruction);
+      if (stress::settings.slow_every != 0 && has_guards(steps_[step_].act)) e_.fail_under_stress(fail());
       take(steps_[step_], answer);
     }
     const bool branches = answer && answer->branches();
@@ -1071,6 +1074,7 @@ class Compute {
 }  // namespace
 
 bool expression(Emitter& e, const Instruction& i) {
+  if (stress::settings.without != 0) return false;  // expressions are of several families
   const Plan plan(e, i);
   if (!plan.worth_it()) return false;
   if (new_float_code() == nullptr) {

@@ -28,7 +28,7 @@ void self_check_result(PyThreadState* ts, PyObject* result);
 // How many instructions have been checked; for tests, which want to see that some were.
 extern uint64_t self_checks_made;
 
-// Empty, or what is wrong with an object that is about to be used; null pointers are not.
+// Null, or what is wrong with an object; a null pointer is none.
 const char* fault_of(PyObject* object);
 
 }  // namespace whipsnake

@@ -99,7 +99,7 @@ uint64_t helper_calls() { return helper_calls_made; }
 PyObject* op_stressed(PyThreadState* ts, PyObject** top, intptr_t arg) {
   const HelperCall& call = *reinterpret_cast<const HelperCall*>(arg);
   if (settings.collect) collect_garbage();
-  if (settings.fail_every == 0) return call.helper(ts, top, call.arg);
+  if (settings.fail_every == 0 || call.pops < 0) return call.helper(ts, top, call.arg);
   ++helper_calls_made;
   if (--failures.left != 0) return call.helper(ts, top, call.arg);
   failures.left = interval(settings.fail_every);
@@ -120,14 +120,10 @@ struct Range {
   bool operator<(const Range& other) const { return begin < other.begin; }
 };
 
-std::vector<const CompiledCode*>& held() {
-  static auto* list = new std::vector<const CompiledCode*>;
-  return *list;
-}
-
 struct Retired {
   std::vector<Range> ranges;
-  std::vector<const CompiledCode*> pieces;
+  std::vector<const CompiledCode*> known;  // all of whose memory is in `ranges`
+  std::vector<const CompiledCode*> used;   // some of them
 
   void add(const CompiledCode& piece) {
     const size_t before = ranges.size();
@@ -138,19 +134,29 @@ struct Retired {
     if (!piece.resources || !piece.resources->visit_memory(remember)) return ranges.resize(before);
     remember(piece.code, piece.size);
     remember(&piece, sizeof piece);
-    pieces.push_back(&piece);
+    known.push_back(&piece);
   }
 
   const CompiledCode* owner_of(uintptr_t word) const {
     auto place = std::upper_bound(ranges.begin(), ranges.end(), Range{word, 0, nullptr});
     return place != ranges.begin() && word < (--place)->end ? place->owner : nullptr;
   }
+
+  void sort() {
+    std::sort(ranges.begin(), ranges.end());
+    std::sort(known.begin(), known.end());
+  }
+
+  // After sort(), and with `used` sorted.
+  bool may_be_freed(const CompiledCode* piece) const {
+    return std::binary_search(known.begin(), known.end(), piece) &&
+           !std::binary_search(used.begin(), used.end(), piece);
+  }
 };
 
 // Everything on the native stack that could be an address of machine code, or of what it owns, is taken for one. Wrong
 // guesses only keep memory. True for the stack of the only thread, if it is in one piece.
-[[gnu::noinline, gnu::no_sanitize_address]] bool keep_what_is_on_stack(const Retired& retired,
-                                                                       std::vector<const CompiledCode*>& used) {
+[[gnu::noinline, gnu::no_sanitize_address]] bool keep_what_is_on_stack(Retired& retired) {
   __builtin_unwind_init();  // registers to the stack
   pthread_attr_t attributes;
   void* low = nullptr;
@@ -164,7 +170,8 @@ struct Retired {
   // From below this frame, where the registers are.
   constexpr uintptr_t kRegisters = 256;
   for (uintptr_t at = here - kRegisters; at + sizeof(uintptr_t) <= end; at += sizeof(uintptr_t))
-    if (const CompiledCode* owner = retired.owner_of(*reinterpret_cast<const uintptr_t*>(at))) used.push_back(owner);
+    if (const CompiledCode* owner = retired.owner_of(*reinterpret_cast<const uintptr_t*>(at)))
+      retired.used.push_back(owner);
   return true;
 }
 
@@ -206,16 +213,14 @@ void jettison() {
         for (const auto& piece : record->retired) static_cast<Retired*>(context)->add(*piece);
       },
       &retired);
-  std::sort(retired.ranges.begin(), retired.ranges.end());
-  std::vector<const CompiledCode*>& used = held();
-  used.clear();
-  if (!keep_what_is_on_stack(retired, used)) return;
+  retired.sort();
+  if (!keep_what_is_on_stack(retired)) return;
+  std::sort(retired.used.begin(), retired.used.end());
   PyUnstable_GC_VisitObjects(forget_entrance, &retired);
-  std::sort(used.begin(), used.end());
   visit_records(
-      [](CodeRecord* record, void*) {
-        const auto in_use = [](const auto& piece) {
-          return !piece->resources || std::binary_search(held().begin(), held().end(), piece.get());
+      [](CodeRecord* record, void* context) {
+        const auto in_use = [context](const auto& piece) {
+          return !static_cast<const Retired*>(context)->may_be_freed(piece.get());
         };
         auto& pieces = record->retired;
         const auto unused = std::stable_partition(pieces.begin(), pieces.end(), in_use);
@@ -223,7 +228,7 @@ void jettison() {
         counts.freed += static_cast<uint64_t>(pieces.end() - unused);
         pieces.erase(unused, pieces.end());
       },
-      nullptr);
+      &retired);
   flush_released();
 }
 

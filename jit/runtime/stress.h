@@ -74,7 +74,7 @@ extern Counts counts;
 struct HelperCall {
   OpHelper helper;
   intptr_t arg;
-  int32_t pops;  // operands that the helper consumes
+  int32_t pops;  // operands that the helper consumes; -1: it never fails
 };
 PyObject* op_stressed(PyThreadState* ts, PyObject** top, intptr_t arg);
 inline bool wraps_helpers() { return settings.collect || settings.fail_every != 0; }
