@@ -106,6 +106,19 @@ fuzz: $(stamps)/whipsnake ## random programs, with and without Whipsnake (MINUTE
 	$(call say,random programs)
 	@$(python) -m tests.fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+stress: $(stamps)/whipsnake $(stamps)/test checked-build ## every stress switch, leaks, self-checks; one table (MINUTES=n of random programs)
+	$(call say,stress)
+	@$(python) -m tests.stress --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+checked: checked-build ## Python tests and the fuzzer's corpus on a build whose machine code checks itself
+	$(call say,Python tests (machine code that checks itself))
+	@'$(build)/checked/venv/bin/python' -m pytest -q tests/python/opcodes tests/python/engine tests/python/exactness \
+	  tests/python/fuzzing $(ARGS)
+
+# A build directory of its own below this one, with an environment of its own.
+checked-build:
+	@SELF_CHECKS=ON $(MAKE) --no-print-directory BUILD='$(build)/checked' build '$(build)/checked/stamps/test'
+
 lint: $(stamps)/whipsnake $(stamps)/dev ## formatting, ruff, mypy
 	$(call say,lint)
 	@$(python) -m ruff check . && $(python) -m ruff format --check .
@@ -149,4 +162,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick fuzz lint tidy format wheel-off clean
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick fuzz stress checked checked-build lint tidy format wheel-off clean

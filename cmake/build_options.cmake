@@ -28,6 +28,10 @@ target_compile_options(whipsnake_options INTERFACE
   $<$<BOOL:${WHIPSNAKE_WERROR}>:-Werror>)
 target_include_directories(whipsnake_options INTERFACE "${PROJECT_SOURCE_DIR}")
 
+if(WHIPSNAKE_SELF_CHECKS)
+  target_compile_definitions(whipsnake_options INTERFACE WHIPSNAKE_SELF_CHECKS)
+endif()
+
 if(WHIPSNAKE_SANITIZE)
   list(JOIN WHIPSNAKE_SANITIZE "," sanitizers)
   target_compile_options(whipsnake_options INTERFACE

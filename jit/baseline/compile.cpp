@@ -122,6 +122,9 @@ class Walk {
         emitter_.masm_.bind(emitter_.label_of(static_cast<int>(instruction.start)));
       }
       emitter_.skip_ = 0;
+      emitter_.without_fast_path_ = stress::left_out(table_.families[instruction.opcode]);
+      emitter_.emit_self_check();
+      emitter_.emit_stress(i == 0 || instruction.opcode == JUMP_BACKWARD);
       table_.templates[instruction.opcode](emitter_, instruction);
       i += static_cast<size_t>(emitter_.skip_);
     }

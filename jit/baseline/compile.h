@@ -7,6 +7,7 @@
 #include "jit/asm/code_heap.h"
 #include "jit/cpython/decode.h"
 #include "jit/runtime/code_record.h"
+#include "jit/runtime/stress.h"
 
 namespace whipsnake::baseline {
 
@@ -18,6 +19,7 @@ using Template = void (*)(Emitter&, const Instruction&);
 struct TemplateTable {
   Template templates[256] = {};   // null: the code object is declined
   const char* reasons[256] = {};  // why, where null
+  stress::Family families[256] = {};
 };
 
 struct CompileOptions {

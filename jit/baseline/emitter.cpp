@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "jit/cpython/opcodes.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/numbers.h"
+#include "jit/runtime/self_check.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/stress.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake::baseline {
@@ -22,7 +25,7 @@ bool immortal(PyObject* object) { return _Py_IsImmortal(object) != 0; }
 
 Resources::~Resources() {
   for (auto& action : actions_) action();
-  for (void* data : data_) heap_->release_data(data);
+  for (const Data& data : data_) heap_->release_data(data.begin);
 }
 
 void Resources::visit_sites(const std::function<void(const Site&)>& visit) const {
@@ -49,6 +52,12 @@ void Resources::visit_exits(void (*visit)(void* context, const char* reason, uin
   });
 }
 
+bool Resources::visit_memory(const std::function<void(const void* begin, size_t bytes)>& visit) const {
+  for (const auto& block : site_blocks_) visit(block.get(), kBlock * sizeof(Site));
+  for (const Data& data : data_) visit(data.begin, data.bytes);
+  return true;
+}
+
 Site* Resources::new_site() {
   if (sites_used_ % kBlock == 0) site_blocks_.push_back(std::make_unique<Site[]>(kBlock));
   return &site_blocks_.back()[sites_used_++ % kBlock];
@@ -68,7 +77,7 @@ StackEntry* Resources::new_entries(int count) {
 void* Resources::allocate_data(CodeHeap& heap, size_t bytes) {
   heap_ = &heap;
   void* data = heap.allocate_data(bytes);
-  if (data != nullptr) data_.push_back(data);
+  if (data != nullptr) data_.push_back({data, bytes});
   return data;
 }
 
@@ -256,6 +265,7 @@ void Emitter::store_position() {
 void Emitter::call_address(const void* function) { masm_.call_mem(near_constant(function)); }
 
 void Emitter::operation_call(OpHelper helper, int pops, intptr_t arg) {
+  put_stress_before(&helper, &arg, pops);
   flush_top(pops);
   protect_locals_below(pops);
   store_position();
@@ -364,10 +374,26 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
 }
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
-  return {masm_.new_label(), masm_.new_label(), slow_site(helper, pops, results, arg)};
+  const Slow slow{masm_.new_label(), masm_.new_label(), slow_site(helper, pops, results, arg)};
+  if (without_fast_path_) masm_.jump(slow.label);
+  fail_under_stress(slow.label);
+  return slow;
+}
+
+void Emitter::fail_under_stress(Label failed) {
+  const uint32_t every = stress::settings.slow_every;
+  if (every == 0) return;
+  const Label taken = masm_.new_label();
+  stress::emit_countdown(masm_, stress::guards, taken);
+  cold([this, taken, every, failed] {
+    masm_.bind(taken);
+    stress::emit_restart(masm_, stress::guards, every);
+    masm_.jump(failed);
+  });
 }
 
 Site* Emitter::slow_site(OpHelper helper, int pops, int results, intptr_t arg) {
+  put_stress_before(&helper, &arg, pops);
   Site* site = make_site(SiteKind::kSlow, stack_.depth());
   site->pops = static_cast<uint16_t>(pops);
   site->results = static_cast<uint16_t>(results);
@@ -436,6 +462,58 @@ void Emitter::jump_if_heard(Label exit) {
     masm_.jump_if(Cond::kEqual, resume);
     masm_.jump(exit);
   });
+}
+
+// --- stress ---
+
+void Emitter::emit_stress(bool entry) {
+  if (const uint32_t every = stress::settings.jettison_every; every != 0 && entry) {
+    const Label taken = masm_.new_label();
+    const Label resume = masm_.new_label();
+    stress::emit_countdown(masm_, stress::entries, taken);
+    masm_.bind(resume);
+    cold([this, taken, resume, every] {
+      masm_.bind(taken);
+      stress::emit_restart(masm_, stress::entries, every);
+      call(&stress::jettison);
+      masm_.jump(resume);
+    });
+  }
+  if (const uint32_t every = stress::settings.exit_every; every != 0) {
+    const Label taken = masm_.new_label();
+    Site* site = make_site(SiteKind::kDeopt, stack_.depth());
+    site->reason = ExitReason::kStress;
+    stress::emit_countdown(masm_, stress::exits, taken);
+    cold([this, taken, site, every] {
+      masm_.bind(taken);
+      stress::emit_restart(masm_, stress::exits, every);
+      emit_exit(site);
+    });
+  }
+}
+
+void Emitter::emit_self_check() {
+  if constexpr (kSelfChecks) {
+    masm_.mov_ptr(Reg::kT0, make_site(SiteKind::kDeopt, stack_.depth()));
+    masm_.call_code(thunks.check);
+  }
+}
+
+void Emitter::put_stress_before(OpHelper* helper, intptr_t* arg, int pops) {
+  if (!stress::wraps_helpers()) return;
+  auto* wrapped = static_cast<stress::HelperCall*>(allocate_data(sizeof(stress::HelperCall)));
+  if (wrapped == nullptr) return;
+  // What the bytecode around the instruction takes for impossible cannot fail.
+  const int handler = (*handler_of_)[current_->index];
+  const bool possible = current_->opcode != PUSH_EXC_INFO && current_->opcode != POP_EXCEPT &&
+                        (handler < 0 || (*handlers_)[static_cast<size_t>(handler)].depth <= stack_.depth() - pops);
+  *wrapped = {*helper, *arg, possible ? pops : -1};
+  *helper = &stress::op_stressed;
+  *arg = reinterpret_cast<intptr_t>(wrapped);
+}
+
+void Emitter::collect_before_call() {
+  if (stress::settings.collect) call(&stress::collect_garbage);
 }
 
 void Emitter::emit_cold() {

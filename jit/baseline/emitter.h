@@ -24,6 +24,7 @@ class Resources : public CodeResources {
   ~Resources() override;
   void visit_sites(const std::function<void(const Site&)>& visit) const override;
   void visit_exits(void (*visit)(void* context, const char* reason, uint64_t taken), void* context) const override;
+  bool visit_memory(const std::function<void(const void* begin, size_t bytes)>& visit) const override;
   Site* new_site();
   StackEntry* new_entries(int count);
   // Zeroed memory in the heap's data half, released with this object; null when refused.
@@ -43,7 +44,11 @@ class Resources : public CodeResources {
   std::vector<std::unique_ptr<StackEntry[]>> entry_blocks_;
   size_t entries_used_ = kEntryBlock;
   CodeHeap* heap_ = nullptr;
-  std::vector<void*> data_;
+  struct Data {
+    void* begin;
+    size_t bytes;
+  };
+  std::vector<Data> data_;
   char* aligned_ = nullptr;  // what is left of the last block
   char* aligned_end_ = nullptr;
   std::vector<std::function<void()>> actions_;
@@ -134,6 +139,13 @@ class Emitter {
   void finish_slow(const Slow& slow, Reg result);  // the common case: the result moves to a register
   // Code behind the function, as of this instruction.
   void cold(std::function<void()> emit) { cold_.push_back({.at = current_, .emit = std::move(emit)}); }
+  // Whether the current instruction is to do without its fast path in machine code: its helper does it.     [stress]
+  bool without_fast_path() const { return without_fast_path_; }
+  // Goes to `failed` as if a guard had failed, now and then. Clobbers the flags alone.                       [stress]
+  void fail_under_stress(Label failed);
+  // Before a call that is not through operation_call() or a slow path; operands and position are stored.    [stress]
+  void collect_before_call();
+
   // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
   void check_breaker(bool handle_requests);
 
@@ -156,6 +168,10 @@ class Emitter {
   void emit_exit(const Site* site);
   void emit_death(Reg object, Label resume);
   void emit_cold();
+  // What stress wants before the current instruction, and in front of a helper that consumes `pops` operands.
+  void emit_stress(bool entry);
+  void emit_self_check();  // in builds that check themselves
+  void put_stress_before(OpHelper* helper, intptr_t* arg, int pops);
   // Control comes to `label`, before the current instruction, and goes on in the interpreter.
   void emit_left_out(Label label, bool in_loop);
 
@@ -185,6 +201,7 @@ class Emitter {
   const std::vector<Instruction>* instructions_ = nullptr;
   const std::vector<uint8_t>* block_start_ = nullptr;  // by instruction index
   int skip_ = 0;
+  bool without_fast_path_ = false;
   bool reachable_ = true;
   bool failed_ = false;
 };

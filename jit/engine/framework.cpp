@@ -111,6 +111,8 @@ void forget_declined(CodeRecord* record, void*) {
   record->calls = record->back_edges = record->heat = 0;
 }
 
+void retire_compiled(CodeRecord* record, void*) { retire(record); }
+
 void drop_other_engines(CodeRecord* record, void* engine) {
   if (record->compiled && state().engine->name() != std::string(record->compiled->engine)) retire(record);
   forget_declined(record, engine);
@@ -177,6 +179,9 @@ std::string enable(const Settings& wanted) {
   s.unavailable.clear();
   review_exits = review;
   choose_thresholds(s.settings);
+  // Code that was made for other stress is retired.
+  if (wanted.stress.on() || stress::settings.on()) visit_records(retire_compiled, nullptr);
+  stress::start(wanted.stress);
   prepare_heap(wanted);
   visit_records(drop_other_engines, nullptr);
   if (!start_invariants(wanted.watchers))

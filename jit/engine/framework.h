@@ -10,6 +10,7 @@
 #include "jit/cpython/port_check.h"
 #include "jit/engine/registry.h"
 #include "jit/runtime/code_record.h"
+#include "jit/runtime/stress.h"
 
 namespace whipsnake::framework {
 
@@ -26,6 +27,7 @@ struct Settings {
   bool watchers = true;
   size_t budget = size_t{64} << 20;
   int64_t heap_fail_after = -1;  // CodeHeapOptions::fail_after
+  stress::Settings stress;
 };
 
 // Starts, or starts anew with other settings. Empty string, or why not (no such engine, not the main interpreter).

@@ -13,6 +13,8 @@
 #include "jit/observe/sites.h"
 #include "jit/observe/statistics.h"
 #include "jit/opcodes/table.h"
+#include "jit/runtime/self_check.h"
+#include "jit/runtime/stress.h"
 
 namespace whipsnake {
 
@@ -221,6 +223,18 @@ PyObject* hot_sites(PyObject*, PyObject* limit) {
   return observe::hot_sites(static_cast<size_t>(count < 0 ? 0 : count));
 }
 
+// The helper call after so many fails once, in code compiled with fail_every. Tells how many there have been.
+PyObject* fail_helper_in(PyObject*, PyObject* count) {
+  const long calls = PyLong_AsLong(count);
+  if (calls == -1 && PyErr_Occurred()) return nullptr;
+  if (calls < 0 || calls > INT32_MAX) {
+    PyErr_SetString(PyExc_ValueError, "fail_helper_in() takes a number of calls");
+    return nullptr;
+  }
+  stress::fail_in(static_cast<uint32_t>(calls));
+  return PyLong_FromUnsignedLongLong(stress::helper_calls());
+}
+
 PyObject* build_info(PyObject*, PyObject*) {
 #ifdef __clang__
   constexpr char kCompiler[] = "clang " __clang_version__;
@@ -228,8 +242,9 @@ PyObject* build_info(PyObject*, PyObject*) {
   constexpr char kCompiler[] = "gcc " __VERSION__;
 #endif
   const char* cpu = kHostCpu == Cpu::kX64 ? "x86-64" : "aarch64";
-  return Py_BuildValue("{s:O,s:s,s:s,s:s,s:i}", "machine_code", Py_True, "python", PY_VERSION, "cpu", cpu, "compiler",
-                       kCompiler, "engine_api", static_cast<int>(api::kEngineApiVersion));
+  return Py_BuildValue("{s:O,s:s,s:s,s:s,s:i,s:O}", "machine_code", Py_True, "python", PY_VERSION, "cpu", cpu,
+                       "compiler", kCompiler, "engine_api", static_cast<int>(api::kEngineApiVersion), "self_checks",
+                       kSelfChecks ? Py_True : Py_False);
 }
 
 PyCFunction fast(PyObject* (*function)(PyObject*, PyObject* const*, Py_ssize_t)) {
@@ -254,6 +269,7 @@ PyMethodDef methods[] = {
     {"exits", exits, METH_O, "exits(func) -> dict"},
     {"machine_code", machine_code, METH_O, "machine_code(func) -> dict or None"},
     {"hot_sites", hot_sites, METH_O, "hot_sites(limit) -> list of rows"},
+    {"fail_helper_in", fail_helper_in, METH_O, "fail_helper_in(calls) -> int"},
     {"build_info", build_info, METH_NOARGS, "build_info() -> dict"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -1,6 +1,10 @@
 #include "jit/module/options.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace whipsnake {
 
@@ -105,6 +109,55 @@ std::string show_code_heap(int64_t fail_after) {
   return fail_after == 0 ? "fail" : "fail:" + std::to_string(fail_after - 1);
 }
 
+bool read_word(PyObject* dict, const char* key, const char* no, const char* yes, bool* result) {
+  bool ok = true;
+  const char* text = read_text(dict, key, &ok);
+  if (text == nullptr) return ok;
+  *result = std::strcmp(text, yes) == 0;
+  return *result || std::strcmp(text, no) == 0 ||
+         refuse(key, find(dict, key), (std::string(no) + " or " + yes).c_str());
+}
+
+// Names of families with commas between them.
+bool read_families(PyObject* dict, uint32_t* result) {
+  using stress::Family;
+  bool ok = true;
+  const char* text = read_text(dict, "without", &ok);
+  if (text == nullptr) return ok;
+  *result = 0;
+  std::string_view rest = text;
+  if (rest == "none") return true;
+  std::string allowed = "none";
+  while (ok) {
+    const std::string_view wanted = rest.substr(0, rest.find(','));
+    ok = false;
+    for (int i = static_cast<int>(Family::kNone) + 1; i < static_cast<int>(Family::kCount); ++i) {
+      if (wanted != stress::name(static_cast<Family>(i))) continue;
+      *result |= 1u << i;
+      ok = true;
+    }
+    if (ok && wanted.size() == rest.size()) return true;
+    rest.remove_prefix(std::min(wanted.size() + 1, rest.size()));
+  }
+  for (int i = static_cast<int>(Family::kNone) + 1; i < static_cast<int>(Family::kCount); ++i)
+    allowed += std::string(", ") + stress::name(static_cast<Family>(i));
+  return refuse("without", find(dict, "without"), allowed.c_str());
+}
+
+bool read_stress(PyObject* dict, stress::Settings* settings) {
+  std::optional<uint32_t> seed;
+  if (!read_count(dict, "exit_every", &settings->exit_every) ||
+      !read_count(dict, "slow_every", &settings->slow_every) ||
+      !read_count(dict, "jettison_every", &settings->jettison_every) ||
+      !read_count(dict, "fail_every", &settings->fail_every) ||
+      !read_word(dict, "gc", "normal", "each-call", &settings->collect) ||
+      !read_switch(dict, "caches", &settings->caches) || !read_families(dict, &settings->without) ||
+      !read_threshold(dict, "stress_seed", &seed))
+    return false;
+  settings->seed = seed.value_or(0);
+  return true;
+}
+
 }  // namespace
 
 bool read_options(PyObject* dict, Options* options) {
@@ -118,7 +171,7 @@ bool read_options(PyObject* dict, Options* options) {
       !read_threshold(dict, "loop_threshold", &settings.loop_threshold) || !read_entry(dict, &settings) ||
       !read_switch(dict, "loops", &settings.loops) || !read_switch(dict, "watchers", &settings.watchers) ||
       !read_number(dict, "budget", 1ull << 47, &budget) || !read_code_heap(dict, &settings) ||
-      !read_switch(dict, "perf_map", &options->perf_map))
+      !read_switch(dict, "perf_map", &options->perf_map) || !read_stress(dict, &settings.stress))
     return false;
   settings.budget = static_cast<size_t>(budget);
   return true;

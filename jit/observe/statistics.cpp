@@ -7,6 +7,8 @@
 #include "jit/runtime/context.h"
 #include "jit/runtime/exits.h"
 #include "jit/runtime/records.h"
+#include "jit/runtime/self_check.h"
+#include "jit/runtime/stress.h"
 
 namespace whipsnake::observe {
 
@@ -49,6 +51,17 @@ void add_memory(Table& table) {
   table.add("memory_refused", uint64_t{heap.refused});
 }
 
+// What stress made happen, besides exits.
+void add_stress(Table& table) {
+  Table happened;
+  happened.add("guards failed", stress::guards.reached);
+  happened.add("jettisons", stress::counts.jettisons);
+  happened.add("code freed", stress::counts.freed);
+  happened.add("collections", stress::counts.collections);
+  happened.add("helpers failed", stress::counts.failures);
+  table.add("stress", happened);
+}
+
 }  // namespace
 
 PyObject* statistics() {
@@ -83,6 +96,8 @@ PyObject* statistics() {
   table.add("retired", counters.retired);
   table.add("stepped_aside", entry::eval_frame_displaced());
   table.add("unavailable", unavailable);
+  if (stress::settings.on()) add_stress(table);
+  if (kSelfChecks) table.add("self_checks", self_checks_made);
   return table.release();
 }
 

@@ -13,8 +13,9 @@ using baseline::Value;
 namespace {
 
 // Whether shared machine code may serve the site; one that the interpreter has not specialised may become anything.
-bool is_shared(uint8_t specialized) {
-  return specialized != LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN && specialized != STORE_ATTR_WITH_HINT;
+bool is_shared(const Emitter& e, uint8_t specialized) {
+  return !e.without_fast_path() && specialized != LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN &&
+         specialized != STORE_ATTR_WITH_HINT;
 }
 
 // Calls shared code with the owner, on top of the value stack, and the cache; `site` describes all operands.
@@ -58,9 +59,9 @@ void load_attr(Emitter& e, const Instruction& i) {
   if (cache == nullptr) return;
   if (i.specialized == LOAD_ATTR_PROPERTY) e.protect_locals_below(1);  // so that machine code may call the getter
   if ((i.oparg & 1) != 0)
-    load_for_call(e, cache, is_shared(i.specialized));
+    load_for_call(e, cache, is_shared(e, i.specialized));
   else
-    load_plain(e, cache, is_shared(i.specialized));
+    load_plain(e, cache, is_shared(e, i.specialized));
 }
 
 void load_super_attr(Emitter& e, const Instruction& i) {
@@ -73,7 +74,7 @@ void store_attr(Emitter& e, const Instruction& i) {
   AttrCache* cache = new_attr_cache(e, e.name(i.oparg), true);
   if (cache == nullptr) return;
   const auto arg = reinterpret_cast<intptr_t>(cache);
-  if (!is_shared(i.specialized)) return e.operation(&op_store_attr_cached, 2, 0, arg);
+  if (!is_shared(e, i.specialized)) return e.operation(&op_store_attr_cached, 2, 0, arg);
   const Reg value = e.use(2, Reg::kArg2);
   e.masm().mov(Reg::kArg2, value);
   call_shared(e, attr_code(AttrAccess::kStore, e.stack().peek(1).owned(), e.stack().peek(2).owned()), cache,

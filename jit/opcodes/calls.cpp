@@ -45,6 +45,7 @@ void prepare_operands(Emitter& e, int operands) {
   e.protect_locals_below(operands);
   e.spill_registers_below(operands);
   e.store_position();
+  e.collect_before_call();
 }
 
 // Calls what lies at `callable` with so many arguments behind it and its self; the result is in kRet.
@@ -275,6 +276,7 @@ void call_class(Emitter& e, const Instruction& i) {
 
 // Compiled functions are entered directly, everything else goes through a helper.
 void call(Emitter& e, const Instruction& i) {
+  if (e.without_fast_path()) return e.operation(&op_call, i.oparg + 2, 1, i.oparg);
   if (call_known(e, i) || call_native(e, i)) return;
   if (OpHelper helper = helper_for(i.specialized)) return e.operation(helper, i.oparg + 2, 1, i.oparg);
   if (i.specialized == CALL_ALLOC_AND_ENTER_INIT) return call_class(e, i);

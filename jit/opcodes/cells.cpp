@@ -1,8 +1,16 @@
 #include "jit/opcodes/cells.h"
 
 #include "jit/runtime/invariants.h"
+#include "jit/runtime/stress.h"
 
 namespace whipsnake::opcodes {
+
+namespace {
+
+// What caches begin with under stress that has them never filled.
+uint32_t misses_before() { return stress::settings.caches ? 0 : 1u << 20; }
+
+}  // namespace
 
 GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
   auto* cache = static_cast<GlobalCache*>(e.allocate_data(sizeof(GlobalCache)));
@@ -11,6 +19,7 @@ GlobalCache* new_global_cache(baseline::Emitter& e, PyObject* name) {
   cache->globals = e.globals();
   cache->builtins = e.builtins();
   cache->globals_version = kNoVersion;
+  cache->refusals = cache->places = misses_before();
   e.resources().on_release([cache] { forget_cells(&cache->value, &cache->value + 1); });
   return cache;
 }
@@ -20,7 +29,8 @@ namespace {
 void name_attribute(AttrCache* cache, PyObject* name, bool store) {
   cache->entry.version = kNoVersion;
   cache->name = name;
-  cache->id = attribute_id(name, store);
+  cache->misses = misses_before();
+  cache->id = stress::settings.caches ? attribute_id(name, store) : 0;
   cache->id_hash = id_hash(cache->id);
 }
 
@@ -46,6 +56,7 @@ SuperCache* new_super_cache(baseline::Emitter& e, int oparg) {
   if (cache == nullptr) return nullptr;
   cache->version = kNoVersion;
   cache->name = e.name(oparg >> 2);
+  cache->misses = misses_before();
   cache->oparg = oparg;
   return cache;
 }
@@ -54,12 +65,14 @@ GetItemCache* new_getitem_cache(baseline::Emitter& e) {
   auto* cache = static_cast<GetItemCache*>(e.allocate_data(sizeof(GetItemCache)));
   if (cache == nullptr) return nullptr;
   for (GetItemCache::Entry& entry : cache->entries) entry.version = kNoVersion;
+  cache->misses = misses_before();
   return cache;
 }
 
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg) {
   auto* cache = static_cast<ClassCache*>(e.allocate_data(sizeof(ClassCache)));
   if (cache == nullptr) return nullptr;
+  cache->misses = misses_before();
   cache->oparg = oparg;
   return cache;
 }

@@ -236,7 +236,7 @@ void for_iter(Emitter& e, const Instruction& i) {
   const Label next = masm.new_label();
   const Instruction* store = i.specialized == FOR_ITER_RANGE ? store_behind(e) : nullptr;
   const Label stored = masm.new_label();
-  switch (i.specialized) {
+  switch (e.without_fast_path() ? FOR_ITER : i.specialized) {
     case FOR_ITER_LIST: next_of_sequence(e, loop, &PyListIter_Type, true, other); break;
     case FOR_ITER_TUPLE: next_of_sequence(e, loop, &PyTupleIter_Type, false, other); break;
     case FOR_ITER_RANGE: next_of_range(e, loop, other, store, stored); break;

@@ -181,12 +181,35 @@ constexpr bool every_opcode_has_one_row() {
 }
 static_assert(every_opcode_has_one_row(), "an opcode of this CPython has no row above, or two");
 
+struct FamilyRow {
+  uint8_t opcode;
+  stress::Family family;
+};
+
+// Those whose template has a fast path that can be left out.
+constexpr FamilyRow kFamilies[] = {
+    {LOAD_ATTR, stress::Family::kAttributes},
+    {STORE_ATTR, stress::Family::kAttributes},
+    {CALL, stress::Family::kCalls},
+    {BINARY_SUBSCR, stress::Family::kContainers},
+    {STORE_SUBSCR, stress::Family::kContainers},
+    {UNPACK_SEQUENCE, stress::Family::kContainers},
+    {LOAD_GLOBAL, stress::Family::kGlobals},
+    {LOAD_DEREF, stress::Family::kGlobals},
+    {FOR_ITER, stress::Family::kIteration},
+    {SEND, stress::Family::kIteration},
+    {BINARY_OP, stress::Family::kNumbers},
+    {COMPARE_OP, stress::Family::kNumbers},
+    {TO_BOOL, stress::Family::kTruth},
+};
+
 baseline::TemplateTable make_templates() {
   baseline::TemplateTable table;
   for (const Row& row : kRows) {
     table.templates[row.opcode] = row.emit;
     table.reasons[row.opcode] = row.reason;
   }
+  for (const FamilyRow& row : kFamilies) table.families[row.opcode] = row.family;
   return table;
 }
 

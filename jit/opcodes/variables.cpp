@@ -131,6 +131,12 @@ void store_deref(Emitter& e, const Instruction& i) {
 void load_global(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   PyObject* name = e.name(i.oparg >> 1);
+  if (e.without_fast_path()) {
+    e.operation(&op_load_global, 0, 1 + (i.oparg & 1), reinterpret_cast<intptr_t>(name));
+    if ((i.oparg & 1) == 0) return;
+    e.push_owned(Reg::kRet);
+    return e.push_null();
+  }
   GlobalCache* cache = new_global_cache(e, name);
   if (cache == nullptr) return;
   const Reg value = e.allocate();

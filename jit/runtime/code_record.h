@@ -26,6 +26,8 @@ class CodeResources {
     (void)visit;
     (void)context;
   }
+  // Tells of all memory it consists of, except for what nobody outside points to; false where that is not known.
+  virtual bool visit_memory(const std::function<void(const void* begin, size_t bytes)>&) const { return false; }
 };
 
 // How others enter the machine code of one code object: all that a call needs to know about its callee, in one place.

@@ -15,6 +15,7 @@ const char* name(ExitReason reason) {
     case ExitReason::kTracing: return "tracing";
     case ExitReason::kColdCode: return "cold-code";
     case ExitReason::kLocalsChanged: return "locals-changed";
+    case ExitReason::kStress: return "stress";
     case ExitReason::kCount: break;
   }
   return "?";

@@ -1,6 +1,7 @@
 #include "jit/runtime/frames.h"
 
 #include "jit/cpython/opcodes.h"
+#include "jit/runtime/self_check.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake {
@@ -104,6 +105,7 @@ PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
     context.leave = false;
     std::swap(result, context.leave_result);
   }
+  if constexpr (kSelfChecks) self_check_result(ts, result);
   return result;
 }
 

@@ -36,7 +36,7 @@ enum class SiteKind : uint8_t {
 };
 
 // Why compiled code was left for good; statistics count these.
-enum class ExitReason : uint8_t { kGuard, kBreaker, kTracing, kColdCode, kLocalsChanged, kCount };
+enum class ExitReason : uint8_t { kGuard, kBreaker, kTracing, kColdCode, kLocalsChanged, kStress, kCount };
 const char* name(ExitReason reason);
 
 struct Site {

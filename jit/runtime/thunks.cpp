@@ -7,6 +7,7 @@
 #include "jit/runtime/frames.h"
 #include "jit/runtime/generators.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/self_check.h"
 #include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
 
@@ -208,6 +209,15 @@ void emit_exit(Masm& masm) {
   masm.jump_reg(Reg::kRet);
 }
 
+// Keeps the registers of the value stack.
+void emit_check(Masm& masm) {
+  masm.enter_thunk();
+  save_registers(masm);
+  call_dispatch(masm, reinterpret_cast<const void*>(&self_check));
+  masm.leave_thunk();
+  masm.ret();
+}
+
 // Returns to the code behind the call, unless the helper failed: then the return address is dropped.
 void emit_slow(Masm& masm) {
   const Label failed = masm.new_label();
@@ -338,6 +348,7 @@ bool make_thunks(CodeHeap& heap) {
   make("finish", &made.finish, emit_finish);
   make("exit", &made.exit, emit_exit);
   make("slow", &made.slow, emit_slow);
+  if (kSelfChecks) make("check", &made.check, emit_check);
   make("slow_failed", &made.slow_failed, emit_slow_failed);
   for (int arguments = 0; arguments <= Thunks::kCalls; ++arguments) {
     begin("call." + std::to_string(arguments), &made.call[arguments]);

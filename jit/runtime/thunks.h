@@ -17,6 +17,7 @@ struct Thunks {
   const uint8_t* slow = nullptr;         // called with kT0 = Site*; result in kRet
   const uint8_t* slow_failed = nullptr;  // jumped to by code that a site has called, when the helper of
                                          // ThreadContext::failed_site has failed
+  const uint8_t* check = nullptr;        // called with kT0 = Site* by builds that check themselves, else null
   const uint8_t* leave = nullptr;        // returns ThreadContext::exit_result to compiled code's caller
   const uint8_t* finish = nullptr;  // jumped to with kT0 = a function (thread, frame, kArg2, context) that finishes or
                                     // suspends the frame; returns what that returns

@@ -138,7 +138,7 @@ def enable(**options: "str | int | bool") -> None:
     """
     import os
 
-    from .options import OFF, resolve
+    from .options import AUTO, OFF, resolve
 
     values = resolve(_command_line | options, os.environ)
     if values["engine"] == OFF:
@@ -155,11 +155,28 @@ def enable(**options: "str | int | bool") -> None:
         from ._engines import ensure
 
         ensure(str(values["engine"]))
+    if values["stress_seed"] == AUTO:
+        values["stress_seed"] = _stress_seed(values)
     _core.enable(values)
     if values["stats"]:
         from .report import print_at_exit
 
         print_at_exit()
+
+
+def _stress_seed(values: "dict[str, str | int | bool]") -> int:
+    """A seed where none was given: by chance and told, so that a run can be repeated, if chance decides anything."""
+    from .options import STRESS
+
+    if not any(values[name] for name in STRESS):
+        return 0
+    import os
+    import sys
+
+    seed = int.from_bytes(os.urandom(3))
+    if sys.stderr is not None:
+        print(f"whipsnake: --stress-seed {seed}", file=sys.stderr)
+    return seed
 
 
 def disable() -> None:

@@ -47,8 +47,9 @@ def enable(options: dict[str, Any], /) -> None:
     """Start compiling.
 
     *options* has every name of ``whipsnake.options``: engine, entry and code_heap are str; threshold,
-    loop_threshold and budget int (calls, back edges, bytes); loops, watchers, perf_map and stats bool. The
-    engine is never ``off``. Called again while enabled, it changes the options.
+    loop_threshold and budget int (calls, back edges, bytes); loops, watchers, perf_map and stats bool; of the
+    stress options gc and without are str, caches is bool, all others int. The engine is never ``off``. Called
+    again while enabled, it changes the options.
 
     Raises RuntimeError on an unsupported interpreter, ValueError for an engine that is not registered.
     """
@@ -71,4 +72,8 @@ def register_engine(capsule: object, /) -> str: ...
 def measure_compile(code: CodeType, /) -> Measurement: ...
 def machine_code(func: Callable[..., object], /) -> MachineCode | None: ...
 def hot_sites(limit: int, /) -> list[tuple[int, str, int, str, str, int]]: ...
+def fail_helper_in(calls: int, /) -> int:
+    """The helper call after the next *calls* - 1 raises MemoryError (0: none), once, in code that was compiled with
+    the option fail_every. Returns how many there have been that could."""
+
 def build_info() -> dict[str, Any]: ...

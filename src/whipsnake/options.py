@@ -163,6 +163,26 @@ CODE_HEAP = Kind(
 )
 
 
+FAMILIES = ("attributes", "calls", "containers", "globals", "iteration", "numbers", "truth")
+"""Fast paths in machine code that can be left out together."""
+
+
+def _families(value: object) -> "Value":
+    if isinstance(value, str) and (value == "none" or all(name in FAMILIES for name in value.split(","))):
+        return value
+    raise ValueError(value)
+
+
+def _count(value: object) -> "Value":
+    if value == AUTO:
+        raise ValueError(value)
+    return _count_or_auto(value)
+
+
+COUNT = Kind("N", f"a whole number from 0 to {_MAX_COUNT}", _count)
+WITHOUT = Kind("NAMES", f"none, or some of {','.join(FAMILIES)}", _families)
+
+
 class Option:
     """One row of the table.
 
@@ -236,7 +256,36 @@ OPTIONS: tuple[Option, ...] = (
         "perf_map", SWITCH, False, "whether a map of compiled functions is written to /tmp for Linux perf"
     ),
     Option("stats", SWITCH, False, "whether statistics are printed to stderr at exit"),
+    # Stress: for tests of programs and of Whipsnake.
+    Option(
+        "exit_every",
+        COUNT,
+        0,
+        "stress: so many instructions of machine code, on average, between exits from it; 0: none",
+    ),
+    Option("slow_every", COUNT, 0, "stress: of so many guards, on average, one fails that holds; 0: none"),
+    Option(
+        "jettison_every",
+        COUNT,
+        0,
+        "stress: after so many calls and back edges, on average, all machine code is thrown away; 0: never",
+    ),
+    Option("fail_every", COUNT, 0, "stress: of so many helpers, on average, one raises MemoryError; 0: none"),
+    Option(
+        "gc",
+        _words("normal", "each-call"),
+        "normal",
+        "stress: whether each call of a helper collects garbage",
+    ),
+    Option("caches", SWITCH, True, "stress: whether inline caches are filled"),
+    Option("without", WITHOUT, "none", "stress: fast paths in machine code that are left out"),
+    Option(
+        "stress_seed", THRESHOLD, AUTO, "stress: what chance begins with; auto: any number, printed to stderr"
+    ),
 )
+
+STRESS = ("exit_every", "slow_every", "jettison_every", "fail_every")
+"""Those that leave something to chance."""
 
 _BY_NAME = {option.name: option for option in OPTIONS}
 _BY_FLAG = {option.flag: option for option in OPTIONS}

@@ -11,7 +11,8 @@ import random
 import sys
 import time
 import warnings
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.fuzz import runner
@@ -47,7 +48,7 @@ class Row:
 
     programs: int = 0
     findings: int = 0
-    compiled: int = 0
+    happened: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
 
@@ -70,10 +71,10 @@ class Run:
         row.seconds += taken
         for mode in modes:
             started = time.monotonic()
-            found, compiled = runner.compare(mode, programs, logs, 30 + 20 * taken)
+            found, happened = runner.compare(mode, programs, logs, 30 + 20 * taken)
             row = self.rows.setdefault(mode.name, Row())
             row.programs += sum(log is not None for log in logs)
-            row.compiled += compiled
+            row.happened += happened
             row.seconds += time.monotonic() - started
             for finding in found:
                 row.findings += 1
@@ -91,10 +92,18 @@ class Run:
 
     def table(self) -> str:
         """One line per mode."""
-        lines = [f"{'mode':16} {'programs':>9} {'findings':>9} {'compiled':>9} {'seconds':>9}"]
+        lines = [f"{'mode':16} {'programs':>9} {'findings':>9} {'compiled':>9} {'seconds':>9}  happened"]
         for name, row in self.rows.items():
-            lines.append(f"{name:16} {row.programs:9} {row.findings:9} {row.compiled:9} {row.seconds:9.1f}")
+            cause = runner.CAUSES.get(name, "")
+            shown = f"{row.happened[cause]} {cause}" if cause else ""
+            numbers = f"{row.programs:9} {row.findings:9} {row.happened['compiled']:9} {row.seconds:9.1f}"
+            lines.append(f"{name:16} {numbers}  {shown}".rstrip())
         return "\n".join(lines)
+
+    def idle(self) -> list[str]:
+        """Modes that have proven nothing, and why."""
+        rows = [(name, row) for name, row in self.rows.items() if name != runner.PLAIN.name]
+        return [f"{name}: {why}" for name, row in rows if (why := runner.idle(name, row.happened))]
 
 
 def smaller(finding: Finding, seconds: float) -> Finding:
@@ -147,7 +156,10 @@ def main(argv: list[str] | None = None) -> int:
             if len(run.findings) >= arguments.most:
                 break
     print(run.table())
-    return 1 if run.findings else 0
+    idle = [] if arguments.files else run.idle()
+    for line in idle:
+        print(f"proves nothing: {line}")
+    return 1 if run.findings or idle else 0
 
 
 if __name__ == "__main__":

@@ -206,6 +206,13 @@ class Noisy:
         return f"Noisy({self.name!r})"
 
 
+def hide_lifetimes() -> None:
+    """From now on nothing is logged that depends on when garbage is collected."""
+    gc.freeze()  # what is here already takes the most time to look at
+    Noisy.__del__ = lambda self: None  # type: ignore[method-assign]
+    sys.getrefcount = lambda value: 0
+
+
 class Manager:
     """A context manager that logs, and swallows exceptions of one type."""
 

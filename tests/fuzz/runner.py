@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -28,6 +30,8 @@ class Mode:
     """The interpreter and what stands before the worker's path."""
     ignored: tuple[str, ...] = ()
     """Log lines that begin so are not compared: differences that ARCHITECTURE.md lists."""
+    lifetimes: bool = True
+    """Whether programs log destructors and reference counts. Not where garbage is collected at other times."""
 
 
 PLAIN = Mode("plain", (sys.executable,))
@@ -44,8 +48,31 @@ MODES: dict[str, dict[str, str]] = {
     "no-memory": {"threshold": "1", "loop_threshold": "1", "code_heap": "fail:{1-12}"},
     "small-budget": {"threshold": "0", "loop_threshold": "2", "budget": "{16-400}K"},
     "early-evaluator": {"threshold": "2", "loop_threshold": "3", "entry": "pep523"},
+    "exits": {"threshold": "0", "loop_threshold": "0", "exit_every": "{1-60}", "stress_seed": "{0-999999}"},
+    "guards": {"threshold": "2", "loop_threshold": "3", "slow_every": "{1-9}", "stress_seed": "{0-999999}"},
+    "collections": {"threshold": "0", "loop_threshold": "0", "gc": "each-call"},
+    "no-caches": {"threshold": "2", "loop_threshold": "3", "caches": "0"},
+    "no-fast-paths": {
+        "threshold": "2",
+        "loop_threshold": "3",
+        "without": "{attributes|calls|containers|globals|iteration|numbers|truth}",
+    },
+    "jettison": {
+        "threshold": "0",
+        "loop_threshold": "0",
+        "jettison_every": "{5-200}",
+        "stress_seed": "{0-999999}",
+    },
 }
-"""Options of each mode; {a-b} is a number that chance chooses anew for each batch."""
+"""Options of each mode; {a-b} is a number, {a|b} a word, that chance chooses anew for each batch."""
+
+
+def _chosen(choices: str, rng: Random) -> str:
+    """One of ``a|b|c``, or a number of ``low-high``."""
+    if "|" in choices:
+        return rng.choice(choices.split("|"))
+    low, high = map(int, choices.split("-"))
+    return str(rng.randint(low, high))
 
 
 def make_mode(name: str, rng: Random) -> Mode:
@@ -55,10 +82,43 @@ def make_mode(name: str, rng: Random) -> Mode:
         before, brace, rest = value.partition("{")
         if brace:
             limits, _, after = rest.partition("}")
-            low, high = map(int, limits.split("-"))
-            value = f"{before}{rng.randint(low, high)}{after}"
+            value = f"{before}{_chosen(limits, rng)}{after}"
         command += ["--" + option.replace("_", "-"), value]
-    return Mode(name, tuple(command), EVALUATOR_DIFFERS if "evaluator" in name else ())
+    lifetimes = "gc" not in MODES[name]
+    return Mode(name, tuple(command), EVALUATOR_DIFFERS if "evaluator" in name else (), lifetimes)
+
+
+CAUSES = {
+    "exits": "exits",
+    "guards": "guards failed",
+    "jettison": "code freed",
+    "collections": "collections",
+    "no-memory": "memory refused",
+    "small-budget": "memory refused",
+}
+"""What a mode is there to make happen: one under which it never does proves nothing."""
+
+
+def happened(stats: Mapping[str, Any]) -> Counter[str]:
+    """What Whipsnake's statistics tell about the work of a mode."""
+    return Counter(
+        {
+            "compiled": stats.get("functions_compiled", 0),
+            "exits": stats.get("exits", {}).get("stress", 0),
+            "memory refused": stats.get("memory_refused", 0),
+            "cache hits": stats.get("cache_hits", 0),
+            **stats.get("stress", {}),
+        }
+    )
+
+
+def idle(name: str, seen: Counter[str]) -> str:
+    """Why a mode has proven nothing; empty if it has done what it is for."""
+    if name in CAUSES and seen[CAUSES[name]] == 0:
+        return f"no {CAUSES[name]}"
+    if name == "no-caches" and seen["cache hits"] != 0:
+        return "caches were used"
+    return "" if seen["compiled"] > 0 or name == "no-memory" else "nothing was compiled"
 
 
 @dataclass
@@ -69,7 +129,8 @@ class Batch:
     """Of each program that came to its end; None if it is not to be compared."""
     crash: str = ""
     """How the process ended in the program after these; empty if it ran all."""
-    compiled: int = 0
+    happened: Counter[str] = field(default_factory=Counter)
+    """Functions compiled, and what the mode has made happen: exits and so on, by name."""
 
 
 def environment() -> dict[str, str]:
@@ -86,7 +147,9 @@ def run_batch(mode: Mode, programs: Sequence[str], timeout: float = 60) -> Batch
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         batch, results = Path(folder, "batch.json"), Path(folder, "results.jsonl")
         limit = PROGRAM_LIMIT if mode.name == PLAIN.name else 0
-        batch.write_text(json.dumps({"programs": list(programs), "limit": limit}))
+        batch.write_text(
+            json.dumps({"programs": list(programs), "limit": limit, "lifetimes": mode.lifetimes})
+        )
         with subprocess.Popen(
             [*mode.command, str(WORKER), str(batch), str(results)],
             env=environment(),
@@ -111,7 +174,7 @@ def run_batch(mode: Mode, programs: Sequence[str], timeout: float = 60) -> Batch
             except ValueError:
                 continue  # the process died while writing it
             if isinstance(entry, dict):
-                found.compiled = entry["stats"].get("functions_compiled", 0)
+                found.happened = happened(entry["stats"])
             elif entry:
                 discarded, log = entry
                 found.logs.append(None if discarded else log)
@@ -156,11 +219,12 @@ def visible(mode: Mode, log: list[str] | None) -> tuple[str, ...]:
 Plain = Sequence["list[str] | None"]
 
 
-def plain_logs(programs: Sequence[str]) -> Plain:
+def plain_logs(programs: Sequence[str], lifetimes: bool = True) -> Plain:
     """The logs of the plain interpreter; None for programs that are not compared."""
     logs: list[list[str] | None] = []
+    plain = replace(PLAIN, lifetimes=lifetimes)
     while len(logs) < len(programs):
-        batch = run_batch(PLAIN, programs[len(logs) :], timeout=60 + len(programs))
+        batch = run_batch(plain, programs[len(logs) :], timeout=60 + len(programs))
         logs += batch.logs
         if len(logs) < len(programs) and (not batch.logs or batch.logs[-1] is not None):
             logs.append(None)  # the interpreter itself died: nothing to compare with
@@ -169,18 +233,21 @@ def plain_logs(programs: Sequence[str]) -> Plain:
 
 def compare(
     mode: Mode, programs: Sequence[str], logs: Plain, timeout: float = 60
-) -> tuple[list[Finding], int]:
-    """Run programs in a mode, together; what differs from *logs* of the plain interpreter, and functions compiled.
+) -> tuple[list[Finding], Counter[str]]:
+    """Run programs in a mode, together; what differs from *logs* of the plain interpreter, and what happened.
 
     A program that is not compared ended the plain process, so a new one begins behind it here, too.
     """
+    if not mode.lifetimes:
+        logs = plain_logs(programs, lifetimes=False)
     findings: list[Finding] = []
-    compiled, start = 0, 0
+    seen: Counter[str] = Counter()
+    start = 0
     for end, log in enumerate([*logs, None]):
         if log is None:
             while start < end:
                 batch = run_batch(mode, programs[start:end], timeout)
-                compiled += batch.compiled
+                seen += batch.happened
                 for at, ours in enumerate(batch.logs, start):
                     want, have = visible(mode, logs[at]), visible(mode, ours)
                     if want != have:
@@ -195,12 +262,12 @@ def compare(
                 )
                 start = at + 1
             start = end + 1
-    return findings, compiled
+    return findings, seen
 
 
 def differs(mode: Mode, programs: Sequence[str], kind: str = "", timeout: float = 20) -> Finding | None:
     """Whether the last of *programs* differs (in that way), if they run one after another; judged anew."""
-    logs = plain_logs(programs)
+    logs = plain_logs(programs, mode.lifetimes)
     if None in logs:
         return None
     batch = run_batch(mode, programs, timeout)

@@ -1,8 +1,9 @@
 """Runs a batch of programs, one after another in one process: ``worker.py batch.json results.jsonl``.
 
-The batch is a JSON object: "programs", a list of texts, and "limit", the seconds that one program may take
-(0: no limit). One line per program is written before it starts and one after it, so that a process that dies
-tells where. It ends after a program that cannot be compared. The last line has Whipsnake's statistics, if it is loaded.
+The batch is a JSON object: "programs", a list of texts, "limit", the seconds that one program may take
+(0: no limit), and "lifetimes", whether destructors and reference counts are logged. One line per program is
+written before it starts and one after it, so that a process that dies tells where. It ends after a program that
+cannot be compared. The last line has Whipsnake's statistics, if it is loaded.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def main() -> None:
     memory = used + (MEMORY if limit else 4 * MEMORY)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     sys.unraisablehook = observe.unraisable
+    if not batch["lifetimes"]:
+        observe.hide_lifetimes()
     gc.disable()
     warnings.simplefilter("ignore")
     sys.set_int_max_str_digits(0)

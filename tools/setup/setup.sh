@@ -7,9 +7,10 @@
 #   setup.sh packages GROUP...      install extras of pyproject.toml, or complete lists (*.txt), into it
 #   setup.sh install                build Whipsnake and install it into the venv, as `pip install .` does
 #
-# BUILD     build directory (default: build)
-# PYTHON    interpreter to use, if it is a CPython 3.13
-# WERROR    ON makes compiler warnings errors
+# BUILD        build directory (default: build)
+# PYTHON       interpreter to use, if it is a CPython 3.13
+# WERROR       ON makes compiler warnings errors
+# SELF_CHECKS  ON makes machine code that checks itself
 #
 # Standard output carries results only; progress goes to standard error, the tools' chatter to $BUILD/log/.
 set -euo pipefail
@@ -206,6 +207,7 @@ install_whipsnake() {
       -C build-dir="$BUILD/cmake" \
       -C cmake.build-type=RelWithDebInfo \
       ${WERROR:+-C cmake.define.WHIPSNAKE_WERROR="$WERROR"} \
+      ${SELF_CHECKS:+-C cmake.define.WHIPSNAKE_SELF_CHECKS="$SELF_CHECKS"} \
       . >"$BUILD/log/build.log" 2>&1 </dev/null; then
     grep -E -A12 'error|FAILED|CMake Error' "$BUILD/log/build.log" | head -n 80 >&2 || true
     die "the build failed; the whole output is in $BUILD/log/build.log"

@@ -67,6 +67,8 @@ PyObject* machine_code(PyObject*, PyObject*) { Py_RETURN_NONE; }
 
 PyObject* hot_sites(PyObject*, PyObject*) { return PyList_New(0); }
 
+PyObject* fail_helper_in(PyObject*, PyObject*) { return PyLong_FromLong(0); }
+
 PyObject* build_info(PyObject*, PyObject*) {
   return Py_BuildValue("{s:O,s:s,s:s}", "jit", Py_False, "reason", kReason, "python", PY_VERSION);
 }
@@ -89,6 +91,7 @@ PyMethodDef kMethods[] = {
     {"exits", exits, METH_O, "exits(func) -> dict"},
     {"machine_code", machine_code, METH_O, "machine_code(func) -> dict or None"},
     {"hot_sites", hot_sites, METH_O, "hot_sites(limit) -> list"},
+    {"fail_helper_in", fail_helper_in, METH_O, "fail_helper_in(calls) -> int"},
     {"build_info", build_info, METH_NOARGS, "build_info() -> dict"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -10,6 +10,7 @@
 #include "jit/opcodes/expressions/plan.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/stress.h"
 
 namespace whipsnake::opcodes {
 
@@ -46,6 +47,7 @@ class Compute {
     for (step_ = 0; step_ < steps_.size(); ++step_) {
       failure_ = -1;
       e_.at(*steps_[step_].instruction);
+      if (stress::settings.slow_every != 0 && has_guards(steps_[step_].act)) e_.fail_under_stress(fail());
       take(steps_[step_], answer);
     }
     const bool branches = answer && answer->branches();
@@ -599,6 +601,7 @@ class Compute {
 }  // namespace
 
 bool expression(Emitter& e, const Instruction& i) {
+  if (stress::settings.without != 0) return false;  // expressions are of several families
   const Plan plan = plan_expression(e, i);
   if (plan.steps.empty()) return false;
   if (new_float_code() == nullptr) {

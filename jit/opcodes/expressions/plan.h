@@ -53,6 +53,7 @@ enum class Act : uint8_t {
 };
 
 inline bool ends(Act act) { return act >= Act::kCompareFloats; }
+inline bool has_guards(Act act) { return act != Act::kPush && act != Act::kStore; }
 
 struct Step {
   const Instruction* instruction;

@@ -8,6 +8,17 @@ import pytest
 from support import compile_tree, enabled, functions_of, growth
 
 import whipsnake
+from whipsnake import _core
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collections_of_little():
+    """Garbage is collected all the time here; what there is already need not be looked at."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 BODIES = {
     "arithmetic": """
@@ -329,3 +340,198 @@ def test_objects_known_to_the_collector_stay_as_many():
             gc.collect()
             counts.append(len(gc.get_objects()))
     assert counts[-1] <= counts[1], counts
+
+
+# ---- helpers that fail
+
+FAILING_HELPERS = {"fail_every": 2**31 - 1, "stress_seed": 0}
+"""Any helper can be made to fail; none does by itself."""
+
+
+def compile_all(scope):
+    for function in list(functions_of(scope)):
+        compile_tree(function)
+
+
+def helper_calls(action):
+    """How many helpers a call of *action* asks that could fail."""
+    before = _core.fail_helper_in(0)
+    action()
+    return _core.fail_helper_in(0) - before
+
+
+def failing_at(action, at):
+    """Call *action* with helper number *at* raising MemoryError; True if that came out."""
+    _core.fail_helper_in(at)
+    try:
+        action()
+    except MemoryError:
+        return True
+    except Exception:  # what a handler or a destructor made of it
+        pass
+    finally:
+        _core.fail_helper_in(0)
+    return False
+
+
+@pytest.mark.parametrize(
+    "without", ["none", "calls,attributes,globals", "numbers,truth,containers,iteration"]
+)
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.filterwarnings("ignore")
+def test_flat_when_each_helper_fails_in_turn(name, without):
+    """What the helper would have consumed, what is below it and the frames around are given up, once."""
+    scope = build(BODIES[name])
+    action = scope["f"]
+    for _ in range(8):
+        action()
+    with enabled(without=without, **FAILING_HELPERS):
+        compile_all(scope)
+        calls = helper_calls(action)
+        assert calls >= 5
+        failed = sum(failing_at(action, at) for at in range(1, calls + 1))
+        assert failed > calls / 2, (failed, calls)
+
+        def all_in_turn():
+            for at in range(1, calls + 1):
+                failing_at(action, at)
+
+        if growth(all_in_turn, calls=2)[-1] > 0:
+            raise AssertionError(
+                [at for at in range(1, calls + 1) if growth(lambda at=at: failing_at(action, at))[-1] > 0]
+            )
+        # And the code is as good as before.
+        assert helper_calls(action) <= calls
+        gains = growth(action)
+        assert gains[-1] <= 0, gains
+
+
+OPERATIONS = {
+    "BINARY_OP": "a + b; a - b; a * b; a / b; a // b; a % b; a ** b; a << b; a >> b; a & b; a | b; a ^ b; a @ b",
+    "inplace": "a += b; a -= b; a *= b; a |= b",
+    "COMPARE_OP": "a < b; a == b; a != b; a >= b; a is b; a in b; a not in b",
+    "UNARY": "-a; ~a; +a; not a",
+    "BINARY_SUBSCR": "a[b]; a[0]; a[1:2]; a[b:]",
+    "STORE_SUBSCR": "a[b] = b; a[0] = b; a[1:2] = b; del a[b]; del a[0]",
+    "LOAD_ATTR": "a.x; a.method; a.method(b); a.missing; type(a).x",
+    "STORE_ATTR": "a.x = b; a.y = a; del a.x; a.x = b",
+    "CALL": "a(b); a(); a(b, b); len(a); isinstance(a, b); str(a); type(a); max(a, b); [].append(a); a.method(b, b)",
+    "CALL_KW": "a(k=b); a(b, k=b, j=1); dict(a=a); a.method(k=b)",
+    "CALL_FUNCTION_EX": "a(*b); a(*b, **{'k': a}); a(**b); a(b, *[b], k=1, **{})",
+    "BUILD": "(a, b); [a, b]; {a, b}; {a: b}; [*a, b]; (*a, *b); {*a}; {**a}; {'x': a, 'y': b}; f'{a}{b!r:>4}'",
+    "UNPACK": "x, y = a; x, *y = a; (x, y), z = a, b; [x] = a",
+    "FOR_ITER": "[x for x in a]; {x: b for x in a}; {x for x in a}; sum(x for x in a); list(a)",
+    "raise": "raise a; raise a from b; assert a, b; raise ValueError(a)",
+    "with": "with a: b\nwith a as x, b as y: x",
+    "try": "try: a + b\nexcept a: b\nfinally: b",
+    "names": "global gone; gone = a; gone; del gone; undefined",
+    "import": "import a1; from os import path, nothing",
+    "functions": "def g(x=a, *, k=b) -> a: return x, k\nclass C(a): x = b\n(lambda: a)()",
+    "match": "match a:\n    case [x, y]: b\n    case {'k': x, **r}: b\n    case int(x) | str(x): b\n    case _: b",
+}
+"""Statements over two operands, by opcode; those of one line are cut at the semicolons."""
+
+OPERANDS = """
+    class Odd:
+        x = [1]
+        def __init__(self): self.y = [self]
+        def method(self, *args, k=None): return [args, k]
+        def __add__(self, other): return [other]
+        __sub__ = __mul__ = __truediv__ = __lt__ = __matmul__ = __or__ = __iadd__ = __getitem__ = __add__
+        def __call__(self, *args, **kwargs): return [args, kwargs]
+        def __iter__(self): return iter([[1], [2]])
+        def __enter__(self): return [self]
+        def __exit__(self, *args): return True
+        def __setitem__(self, key, value): pass
+        def __bool__(self): return False
+    class Hostile(Odd):
+        def __getattribute__(self, name): raise KeyError([name])
+        def __add__(self, other): raise KeyError([other])
+        __sub__ = __mul__ = __lt__ = __eq__ = __getitem__ = __call__ = __iadd__ = __add__
+        __hash__ = None
+        def __iter__(self): raise KeyError([1])
+        def __enter__(self): raise KeyError([2])
+        def __setitem__(self, key, value): raise KeyError([key])
+        def __bool__(self): raise KeyError([3])
+    values = [lambda: 3, lambda: 2**70, lambda: 1.5, lambda: 'text', lambda: [[1], 2], lambda: {'k': [1]},
+              lambda: (1000, [2]), Odd, Hostile, lambda: ValueError([1]), lambda: ValueError, lambda: None]
+"""
+
+
+def statements(text):
+    return [text] if "\n" in text else [part.strip() for part in text.split(";")]
+
+
+@pytest.mark.parametrize("opcode", OPERATIONS)
+@pytest.mark.filterwarnings("ignore")
+def test_every_opcode_is_flat(opcode):
+    """Each statement with operands of every pair of kinds; most raise something."""
+    scope = build(OPERANDS)
+    texts = statements(OPERATIONS[opcode])
+    declared = [texts.pop(0)] if texts[0].startswith("global") else []
+    bodies = []
+    for number, text in enumerate([*texts, "; ".join(texts)] if len(texts) > 1 else texts):
+        body = textwrap.indent("\n".join([*declared, text]), "    ")
+        exec(compile(f"def s{number}(a, b):\n{body}", "<check leaks>", "exec"), scope)
+        bodies.append(scope[f"s{number}"])
+
+    def all_pairs():
+        for function in bodies:
+            for left in scope["values"]:
+                for right in scope["values"]:
+                    try:
+                        function(left(), right())
+                    except Exception:
+                        pass
+
+    all_pairs()
+    with enabled():
+        compile_all(scope)
+        gains = growth(all_pairs, calls=3)
+        assert gains[-1] <= 0, gains
+    with enabled(**FAILING_HELPERS):
+        compile_all(scope)
+        for at in range(1, 40):
+            _core.fail_helper_in(at)
+            all_pairs()
+
+        def failing():
+            for at in range(1, 300, 7):
+                _core.fail_helper_in(at)
+                all_pairs()
+
+        gains = growth(failing, calls=1)
+        assert gains[-1] <= 0, gains
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.filterwarnings("ignore")
+def test_flat_when_memory_is_refused(name):
+    """Every allocation in turn fails, whoever asks: interpreter, machine code or helper."""
+    testcapi = pytest.importorskip("_testcapi")
+    scope = build(BODIES[name])
+    action = scope["f"]
+    for _ in range(8):
+        action()
+
+    def refused(at):
+        testcapi.set_nomemory(at, at + 1)
+        try:
+            action()
+        except MemoryError:
+            pass
+        except Exception:
+            pass
+        finally:
+            testcapi.remove_mem_hooks()
+
+    with enabled():
+        compile_all(scope)
+
+        def in_turn():
+            for at in range(120):
+                refused(at)
+
+        in_turn()
+        gains = growth(in_turn, calls=1)
+        assert gains[-1] <= 0, gains

@@ -35,6 +35,14 @@ ALLOWED = [
     ("code_heap", "ok", "ok"),
     ("code_heap", "fail", "fail"),
     ("code_heap", "fail:3", "fail:3"),
+    ("exit_every", "0", 0),
+    ("jettison_every", 100, 100),
+    ("gc", "each-call", "each-call"),
+    ("caches", "0", False),
+    ("without", "none", "none"),
+    ("without", "numbers,calls", "numbers,calls"),
+    ("stress_seed", "auto", "auto"),
+    ("stress_seed", "7", 7),
 ]
 
 REFUSED = [
@@ -73,6 +81,14 @@ REFUSED = [
     ("code_heap", "fail:x"),
     ("code_heap", "ok:1"),
     ("code_heap", "no"),
+    ("exit_every", "auto"),
+    ("exit_every", "-1"),
+    ("slow_every", True),
+    ("gc", "always"),
+    ("without", ""),
+    ("without", "numbers,"),
+    ("without", "numbers,none"),
+    ("without", 1),
 ]
 
 
@@ -109,6 +125,14 @@ def test_defaults() -> None:
         "code_heap": "ok",
         "perf_map": False,
         "stats": False,
+        "exit_every": 0,
+        "slow_every": 0,
+        "jettison_every": 0,
+        "fail_every": 0,
+        "gc": "normal",
+        "caches": True,
+        "without": "none",
+        "stress_seed": "auto",
     }
 
 

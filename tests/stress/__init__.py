@@ -1,0 +1,1 @@
+"""Everything under stress, for longer than ``make test`` takes."""
