@@ -33,10 +33,9 @@ from tests.conformance.compare import (
 )
 from tests.conformance.runner import BUILD, Suite
 from tests.packages.install import InstallError, environment, suite_folder
-from tests.packages.table import Package, packages
+from tests.packages.table import RECORDER, Package, packages
 
 EXPECTATIONS = Path(__file__).with_name("expectations.toml")
-RECORDER = Path(__file__).with_name("suite_recorder.py")
 MODES = ("everything", "default")
 
 #: Libraries would otherwise start a thread for each processor, and sum up in another order on another machine.
@@ -108,7 +107,7 @@ class Comparison:
             package.arguments,
             suite_folder(package, folder),
             SAME_EVERYWHERE | package.environ,
-            package.key,
+            package.recorded_as,
         )
         return [(package, mode, runs.compare(suite)) for mode, runs in self.runs.items()]
 

@@ -27,7 +27,7 @@ def environment(package: Package, base: Path) -> Path:
 
     It is made once for each row of the table as it is.  Raises InstallError.
     """
-    folder = base / package.key
+    folder = base / package.installed_as
     complete = folder / "complete"
     if complete.exists():
         return make_environment(folder)
@@ -46,7 +46,7 @@ def environment(package: Package, base: Path) -> Path:
 
 def suite_folder(package: Package, base: Path) -> Path | None:
     """Where the tests run: with the sdist's files, if it has to give any."""
-    return base / package.key / "suite" if package.files else None
+    return base / package.installed_as / "suite" if package.files else None
 
 
 def pip(*arguments: str, python: Path, requirements: list[str] | None = None) -> str:

@@ -1,8 +1,8 @@
 """The process that runs a package's tests: ``python suite_recorder.py RESULTS NAME RUNNER ARGUMENTS...``.
 
 It is the same for the plain and the compiled side; Whipsnake is switched on by the environment, before this
-starts.  RUNNER is ``pytest``, with its command line, or ``script``: a program that runs its tests by unittest.
-Test cases are recorded as ``NAME: test``, in the form of case_recorder.
+starts.  RUNNER is ``pytest``, with its command line, or ``script``: a program or module that runs its tests
+by unittest.  Test cases are recorded as ``NAME: test``, in the form of case_recorder.
 """
 
 import json
@@ -82,13 +82,20 @@ def run_pytest(prefix, results, arguments):
 
 
 def run_script(prefix, results, arguments):
-    """Run the program *arguments*, which runs tests by unittest's text runner; returns the exit code."""
+    """Run the program *arguments*, a file or a module's name, that runs tests by unittest's text runner.
+
+    Returns the exit code.
+    """
     Recorder.prefix, Recorder.results = prefix, results
     unittest.TextTestRunner.resultclass = Recorder
     sys.argv = arguments
-    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
+    program = arguments[0]
     try:
-        runpy.run_path(arguments[0], run_name="__main__")
+        if program.endswith(".py"):
+            sys.path.insert(0, os.path.dirname(os.path.abspath(program)))
+            runpy.run_path(program, run_name="__main__")
+        else:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         return end.code
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 TABLE = Path(__file__).with_name("packages.toml")
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
+RECORDER = Path(__file__).with_name("suite_recorder.py")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,18 @@ class Package:
     quick: bool = False
 
     @property
-    def key(self) -> str:
-        """Names the package, its version and everything that decides what is run."""
-        digest = hashlib.sha256(repr(self).encode())
-        digest.update(CONSTRAINTS.read_bytes())
+    def installed_as(self) -> str:
+        """Names the package, its version and everything that decides what is installed."""
+        return self.named(self.files, self.into, self.needs, CONSTRAINTS.read_bytes())
+
+    @property
+    def recorded_as(self) -> str:
+        """Names the package, its version and everything that decides what is run and recorded."""
+        return self.named(self.installed_as, self.arguments, self.environ, RECORDER.read_bytes())
+
+    def named(self, *decisive: object) -> str:
+        """A file name that differs for other values of *decisive*."""
+        digest = hashlib.sha256(repr(decisive).encode())
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
     @property

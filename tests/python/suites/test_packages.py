@@ -11,7 +11,7 @@ from tests.conformance.compare import Compared, Runs, Total, differences, expect
 from tests.conformance.runner import Outcome, Suite, run_suite
 from tests.packages import __main__ as command
 from tests.packages import install
-from tests.packages.table import CONSTRAINTS, Package, packages
+from tests.packages.table import CONSTRAINTS, RECORDER, Package, packages
 
 OFF = {"WHIPSNAKE": "off"}
 OUTCOMES = """
@@ -60,7 +60,7 @@ def suite(folder: Path, source: str, *arguments: str) -> Suite:
     return Suite(
         "small",
         Path(sys.executable),
-        command.RECORDER,
+        RECORDER,
         ("small", *(arguments or ("pytest", "test_it.py"))),
         folder,
     )
@@ -209,6 +209,8 @@ def test_what_is_not_pinned_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         install.require_pins(Package("small", "1", least=1), Path(sys.executable))
 
 
-def test_the_key_of_results_depends_on_the_row() -> None:
+def test_names_of_results_depend_on_the_row() -> None:
     rows = [Package("small", "1", least=1, pytest=["tests"]), Package("small", "1", least=1, pytest=["test"])]
-    assert len({row.key for row in rows}) == 2
+    assert len({row.recorded_as for row in rows}) == 2
+    assert len({row.installed_as for row in rows}) == 1
+    assert rows[0].installed_as != Package("small", "1", least=1, needs=["other"]).installed_as
