@@ -55,8 +55,9 @@ class Runs:
     def __init__(self, base: Path, side: str, environ: dict[str, str], fresh: bool) -> None:
         self.environ = environ
         self.plain = base / "plain"
-        self.kept = base / f"{side}-{fingerprint()}"  # emptied when a run comes to its end
+        self.kept = base / f"{side}-{fingerprint()}"  # of runs that have not come to their end
         self.logs = base / side
+        self.compared: list[str] = []
         if fresh:
             shutil.rmtree(self.plain, ignore_errors=True)
             shutil.rmtree(self.kept, ignore_errors=True)
@@ -67,6 +68,7 @@ class Runs:
     def compare(self, suite: Suite) -> Compared:
         """Run *suite* on both sides; where they differ, again."""
         plain = load(self.plain / suite.file_name) or self.run_plain(suite)
+        self.compared.append(suite.file_name)
         path = self.kept / suite.file_name
         ours = load(path)
         if ours is None:
@@ -91,8 +93,9 @@ class Runs:
         return run_suite(suite, self.environ, self.logs / suite.name, 120 + 6 * plain.seconds)
 
     def finish(self) -> None:
-        """The run came to its end: the next one starts over."""
-        shutil.rmtree(self.kept, ignore_errors=True)
+        """The run came to its end: the next one starts over, but for what others left behind."""
+        for name in self.compared:
+            (self.kept / name).unlink(missing_ok=True)
 
 
 def differences(plain: Outcome, ours: Outcome) -> dict[str, tuple[str, str]]:
@@ -142,14 +145,14 @@ class Total:
         self.failures += len(result.different.keys() - expected.keys()) + result.nothing_compiled
         self.unsteady += result.unsteady
 
-    def verdict(self, expected: dict[str, str]) -> bool:
-        """Print what it came to, and whether that is as *expected*: the return value."""
+    def verdict(self, expected: dict[str, str], title: str = "") -> bool:
+        """Print what it came to, after *title*, and whether that is as *expected*: the return value."""
         for name in sorted(expected.keys() - self.used):
             print(f"expected to differ, but does not: {name} ({expected[name]})")
         passed = not self.failures and expected.keys() == self.used
         unsteady = f", {self.unsteady} differed only once" if self.unsteady else ""
         counts = f"{self.failures} unexplained differences, {len(self.used)} explained{unsteady}"
-        print(f"{self.cases} test cases, {counts}: {'passed' if passed else 'FAILED'}")
+        print(f"{title}{self.cases} test cases, {counts}: {'passed' if passed else 'FAILED'}")
         return passed
 
 

@@ -89,10 +89,11 @@ class Comparison:
     base: Path
     modes: tuple[str, ...]
     fresh: bool
-    total: Total = field(default_factory=Total)
+    totals: dict[str, Total] = field(default_factory=dict)
     rows: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.totals = {mode: Total() for mode in self.modes}
         self.runs = {
             mode: Runs(self.base, mode, switches(mode, "vectorcall"), self.fresh) for mode in self.modes
         }
@@ -120,13 +121,13 @@ class Comparison:
         """Count one package's results, and print what there is to say."""
         for number, (package, mode, result) in enumerate(results):
             expected = self.expected(mode, [package])
-            self.total.add(result, expected)
+            self.totals[mode].add(result, expected)
             good = sum(outcome == "ok" for outcome in result.plain.cases.values())
             self.rows.append(f"{row(result)}   {package.version:10} {mode:10} {good:6}")
             first, *more = report(result, expected)
             print(f"{progress} {mode:10} {first}", *more, sep="\n", flush=True)
             if good < package.least and number == 0:
-                self.total.failures += 1
+                self.totals[mode].failures += 1
                 print(f"    plain: {good} passed, fewer than {package.least}; the end of its output:")
                 print(
                     *(f"    | {line}" for line in result.plain.tail.splitlines()[-25:]), sep="\n", flush=True
@@ -135,11 +136,11 @@ class Comparison:
     def finish(self, chosen: list[Package]) -> bool:
         """The run came to its end: prints the table; returns whether all is as expected."""
         print(f"\n{header('package')}   {'version':10} {'mode':10} {'passed':>6}", *self.rows, sep="\n")
-        expected: dict[str, str] = {}
+        passed = True
         for mode, runs in self.runs.items():
-            expected |= self.expected(mode, chosen)
             runs.finish()
-        return self.total.verdict(expected)
+            passed &= self.totals[mode].verdict(self.expected(mode, chosen), f"{mode}: ")
+        return passed
 
 
 if __name__ == "__main__":
