@@ -53,8 +53,8 @@ python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake instal
 
 build: $(stamps)/whipsnake ## build/venv with Whipsnake installed from this tree
 
-test: ## everything: layering, C++ and Python tests, the switch, an outside engine, CPython's tests (quick cut)
-	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest wheel-off example conformance-quick
+test: ## everything: layering, C++ and Python tests, the switch, an outside engine, CPython's and packages' tests (quick cuts)
+	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest wheel-off example conformance-quick packages-quick
 	$(call say,all tests passed)
 
 layering: $(stamps)/test ## which folder of jit/ includes what
@@ -101,6 +101,14 @@ conformance: $(stamps)/whipsnake $(stamps)/test ## all of CPython's own test sui
 conformance-quick: $(stamps)/whipsnake $(stamps)/test ## a quick cut of CPython's own test suite
 	$(call say,CPython test suite (quick cut))
 	@$(python) -m tests.conformance --quick
+
+packages: $(stamps)/whipsnake $(stamps)/test ## the tests of packages from PyPI (ARGS='attrs --mode default')
+	$(call say,packages' own tests)
+	@$(python) -m tests.packages $(ARGS)
+
+packages-quick: $(stamps)/whipsnake $(stamps)/test ## the tests of two small packages
+	$(call say,packages' own tests (quick cut))
+	@$(python) -m tests.packages --quick
 
 fuzz: $(stamps)/whipsnake ## random programs, with and without Whipsnake (MINUTES=n, SEED=n replays, ARGS='--modes early')
 	$(call say,random programs)
@@ -162,4 +170,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick fuzz stress checked checked-build lint tidy format wheel-off clean
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick packages packages-quick fuzz stress checked checked-build lint tidy format wheel-off clean

@@ -1,4 +1,4 @@
-"""The process that runs one of CPython's test modules: ``python case_recorder.py MODULE RESULTS``.
+"""The process that runs one of CPython's test modules: ``python case_recorder.py RESULTS MODULE``.
 
 It is the same for the plain and the compiled side; Whipsnake is switched on by the environment, before this
 starts.  Each test case leaves a JSON line when it begins and one when it ends, so that a process that dies
@@ -19,12 +19,13 @@ class Recorder(unittest.TextTestResult):
     """Writes what unittest reports, as it reports it."""
 
     results = sys.stderr
+    prefix = ""
 
     def write(self, test, outcome, detail=""):
         """One line: the test case, what became of it, and the last line of the error if there was one."""
         # Not test.id(): there are test cases with an attribute of that name.
         name = type(test).id(test) if hasattr(type(test), "id") else str(test)
-        self.results.write(json.dumps([name, outcome, detail]) + "\n")
+        self.results.write(json.dumps([self.prefix + name, outcome, detail]) + "\n")
         self.results.flush()
 
     def startTest(self, test):
@@ -66,14 +67,30 @@ def last_line(err):
     return "".join(traceback.format_exception_only(err[1])).strip().replace("\n", " ")[:300]
 
 
-def main():
-    """Run the module, record its test cases, and how many functions were compiled on the way."""
-    module, path = sys.argv[1:]
-    sys.path.pop(0)  # this folder
+def limit_memory():
+    """Bound the address space, and leave no core files."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def write_end(results):
+    """The last line: the process got to its end, and how many functions were compiled on the way."""
+    compiled = 0
+    if "whipsnake" in sys.modules:
+        import whipsnake
+
+        compiled = whipsnake.stats()["functions_compiled"]
+    results.write(json.dumps(["", "end", compiled]) + "\n")
+    results.flush()
+
+
+def main():
+    """Run the module, record its test cases, and how many functions were compiled on the way."""
+    path, module = sys.argv[1:]
+    sys.path.pop(0)  # this folder
+    limit_memory()
     from test import support
 
     support.use_resources = ["cpu", "decimal", "subprocess", "walltime"]
@@ -82,12 +99,7 @@ def main():
         suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{module}")
         result = unittest.TextTestRunner(resultclass=Recorder, verbosity=0).run(suite)
         if os.getpid() == process:
-            compiled = 0
-            if "whipsnake" in sys.modules:
-                import whipsnake
-
-                compiled = whipsnake.stats()["functions_compiled"]
-            Recorder.results.write(json.dumps(["", "end", compiled]) + "\n")
+            write_end(Recorder.results)
     sys.exit(0 if result.wasSuccessful() else 1)
 
 

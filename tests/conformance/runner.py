@@ -1,29 +1,47 @@
-"""Runs test modules in processes of their own, plain or under Whipsnake, and keeps what came of it."""
+"""Runs suites of tests in processes of their own, plain or under Whipsnake, and keeps what came of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-RECORDER = Path(__file__).with_name("case_recorder.py")
+#: The build directory: that of the environment that runs us.
+BUILD = Path(sys.prefix).parent if sys.prefix != sys.base_prefix else Path("build").resolve()
 
-#: Where everything goes: next to the environment that runs us, in its build directory.
-WORK = (Path(sys.prefix).parent if sys.prefix != sys.base_prefix else Path("build").resolve()) / "conformance"
+
+@dataclass(frozen=True)
+class Suite:
+    """Tests that one process runs and records: ``python recorder RESULTS arguments...``."""
+
+    name: str
+    python: Path
+    recorder: Path
+    arguments: tuple[str, ...]
+    folder: Path | None = None
+    """The process runs in a copy of it; None: in an empty folder."""
+    environ: dict[str, str] = field(default_factory=dict)
+    """Added to the environment, on both sides."""
+    kept_as: str = ""
+    """Names the results that are kept, where the suite's name does not tell what was run."""
+
+    @property
+    def file_name(self) -> str:
+        """Of its results, among those of others."""
+        return f"{self.kept_as or self.name}.json"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of a module left behind."""
+    """What one run of a suite left behind."""
 
     cases: dict[str, str]
     """Test case -> ok, fail, error, skip, expected failure, unexpected success, crash."""
@@ -42,8 +60,8 @@ class Outcome:
 TIMED_OUT = -999
 
 
-def make_environment() -> Path:
-    """An interpreter that has this one's Whipsnake, and that is switched on by the environment alone.
+def make_environment(environment: Path) -> Path:
+    """A virtual environment's interpreter, with this one's Whipsnake, switched on by variables alone.
 
     The processes that tests start are to run under Whipsnake too, so the autoload file does it; it
     sits in an environment of its own, so that no other user of this one finds it installed.
@@ -51,7 +69,6 @@ def make_environment() -> Path:
     import whipsnake
     from whipsnake._pth import FILE_NAME, LINE
 
-    environment = WORK / platform.python_version() / "environment"
     python = environment / "bin" / "python"
     if not python.exists():
         subprocess.run(
@@ -59,7 +76,10 @@ def make_environment() -> Path:
             check=True,
         )
     packages = next((environment / "lib").glob("python*/site-packages"))
-    (packages / "a-whipsnake.pth").write_text(f"{Path(whipsnake.__file__).resolve().parents[1]}\n")
+    # Not by a path file: that would bring in what else is installed beside Whipsnake.
+    package = packages / "whipsnake"
+    package.unlink(missing_ok=True)
+    package.symlink_to(Path(whipsnake.__file__).resolve().parent)
     (packages / FILE_NAME).write_text(LINE)
     return python
 
@@ -75,10 +95,8 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def run_module(
-    python: Path, module: str, switches: dict[str, str], directory: Path, timeout: float
-) -> Outcome:
-    """Run *module* ("test_grammar") in a fresh process and folder; *switches* go into the environment."""
+def run_suite(suite: Suite, switches: dict[str, str], directory: Path, timeout: float) -> Outcome:
+    """Run *suite* in a fresh process and folder; *switches* go into the environment."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     scratch = tempfile.mkdtemp(prefix="conf-")  # short: tests put sockets there
@@ -86,16 +104,19 @@ def run_module(
     environ = {name: value for name, value in os.environ.items() if not name.startswith("WHIPSNAKE")}
     for name in ("PYTHONPATH", "PYTHONHOME"):
         environ.pop(name, None)
-    environ |= {"PYTHONHASHSEED": "0", "TMPDIR": scratch, **switches}
+    environ |= {"PYTHONHASHSEED": "0", "TMPDIR": scratch, **suite.environ, **switches}
+    folder = scratch
+    if suite.folder is not None:
+        folder = shutil.copytree(suite.folder, Path(scratch, "suite"), symlinks=True)
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [python, "-X", "faulthandler", RECORDER, module, results],
+            [suite.python, "-X", "faulthandler", suite.recorder, results, *suite.arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=environ,
-            cwd=scratch,
+            cwd=folder,
             start_new_session=True,
         )
         try:

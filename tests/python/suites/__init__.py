@@ -1,0 +1,1 @@
+"""Tests of what compares suites of tests: tests/conformance and tests/packages."""
