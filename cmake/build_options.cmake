@@ -28,9 +28,13 @@ target_compile_options(whipsnake_options INTERFACE
   $<$<BOOL:${WHIPSNAKE_WERROR}>:-Werror>)
 target_include_directories(whipsnake_options INTERFACE "${PROJECT_SOURCE_DIR}")
 
+# Assertions stay in, and some optimisation, since the Python tests run under sanitizers as well.
 if(WHIPSNAKE_SANITIZE)
   list(JOIN WHIPSNAKE_SANITIZE "," sanitizers)
   target_compile_options(whipsnake_options INTERFACE
-    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -UNDEBUG)
   target_link_options(whipsnake_options INTERFACE -fsanitize=${sanitizers})
+  if("fuzzer-no-link" IN_LIST WHIPSNAKE_SANITIZE)
+    target_compile_definitions(whipsnake_options INTERFACE _GLIBCXX_ASSERTIONS)
+  endif()
 endif()
