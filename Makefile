@@ -2,6 +2,7 @@
 # Settings: BUILD=dir   build directory (each has its own environment; default: build)
 #           PYTHON=...  a CPython 3.13, if the one on PATH is not to be used
 #           WERROR=ON   compiler warnings are errors (stays on in that build directory)
+#           SANITIZE=.. sanitizers to build with, e.g. 'address;undefined' (stays on in that build directory)
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -26,6 +27,7 @@ export WERROR := ON
 else
 export WERROR :=
 endif
+export SANITIZE
 # Recorded at each call, rewritten only if different: notices deleted files and changed settings.
 inputs := $(shell mkdir -p '$(stamps)'; \
             keep() { cmp -s - "$$1" <<<"$$2" || printf '%s\n' "$$2" >"$$1"; }; \
@@ -79,12 +81,9 @@ tests-configured: $(build)/cmake/build.ninja $(stamps)/system-test
 	@grep -q WHIPSNAKE_TESTS:BOOL=ON '$(build)/cmake/CMakeCache.txt' || \
 	  $(cmake) -DWHIPSNAKE_TESTS=ON '$(build)/cmake' >'$(build)/log/configure.log' 2>&1 || { cat '$(build)/log/configure.log' >&2; exit 1; }
 
-asan tsan: $(stamps)/venv $(stamps)/system-build $(stamps)/system-test ## C++ tests under sanitizers: address and undefined behaviour, or thread
-	$(call say,C++ tests ($@))
-	@$(cmake) --preset $@ -B '$(build)/$@' -DCMAKE_MAKE_PROGRAM='$(build)/venv/bin/ninja' -DPython_EXECUTABLE='$(python)' \
-	  >'$(build)/log/$@.log' 2>&1 || { cat '$(build)/log/$@.log' >&2; exit 1; }
-	@$(cmake) --build '$(build)/$@' -- --quiet
-	@$(ctest) --test-dir '$(build)/$@' --output-on-failure -j $(jobs) | tail -n 12; exit $${PIPESTATUS[0]}
+sanitize asan tsan: $(stamps)/venv $(stamps)/test ## C++ and Python tests under sanitizers: address and undefined behaviour (asan), threads (tsan)
+	$(call say,sanitizers)
+	@BUILD='$(build)' $(python) -m tests.sanitize $(if $(filter sanitize,$@),asan tsan,$@) $(ARGS)
 
 pytest: $(stamps)/whipsnake $(stamps)/test ## Python tests (ARGS='-k name' for some)
 	$(call say,Python tests)
@@ -126,6 +125,27 @@ checked: checked-build ## Python tests and the fuzzer's corpus on a build whose 
 # A build directory of its own below this one, with an environment of its own.
 checked-build:
 	@SELF_CHECKS=ON $(MAKE) --no-print-directory BUILD='$(build)/checked' build '$(build)/checked/stamps/test'
+
+fuzz-bytecode: $(stamps)/whipsnake ## functions with hostile bytecode, interpreted and compiled (MINUTES=n, ARGS='--seed 1 --count 100')
+	$(call say,hostile bytecode)
+	@$(python) -m tests.fuzz.bytecode --minutes $(or $(MINUTES),10) $(ARGS)
+
+# libFuzzer's findings are files: those that stay belong into tests/fuzz/bytecode/corpus.
+fuzz-decode: $(stamps)/venv $(stamps)/system-fuzz $(stamps)/system-test ## libFuzzer over the compiler, bytecode of any bytes (MINUTES=n)
+	$(call say,libFuzzer)
+	@$(cmake) -G Ninja -S . -B '$(build)/fuzz-decode' -DCMAKE_MAKE_PROGRAM='$(build)/venv/bin/ninja' -DPython_EXECUTABLE='$(python)' \
+	  -DCMAKE_CXX_COMPILER="$$(ls /usr/bin/clang++-[0-9]* | sort -V | tail -n 1)" -DWHIPSNAKE_TESTS=ON \
+	  -DWHIPSNAKE_SANITIZE='address;undefined;fuzzer-no-link' >'$(build)/log/fuzz-decode.log' 2>&1 || { cat '$(build)/log/fuzz-decode.log' >&2; exit 1; }
+	@$(cmake) --build '$(build)/fuzz-decode' --target fuzz_bytecode -- --quiet
+	@mkdir -p '$(build)/fuzz-decode/found' '$(build)/fuzz-decode/findings'
+	@$(python) -m tests.fuzz.bytecode.seeds '$(build)/fuzz-decode/seeds'
+	@ASAN_OPTIONS=detect_leaks=0 '$(build)/fuzz-decode/tests/fuzz_bytecode' -max_total_time=$$(($(or $(MINUTES),10) * 60)) -max_len=1600 -timeout=20 \
+	  -print_final_stats=1 -artifact_prefix='$(build)/fuzz-decode/findings/' $(ARGS) \
+	  '$(build)/fuzz-decode/found' tests/fuzz/bytecode/corpus '$(build)/fuzz-decode/seeds'
+
+hostile: $(stamps)/whipsnake $(stamps)/test ## hostile conditions for longer: fork storms, refused memory, small stacks, failing allocations (HOSTILE=n times)
+	$(call say,hostile conditions)
+	@HOSTILE=$(or $(HOSTILE),20) $(python) -m pytest -q -o timeout=3600 tests/python/hostile $(ARGS)
 
 lint: $(stamps)/whipsnake $(stamps)/dev ## formatting, ruff, mypy
 	$(call say,lint)
@@ -170,4 +190,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick packages packages-quick fuzz stress checked checked-build lint tidy format wheel-off clean
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick packages packages-quick fuzz stress checked checked-build lint tidy format wheel-off clean sanitize fuzz-bytecode fuzz-decode hostile

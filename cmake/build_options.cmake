@@ -32,9 +32,13 @@ if(WHIPSNAKE_SELF_CHECKS)
   target_compile_definitions(whipsnake_options INTERFACE WHIPSNAKE_SELF_CHECKS)
 endif()
 
+# Assertions stay in, and some optimisation, since the Python tests run under sanitizers as well.
 if(WHIPSNAKE_SANITIZE)
   list(JOIN WHIPSNAKE_SANITIZE "," sanitizers)
   target_compile_options(whipsnake_options INTERFACE
-    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -UNDEBUG)
   target_link_options(whipsnake_options INTERFACE -fsanitize=${sanitizers})
+  if("fuzzer-no-link" IN_LIST WHIPSNAKE_SANITIZE)
+    target_compile_definitions(whipsnake_options INTERFACE _GLIBCXX_ASSERTIONS)
+  endif()
 endif()

@@ -17,8 +17,12 @@ else()
 endif()
 target_link_libraries(_core PRIVATE whipsnake_options)
 # The C++ library is linked in: finding and binding the shared one takes longer than all the rest of our import.
-# The unwinder stays shared, so that an exception of another engine's passes through.
-target_link_options(_core PRIVATE -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--gc-sections)
+# The unwinder stays shared, so that an exception of another engine's passes through. Sanitizers intercept the shared
+# library.
+if(NOT WHIPSNAKE_SANITIZE)
+  target_link_options(_core PRIVATE -static-libstdc++)
+endif()
+target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL -Wl,--gc-sections)
 set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 
 # What autoload loads first: small, without the C++ library, and bound in no time. A build without machine code has none.

@@ -16,6 +16,8 @@ namespace {
 
 // Larger functions run once or are generated tables; machine code for them is not worth its memory.
 constexpr int kMaxInstructions = 20000;
+// Sites have 16 bits for a depth. CPython's compiler keeps to a few hundred.
+constexpr int kMaxStack = 0x7fff;
 
 // Buffers kept from one compilation to the next (with the GIL held, compilations never overlap).
 struct Scratch {
@@ -63,6 +65,7 @@ class Walk {
     s.handlers.clear();
     s.depths.clear();
     if (port::instruction_count(code) > kMaxInstructions) return decline(reason, "code object too large");
+    if (code->co_stacksize > kMaxStack) return decline(reason, "stack too deep");
     if (!decode(code, s.instructions)) return decline(reason, "bytecode not understood");
     if (!decode_exception_table(code, s.handlers)) return decline(reason, "exception table not understood");
     if (!compute_stack_depths(code, s.instructions, s.handlers, s.depths))

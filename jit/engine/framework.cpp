@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 #include "jit/cpython/port_check.h"
 #include "jit/engine/clock.h"
@@ -82,6 +83,8 @@ std::unique_ptr<CompiledCode> run_engine(const NativeRequest& request, std::stri
   std::unique_ptr<CompiledCode> compiled;
   try {
     compiled = state().engine->compile(request, reason);
+  } catch (const std::bad_alloc&) {
+    *reason = "out of memory";  // short enough to need none
   } catch (const std::exception& error) {
     *reason = std::string("internal error: ") + error.what();
   }
@@ -94,9 +97,12 @@ std::unique_ptr<CompiledCode> run_engine(const NativeRequest& request, std::stri
 
 void decline(CodeRecord* record, const std::string& reason) {
   record->state = TierState::kDeclined;
-  record->reason = reason;
   ++counters.declined;
-  ++state().declined[reason];
+  try {
+    record->reason = reason;
+    ++state().declined[reason];
+  } catch (const std::bad_alloc&) {  // then nobody can be told why
+  }
 }
 
 // Something made by another engine or for another namespace is in the way.

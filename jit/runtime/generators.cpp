@@ -25,9 +25,11 @@ void remember_code(ResumeCache* cache, Frame* frame) {
   PyCodeObject* code = port::code_of(frame);
   CompiledCode* compiled = find_record(code)->compiled.get();
   if (cache->link.target == compiled || compiled->door == nullptr) return;
+  const uint32_t* offsets = compiled->entry_offsets(port::instruction_count(code));
+  if (offsets == nullptr) return;
   cache->link.link(reinterpret_cast<PyObject*>(code), compiled);
   cache->instructions = port::instructions(code);
-  cache->offsets = compiled->entry_offsets(port::instruction_count(code));
+  cache->offsets = offsets;
   cache->machine_code = compiled->code;
 }
 

@@ -81,9 +81,25 @@ void join(void* address, Cell cell) {
     for (Group* group : it->second.groups) leave_group(group, address);
     s.cells.erase(it);
   }
-  s.cells.emplace(address, cell);
-  for (Group* group : cell.groups)
-    if (group != nullptr) group->cells.push_back(address);
+  size_t joined = 0;
+  try {
+    for (Group* group : cell.groups) {
+      if (group != nullptr) group->cells.push_back(address);
+      ++joined;
+    }
+    s.cells.emplace(address, cell);
+  } catch (const std::bad_alloc&) {
+    for (size_t i = 0; i < joined; ++i)
+      if (cell.groups[i] != nullptr) cell.groups[i]->cells.pop_back();
+    throw;
+  }
+}
+
+// What a map has for `key`, made if need be. Never leaves an empty place behind when memory runs out.
+template <typename Map>
+auto& find_or_make(Map& map, const typename Map::key_type& key) {
+  if (auto it = map.find(key); it != map.end()) return it->second;
+  return map.emplace(key, std::make_unique<typename Map::mapped_type::element_type>()).first->second;
 }
 
 // The group's fact no longer holds.
@@ -155,24 +171,19 @@ int on_dict_event(PyDict_WatchEvent event, PyObject* object, PyObject* name, PyO
 
 WatchedDict* watch(PyObject* object) {
   State& s = state();
-  auto& entry = s.dicts[object];
-  if (!entry) {
-    entry = std::make_unique<WatchedDict>();
-    if (PyDict_Watch(s.dict_watcher, object) < 0) {
-      PyErr_Clear();
-      s.dicts.erase(object);
-      return nullptr;
-    }
+  const bool known = s.dicts.count(object) != 0;
+  auto& entry = find_or_make(s.dicts, object);
+  if (!known && PyDict_Watch(s.dict_watcher, object) < 0) {
+    PyErr_Clear();
+    s.dicts.erase(object);
+    return nullptr;
   }
   return entry->given_up ? nullptr : entry.get();
 }
 
 Key* key_of(WatchedDict* dict, PyObject* name) {
-  auto& key = dict->keys[name];
-  if (!key) {
-    key = std::make_unique<Key>();
-    key->name = Py_NewRef(name);
-  }
+  auto& key = find_or_make(dict->keys, name);
+  if (key->name == nullptr) key->name = Py_NewRef(name);
   return key.get();
 }
 
@@ -217,14 +228,12 @@ int on_type_event(PyTypeObject* type) {
 bool assume_type_or_throw(PyTypeObject* type, uint32_t* cell) {
   State& s = state();
   if (!PyUnstable_Type_AssignVersionTag(type)) return false;
-  auto& group = s.types[type];
-  if (!group) {
-    group = std::make_unique<Group>();
-    if (PyType_Watch(s.type_watcher, reinterpret_cast<PyObject*>(type)) < 0) {
-      PyErr_Clear();
-      s.types.erase(type);
-      return false;
-    }
+  const bool known = s.types.count(type) != 0;
+  auto& group = find_or_make(s.types, type);
+  if (!known && PyType_Watch(s.type_watcher, reinterpret_cast<PyObject*>(type)) < 0) {
+    PyErr_Clear();
+    s.types.erase(type);
+    return false;
   }
   if (type->tp_version_tag == 0) return false;
   join(cell, {false, {group.get(), nullptr}});
@@ -235,8 +244,7 @@ bool assume_type_or_throw(PyTypeObject* type, uint32_t* cell) {
 // --- functions
 
 bool assume_function_or_throw(PyFunctionObject* func, uint32_t* cell) {
-  auto& group = state().watched_functions[func];
-  if (!group) group = std::make_unique<Group>();
+  auto& group = find_or_make(state().watched_functions, func);
   functions_are_assumed = true;
   join(cell, {false, {group.get(), nullptr}});
   *cell = 1;

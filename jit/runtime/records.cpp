@@ -28,12 +28,19 @@ RecordNode& ring() {
   return *head;
 }
 
-std::vector<std::unique_ptr<CompiledCode>>& released() {
-  static auto* list = new std::vector<std::unique_ptr<CompiledCode>>;
+constexpr size_t kFlushAt = 64;
+
+using Released = std::vector<std::unique_ptr<CompiledCode>>;
+
+// With room for all that it ever holds: where code objects die nobody can handle a failure.
+Released& released() {
+  static Released* list = [] {
+    auto fresh = std::make_unique<Released>();
+    fresh->reserve(kFlushAt);
+    return fresh.release();
+  }();
   return *list;
 }
-
-constexpr size_t kFlushAt = 64;
 
 // The code object dies. CPython calls this with the GIL held, possibly with an exception set.
 void free_record(void* pointer) {
@@ -56,7 +63,11 @@ const uint8_t* CompiledCode::entry(int instruction) const {
 }
 
 void CompiledCode::make_offsets(int instructions) {
-  offsets_.resize(static_cast<size_t>(instructions));
+  try {
+    offsets_.resize(static_cast<size_t>(instructions));
+  } catch (const std::bad_alloc&) {
+    return;  // data() stays null
+  }
   for (const auto& [instruction, offset] : entries)
     if (instruction < offsets_.size()) offsets_[instruction] = offset;
 }
@@ -101,6 +112,12 @@ CodeRecord* get_record(PyCodeObject* code) {
   if (CodeRecord* record = find_record(code)) return record;
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return nullptr;
   if (code_extra_index < 0) {
+    try {
+      ring();
+      released();
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
     code_extra_index = port::own_code_extra_index();
     port::set_code_extra_free(free_record);
   }
@@ -137,14 +154,21 @@ void retire(CodeRecord* record) {
   if (!record->compiled) return;
   ++counters.retired;
   record->compiled->close();
-  record->retired.push_back(std::move(record->compiled));
+  try {
+    record->retired.push_back(std::move(record->compiled));
+  } catch (const std::bad_alloc&) {
+    record->compiled.release();  // frames may be in it, and nobody can remember it until they end
+  }
   record->state = TierState::kCold;
 }
 
 void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight) {
   auto& warm = record->warm;
   const auto place = std::lower_bound(warm.begin(), warm.end(), instruction);
-  if (place == warm.end() || *place != instruction) warm.insert(place, instruction);
+  try {
+    if (place == warm.end() || *place != instruction) warm.insert(place, instruction);
+  } catch (const std::bad_alloc&) {  // then the next compilation leaves it out once more
+  }
   record->cold_exits += weight;
   count_exits(record, weight);
 }

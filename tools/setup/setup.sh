@@ -2,7 +2,7 @@
 # Sets up what a fresh clone needs, step by step. The Makefile calls it; it can be run by hand.
 #
 #   setup.sh python                 print the CPython 3.13 to use
-#   setup.sh system build|test      install missing Debian packages (as root), or say which are missing
+#   setup.sh system build|test|fuzz install missing Debian packages (as root), or say which are missing
 #   setup.sh venv                   make $BUILD/venv, with the build tools
 #   setup.sh packages GROUP...      install extras of pyproject.toml, or complete lists (*.txt), into it
 #   setup.sh install                build Whipsnake and install it into the venv, as `pip install .` does
@@ -11,6 +11,7 @@
 # PYTHON       interpreter to use, if it is a CPython 3.13
 # WERROR       ON makes compiler warnings errors
 # SELF_CHECKS  ON makes machine code that checks itself
+# SANITIZE     sanitizers to build with, e.g. address;undefined
 #
 # Standard output carries results only; progress goes to standard error, the tools' chatter to $BUILD/log/.
 set -euo pipefail
@@ -142,6 +143,8 @@ missing_packages() {
     if ! command -v valgrind >/dev/null; then
       printf '%s\n' valgrind
     fi
+  elif [[ $1 == fuzz ]] && ! compgen -G '/usr/bin/clang++-[0-9]*' >/dev/null; then
+    printf '%s\n' clang-14 libclang-rt-14-dev
   fi
 }
 
@@ -208,6 +211,7 @@ install_whipsnake() {
       -C cmake.build-type=RelWithDebInfo \
       ${WERROR:+-C cmake.define.WHIPSNAKE_WERROR="$WERROR"} \
       ${SELF_CHECKS:+-C cmake.define.WHIPSNAKE_SELF_CHECKS="$SELF_CHECKS"} \
+      ${SANITIZE:+-C cmake.define.WHIPSNAKE_SANITIZE="$SANITIZE"} \
       . >"$BUILD/log/build.log" 2>&1 </dev/null; then
     grep -E -A12 'error|FAILED|CMake Error' "$BUILD/log/build.log" | head -n 80 >&2 || true
     die "the build failed; the whole output is in $BUILD/log/build.log"

@@ -181,13 +181,19 @@ bool check_frames(const Sample& sample) {
   return ok;
 }
 
+// The headers tell code that is built with a sanitizer the limit of an interpreter that is, which ours never is.
+constexpr int kCRecursionLimit = 10000;
+#ifndef _Py_ADDRESS_SANITIZER
+static_assert(kCRecursionLimit == Py_C_RECURSION_LIMIT);
+#endif
+
 bool check_thread() {
   PyThreadState* ts = PyThreadState_Get();
   const int limit = Py_GetRecursionLimit();
   if (ts->interp == PyInterpreterState_Main() && ts->interp->ceval.gil->last_holder != ts) return false;
   if (ts->interp != PyThreadState_GetInterpreter(ts) || ts->py_recursion_limit != limit ||
       ts->py_recursion_remaining > limit || ts->py_recursion_remaining < -50 ||
-      ts->c_recursion_remaining > Py_C_RECURSION_LIMIT || ts->c_recursion_remaining < 0 || ts->tracing < 0 ||
+      ts->c_recursion_remaining > kCRecursionLimit || ts->c_recursion_remaining < 0 || ts->tracing < 0 ||
       ts->exc_info == nullptr || ts->datastack_chunk == nullptr || ts->datastack_top < ts->datastack_chunk->data ||
       ts->datastack_top > ts->datastack_limit)
     return false;
