@@ -131,8 +131,8 @@ struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry
 };
 
 // What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()
-// says or at that index with the lowest bit changed, until others take its place. Kind kNone: cannot be described. A type's version is never given again, so
-// entries need not be removed.
+// says or at that index with the lowest bit changed, until others take its place. Kind kNone: cannot be described. A
+// type's version is never given again, so entries need not be removed.
 inline constexpr uint32_t kSharedEntries = 8192;
 extern AttrEntry shared_entries[kSharedEntries];
 constexpr uint32_t id_hash(uint32_t id) { return (id * 0x9E3779B1u) >> 16 & (kSharedEntries - 1); }
@@ -170,7 +170,7 @@ PyObject* op_store_attr_cached(PyThreadState* ts, PyObject** top, intptr_t arg);
 // An attribute that is a member of its owner: in the inline values, or a slot. Machine code compares the versions.
 struct FieldCache {
   static constexpr int kEntries = 4;
-  AttrCache attribute;  // for the helper
+  AttrCache attribute;                   // for the helper
   static constexpr int32_t kInline = 1;  // added to the offset of inline values, but not in the first entry
   struct Entry {
     uint32_t version;  // of the owner's type; kNoVersion: empty

@@ -11,7 +11,7 @@ namespace {
 // A copy of an object's head and of the first bytes behind it, to be spoilt.
 struct Copy {
   alignas(16) char bytes[64] = {};
-  explicit Copy(PyObject* object, size_t size) { std::memcpy(bytes, object, size); }
+  explicit Copy(PyObject* original, size_t size) { std::memcpy(bytes, original, size); }
   PyObject* get() { return reinterpret_cast<PyObject*>(bytes); }
   PyLongObject* number() { return reinterpret_cast<PyLongObject*>(bytes); }
 };
