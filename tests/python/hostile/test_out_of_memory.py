@@ -148,7 +148,7 @@ def test_allocations_fail_at_random_while_machine_code_runs(
         failed = worked = 0
         space = None
         end = time.monotonic() + 3 * LONG
-        while time.monotonic() < end:
+        while time.monotonic() < end or worked < 10 or whipsnake.stats()["functions_compiled"] < 30:
             seed = rng.randrange(9)
             if space is None or rng.random() < 0.3:
                 space = work.fresh(seed)
@@ -164,7 +164,6 @@ def test_allocations_fail_at_random_while_machine_code_runs(
                 arm(0)
             worked += 1
             assert result == expected[seed]
-        assert worked > 3 and whipsnake.stats()["functions_compiled"] > 20, (worked, failed)
         """,
         LD_PRELOAD=str(failing_malloc),
     )
