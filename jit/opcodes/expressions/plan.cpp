@@ -63,7 +63,7 @@ class Planner {
       case TO_BOOL: return is_whole() && has_truth(cells_[0], i) ? Act::kTruth : Act::kStop;
       case STORE_FAST:
       case STORE_FAST_LOAD_FAST:
-        return is_whole() && cells_[0].is_number() && !owned_container_ ? Act::kStore : Act::kStop;
+        return is_whole() && cells_[0].is_number() ? Act::kStore : Act::kStop;
       default: return Act::kStop;
     }
   }
@@ -142,7 +142,7 @@ class Planner {
     const Cell* container = peek(2);
     const Cell* index = peek(1);
     if (index == nullptr || container == nullptr) return Act::kStop;
-    if (!container->is_object() && !container->is(Cell::Form::kElement)) return Act::kStop;
+    if (!may_be_looked_into(*container)) return Act::kStop;
     if (index->is_object() && index->value.is(Value::Kind::kConstant) &&
         !(index->is_compact_constant() && port::compact_value(index->value.constant) >= 0))
       return Act::kStop;
@@ -153,8 +153,12 @@ class Planner {
     if (i.specialized != LOAD_ATTR_INSTANCE_VALUE && i.specialized != LOAD_ATTR_SLOT) return Act::kStop;
     if ((i.oparg & 1) != 0) return Act::kStop;
     const Cell* owner = peek(1);
-    if (owner == nullptr || owner->is_number() || owner->is_object_constant()) return Act::kStop;
-    return Act::kField;
+    return owner != nullptr && may_be_looked_into(*owner) ? Act::kField : Act::kStop;
+  }
+
+  // What the value stack owns dies at the instruction that takes it, which may run code.
+  static bool may_be_looked_into(const Cell& cell) {
+    return cell.is(Cell::Form::kElement) || (cell.is_object() && !cell.value.owned());
   }
 
   static bool has_truth(const Cell& cell, const Instruction& i) {
@@ -214,13 +218,11 @@ class Planner {
       case Act::kFloats:
       case Act::kInts:
       case Act::kItem:
-        if (act == Act::kItem) note_container(*peek(2));
         drop();
         drop();
         push(act == Act::kFloats ? Cell::Form::kFloat : act == Act::kInts ? Cell::Form::kInt : Cell::Form::kElement);
         return used;
       case Act::kField:
-        note_container(*peek(1));
         drop();
         push(Cell::Form::kElement);
         return used;
@@ -233,17 +235,12 @@ class Planner {
     Py_UNREACHABLE();
   }
 
-  void note_container(const Cell& cell) {
-    if (cell.is_object() && cell.value.owned()) owned_container_ = true;
-  }
-
   Emitter& e_;
   std::vector<Step> steps_;
   std::vector<Cell> cells_;
   int pulled_ = 0;
   int outer_ = 0;
   size_t length_ = 0;
-  bool owned_container_ = false;  // its death, which may run code, comes before a store
 };
 
 }  // namespace

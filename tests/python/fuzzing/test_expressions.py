@@ -222,6 +222,35 @@ def test_a_container_dies_before_its_item_is_stored() -> None:
         assert pair.compiled(make, []) == [1000, 12000]
 
 
+def test_what_is_looked_into_dies_when_the_interpreter_lets_it_die() -> None:
+    """Destructors run in its order, and see the attributes that are there then."""
+    source = """
+class Noisy:
+    def __init__(self, n):
+        self.n = n
+        self.inner = self.other = None
+    def __del__(self):
+        log.append(self.n)
+        if self.inner is not None:
+            self.inner.n += 100
+log = []
+def make(n):
+    outer = Noisy(n)
+    outer.inner = Noisy(n + 1)
+    return outer
+def f():
+    first = [Noisy(1), Noisy(2)][:1][0].n + (Noisy(3), Noisy(4))[1].n
+    inner = make(7).inner
+    second = make(5).inner.n + inner.n
+    log.append((first, second))
+    del inner
+    return log
+"""
+    with enabled():
+        pair = compiled(source)
+        assert len({repr(pair.plain()) for _ in range(1)} | {repr(pair.compiled())}) == 1
+
+
 @pytest.mark.parametrize("numbers", [(1000, 2000), (1.5, 2.5), (2**40, 2**41)], ids=str)
 def test_variables_that_share_an_object_do_not_change_together(numbers: tuple[object, object]) -> None:
     """An int or float is overwritten only where nobody else has it."""
