@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "jit/cpython/memory.h"
 #include "jit/cpython/port_check.h"
 #include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
@@ -188,6 +189,7 @@ std::string enable(const Settings& wanted) {
   // Code that was made for other stress is retired.
   if (wanted.stress.on() || stress::settings.on()) visit_records(retire_compiled, nullptr);
   stress::start(wanted.stress);
+  port::start_allocator_front();
   prepare_heap(wanted);
   visit_records(drop_other_engines, nullptr);
   if (!start_invariants(wanted.watchers))
@@ -239,6 +241,7 @@ void disable() {
   // At shut-down the trampolines let everything pass; walking a large heap for them would only cost time.
   if (!s.shutting_down) entry::stop_vectorcall();
   stop_invariants();
+  port::stop_allocator_front();
   flush_released();
   PyErr_SetRaisedException(pending);
 }

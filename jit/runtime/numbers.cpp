@@ -4,6 +4,7 @@
 
 #include "jit/asm/masm.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/objects.h"
 #include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
 
@@ -94,7 +95,7 @@ bool keep_float(PyObject* object) {
 void dealloc(PyObject* object) {
   const PyTypeObject* type = Py_TYPE(object);
   if (type == &PyLong_Type ? keep_int(object) : type == &PyFloat_Type && keep_float(object)) return;
-  _Py_Dealloc(object);
+  end_object(object);
 }
 
 void release_int(PyObject* object) {
