@@ -43,16 +43,22 @@ bool looks_like_pools(const _obmalloc_state* state) {
 bool is_pymalloc(_obmalloc_state* state) {
   if (!looks_like_pools(state)) return false;
   constexpr size_t kBytes = 100;
-  void* first = PyObject_Malloc(kBytes);
-  void* second = PyObject_Malloc(kBytes);
-  PyObject_Free(second);
+  constexpr int kBlocks = 2;
+  void* blocks[kBlocks];
+  for (void*& block : blocks) block = PyObject_Malloc(kBytes);
+  // Its pool must not become empty without the last block: there is another of ours in it, but where it is the first.
+  const bool alone = pool_of(blocks[kBlocks - 1]) != pool_of(blocks[kBlocks - 2]);
+  void*& freed = blocks[kBlocks - 1];
+  void* more = alone ? PyObject_Malloc(kBytes) : nullptr;
+  void* const expected = freed;
+  PyObject_Free(freed);
   memory.state = state;
   void* taken = looks_like_pools(state) ? take_block(kBytes) : nullptr;
   if (taken != nullptr) give_block(taken);
-  void* third = PyObject_Malloc(kBytes);
-  const bool ok = taken == second && third == second && is_pymalloc_block(first) && !is_pymalloc_block(&state);
-  PyObject_Free(third);
-  PyObject_Free(first);
+  freed = PyObject_Malloc(kBytes);
+  const bool ok = taken == expected && freed == expected && is_pymalloc_block(blocks[0]) && !is_pymalloc_block(&state);
+  for (void* block : blocks) PyObject_Free(block);
+  PyObject_Free(more);
   return ok;
 }
 
@@ -104,8 +110,8 @@ void init_memory(PyObject* instance) {
   memory.subtype_dealloc = Py_TYPE(instance)->tp_dealloc;
   void* const* object_malloc = find_object_malloc();
   const PyRefTracer* tracer = find_tracer();
-  const bool usual = object_malloc != nullptr && tracer != nullptr && *tracer == nullptr && is_pymalloc(ts->interp->obmalloc) &&
-                     check_collector(ts) && check_free_lists(ts);
+  const bool usual = object_malloc != nullptr && tracer != nullptr && *tracer == nullptr &&
+                     is_pymalloc(ts->interp->obmalloc) && check_collector(ts) && check_free_lists(ts);
   PyErr_Clear();
   if (!usual) return;
   memory.object_malloc = object_malloc;
