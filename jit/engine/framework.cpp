@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "jit/cpython/memory.h"
 #include "jit/cpython/port_check.h"
 #include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
@@ -188,6 +189,7 @@ std::string enable(const Settings& wanted) {
   // Code that was made for other stress is retired.
   if (wanted.stress.on() || stress::settings.on()) visit_records(retire_compiled, nullptr);
   stress::start(wanted.stress);
+  if (counters.compiled != 0) port::start_allocator_front();
   prepare_heap(wanted);
   visit_records(drop_other_engines, nullptr);
   if (!start_invariants(wanted.watchers))
@@ -239,6 +241,7 @@ void disable() {
   // At shut-down the trampolines let everything pass; walking a large heap for them would only cost time.
   if (!s.shutting_down) entry::stop_vectorcall();
   stop_invariants();
+  port::stop_allocator_front();
   flush_released();
   PyErr_SetRaisedException(pending);
 }
@@ -247,6 +250,7 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   if (record->compiled) return usable(*record->compiled, globals, builtins) ? record->compiled.get() : nullptr;
   if (record->state != TierState::kCold || !enabled()) return nullptr;
   flush_released();
+  port::start_allocator_front();  // not before: programs that need no machine code are left as they are
   std::string reason;
   uint64_t nanoseconds = 0;
   std::unique_ptr<CompiledCode> compiled =

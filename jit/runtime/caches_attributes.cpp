@@ -10,6 +10,7 @@
 #include "jit/runtime/caches.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/objects.h"
 #include "jit/runtime/ops/ops.h"
 
 namespace whipsnake {
@@ -296,12 +297,12 @@ PyObject* bind_quietly(PyObject* value, PyObject* owner, PyTypeObject* type) {
   PyTypeObject* kind = Py_TYPE(value);
   PyObject* bound = nullptr;
   if (kind == &PyFunction_Type) {
-    if (owner != nullptr) bound = PyMethod_New(value, owner);
+    if (owner != nullptr) bound = new_method(port::thread_with_gil(), value, owner);
   } else if (kind == &PyStaticMethod_Type) {
     return Py_XNewRef(port::wrapped_callable(value));
   } else if (kind == &PyClassMethod_Type) {
     if (PyObject* function = port::wrapped_callable(value))
-      bound = PyMethod_New(function, reinterpret_cast<PyObject*>(type));
+      bound = new_method(port::thread_with_gil(), function, reinterpret_cast<PyObject*>(type));
   } else if (kind == &PyMethodDescr_Type || kind == &PyClassMethodDescr_Type || kind == &PyWrapperDescr_Type) {
     bound = kind->tp_descr_get(value, owner, reinterpret_cast<PyObject*>(type));
   } else {

@@ -1,6 +1,7 @@
 #include "jit/runtime/calls.h"
 
 #include "jit/runtime/frames.h"
+#include "jit/runtime/objects.h"
 
 namespace whipsnake {
 
@@ -21,8 +22,18 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
   auto* method = reinterpret_cast<PyMethodObject*>(callable);
   base[1] = Py_NewRef(method->im_self);
   base[0] = Py_NewRef(method->im_func);
-  Py_DECREF(callable);
+  release_object(callable);
   return {base[0], args - 1, nargs + 1};
+}
+
+// Calls a class of exceptions without a way of its own to make them. The same contract as make_instance().
+bool make_exception(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
+  auto* type = reinterpret_cast<PyTypeObject*>(callable);
+  if (ts->c_recursion_remaining <= 0 || !is_plain_exception_class(type)) return false;
+  PyObject* tuple = new_tuple(ts, args, nargs);
+  *result = tuple != nullptr ? new_exception(ts, type, tuple) : nullptr;
+  release_object(callable);
+  return true;
 }
 
 }  // namespace
@@ -31,7 +42,8 @@ PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
   PyObject* result = nullptr;
   if (callee.nargs == oparg && PyType_Check(callee.callable) &&
-      make_instance(ts, callee.callable, callee.args, callee.nargs, &result))
+      (make_instance(ts, callee.callable, callee.args, callee.nargs, &result) ||
+       make_exception(ts, callee.callable, callee.args, callee.nargs, &result)))
     return after_call(ts, result);
   return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
 }

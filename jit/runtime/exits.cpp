@@ -1,6 +1,7 @@
 #include "jit/runtime/exits.h"
 
 #include "jit/runtime/frames.h"
+#include "jit/runtime/objects.h"
 #include "jit/runtime/records.h"
 #include "jit/runtime/thunks.h"
 
@@ -133,30 +134,18 @@ void add_traceback(PyThreadState* ts, Frame* frame) {
   if (_PyFrame_IsIncomplete(frame)) return;
   PyObject* exception = port::take_exception(ts);
   PyFrameObject* object = frame->frame_obj;  // borrowed
-  // 3.13 Python/ceval.c, PyEval_GetFrame() makes the frame object (the function that does so is hidden), but forgets
-  // every exception when it cannot; the interpreter is left with the MemoryError.
-  if (object == nullptr) object = PyEval_GetFrame();
+  // The interpreter is left with the MemoryError when there can be none.
+  if (object == nullptr) object = new_frame_object(ts, frame);
   if (object == nullptr) {
     Py_DECREF(exception);
     PyErr_NoMemory();
     return;
   }
-  // 3.13 Python/traceback.c, PyTraceBack_Here: the line is looked up when somebody asks for it.
-  auto* entry = PyObject_GC_New(PyTracebackObject, &PyTraceBack_Type);
-  if (entry != nullptr) {
-    auto*& newest = reinterpret_cast<PyBaseExceptionObject*>(exception)->traceback;
-    entry->tb_next = reinterpret_cast<PyTracebackObject*>(newest);
-    entry->tb_frame = reinterpret_cast<PyFrameObject*>(Py_NewRef(object));
-    entry->tb_lasti = PyFrame_GetLasti(object);
-    entry->tb_lineno = -1;
-    PyObject_GC_Track(entry);
-    newest = reinterpret_cast<PyObject*>(entry);
-    port::give_exception(ts, exception);
-  } else {
-    PyErr_Clear();
-    port::give_exception(ts, exception);
-    PyTraceBack_Here(object);  // says that there is no memory
-  }
+  auto*& newest = reinterpret_cast<PyBaseExceptionObject*>(exception)->traceback;
+  PyObject* entry = new_traceback(ts, newest, object);
+  if (entry != nullptr) newest = entry;
+  port::give_exception(ts, exception);
+  if (entry == nullptr) PyTraceBack_Here(object);  // says that there is no memory
 }
 
 // The exception propagates to the handler of the site, or out of the frame. The stack is in memory up to `depth`.
@@ -165,12 +154,12 @@ const void* unwind(PyThreadState* ts, Frame* frame, const Site* site, ThreadCont
   ++counters.exceptions;
   PyObject** base = port::stack_base(frame);
   if (site->handler_depth < 0) {
-    for (; depth > 0; --depth) Py_XDECREF(base[depth - 1]);
+    for (; depth > 0; --depth) release_or_null(base[depth - 1]);
     set_depth(frame, 0);
     const Leaving leaving(frame, context);
     return leaving.with(finish_with_error(ts, frame, context));
   }
-  for (; depth > site->handler_depth; --depth) Py_XDECREF(base[depth - 1]);
+  for (; depth > site->handler_depth; --depth) release_or_null(base[depth - 1]);
   if (site->lasti) {
     PyObject* lasti = PyLong_FromLong(port::instruction_index(frame));
     if (lasti == nullptr) return unwind(ts, frame, site, context, depth);

@@ -3,6 +3,7 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/dict_lookup.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/objects.h"
 
 namespace whipsnake {
 
@@ -191,12 +192,11 @@ bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ss
   auto* type = reinterpret_cast<PyTypeObject*>(callable);
   PyObject* init = find_init(type);
   if (init == nullptr) return false;
-  PyObject* self = type->tp_alloc(type, 0);
+  PyObject* self = new_instance(ts, type);
   if (self == nullptr) {
-    release_call(callable, args, nargs);
+    for (Py_ssize_t i = 0; i < nargs; ++i) release_object(args[i]);
     return true;
   }
-  Py_DECREF(callable);
   args[-1] = Py_NewRef(self);
   PyObject* none = call_stealing(ts, Py_NewRef(init), args - 1, nargs + 1, nullptr);
   *result = none == Py_None ? self : op_init_failed(none, self);
@@ -218,12 +218,11 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
       return op_call(ts, top, oparg);
     }
   }
-  PyObject* self = type->tp_alloc(type, 0);
+  PyObject* self = new_instance(ts, type);
   if (self == nullptr) {
-    release_call(base[0], base + 2, oparg);
+    for (Py_ssize_t i = 0; i < oparg; ++i) release_object(base[2 + i]);
     return nullptr;
   }
-  Py_DECREF(type);
   base[1] = Py_NewRef(self);
   if (enters_machine_code(reinterpret_cast<PyFunctionObject*>(cache->init))) {
     base[0] = Py_NewRef(cache->init);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "jit/asm/masm.h"
+#include "jit/cpython/memory.h"
 #include "jit/runtime/near_table.h"
+#include "jit/runtime/objects.h"
 #include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
 
@@ -13,7 +15,7 @@ namespace {
 
 // Blocks of dead one- and two-digit ints, linked through ob_type: an int comes and goes in two instructions instead of
 // two calls. They are ordinary PyObject_Malloc() blocks of one size class, which anyone may free; see
-// port::find_object_malloc().
+// jit/cpython/memory.h.
 constexpr int kMaxPooled = 128;
 struct IntPool {
   PyObject* first = nullptr;
@@ -21,10 +23,8 @@ struct IntPool {
 };
 IntPool pool;
 
-// The pool is only used while object memory is allocated as it was at the start: tracemalloc sees every int otherwise.
-void* const* object_malloc = nullptr;
-void* expected_malloc = nullptr;
-bool pool_usable() { return *object_malloc == expected_malloc; }
+// The pool is only used while nobody wants to hear of each object: tracemalloc sees every int otherwise.
+bool pool_usable() { return port::memory_is_usual(); }
 
 // CPython's own list of dead floats; one that is always full and always empty where it could not be found.
 port::FloatFreeList no_free_list = {.numfree = port::kMaxFreeFloats, .items = nullptr};
@@ -42,10 +42,6 @@ PyObject* small_int(int64_t value) {
 }  // namespace
 
 bool init_numbers() {
-  static void* never = nullptr;
-  object_malloc = port::find_object_malloc();
-  if (object_malloc == nullptr) object_malloc = &never;
-  expected_malloc = object_malloc == &never ? &expected_malloc : *object_malloc;  // never: what it is not
   if (port::FloatFreeList* found = port::find_float_free_list()) free_floats = found;
   small_ints = PyLong_FromLong(0);
   for (long value = -_PY_NSMALLNEGINTS; value < _PY_NSMALLPOSINTS; ++value) {
@@ -94,7 +90,7 @@ bool keep_float(PyObject* object) {
 void dealloc(PyObject* object) {
   const PyTypeObject* type = Py_TYPE(object);
   if (type == &PyLong_Type ? keep_int(object) : type == &PyFloat_Type && keep_float(object)) return;
-  _Py_Dealloc(object);
+  end_object(object);
 }
 
 void release_int(PyObject* object) {
@@ -132,9 +128,10 @@ const uint8_t* new_float_code() {
   namespace offset = port::offset;
   made = shared_code("new_float", [](Masm& masm) {
     const Label general = masm.new_label();
-    masm.load(Reg::kT1, near_constant(object_malloc));
+    masm.load(Reg::kT1, near_constant(port::memory.object_malloc));
     masm.load(Reg::kT1, Mem::at(Reg::kT1));
-    masm.cmp(Reg::kT1, near_constant(expected_malloc));
+    masm.load(Reg::kT0, near_constant(&port::memory.pymalloc));
+    masm.cmp(Reg::kT1, Mem::at(Reg::kT0));
     masm.jump_if(Cond::kNotEqual, general);
     masm.load(Reg::kT0, near_constant(free_floats));
     masm.load(Reg::kRet, Mem::at(Reg::kT0, kFree));

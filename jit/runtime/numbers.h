@@ -10,7 +10,7 @@ namespace whipsnake {
 bool init_numbers();
 
 // What a reference count of zero calls for: as _Py_Dealloc(), but ints are kept for reuse, and floats kept in a shorter
-// way.
+// way; for all other objects end_object() of objects.h.
 void dealloc(PyObject* object);
 
 PyObject* int_from_signed(int64_t value);

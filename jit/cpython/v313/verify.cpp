@@ -1,6 +1,7 @@
 #include "jit/cpython/v313/verify.h"
 
 #include "jit/cpython/port.h"
+#include "jit/cpython/v313/memory.h"
 
 #include <marshal.h>  // behind Python.h
 
@@ -312,6 +313,8 @@ const char* verify_layouts() {
     unexpected = "containers";
   else if (!check_instances(sample))
     unexpected = "instances";
+  else
+    init_memory(sample["instance"]);  // checks itself
   PyErr_Clear();
   return unexpected;
 }

@@ -1,5 +1,6 @@
 // Making and filling collections. 3.13 Python/bytecodes.c: BUILD_*, LIST_APPEND, LIST_EXTEND, SET_ADD, SET_UPDATE,
 // MAP_ADD, DICT_UPDATE, DICT_MERGE.
+#include "jit/runtime/objects.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -15,11 +16,9 @@ void release_array(PyObject** values, intptr_t count) {
 
 }  // namespace
 
-PyObject* op_build_tuple(PyThreadState*, PyObject** top, intptr_t arg) {
-  return _PyTuple_FromArraySteal(top - arg, arg);
-}
+PyObject* op_build_tuple(PyThreadState* ts, PyObject** top, intptr_t arg) { return new_tuple(ts, top - arg, arg); }
 
-PyObject* op_build_list(PyThreadState*, PyObject** top, intptr_t arg) { return _PyList_FromArraySteal(top - arg, arg); }
+PyObject* op_build_list(PyThreadState* ts, PyObject** top, intptr_t arg) { return new_list(ts, top - arg, arg); }
 
 PyObject* op_build_set(PyThreadState* ts, PyObject** top, intptr_t arg) {
   PyObject** values = top - arg;

@@ -1,5 +1,6 @@
 // Handling and raising. 3.13 Python/bytecodes.c: PUSH_EXC_INFO, POP_EXCEPT, CHECK_EXC_MATCH, CHECK_EG_MATCH,
 // RAISE_VARARGS, CLEANUP_THROW, END_ASYNC_FOR.
+#include "jit/runtime/objects.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -17,7 +18,7 @@ PyObject* op_pop_except(PyThreadState* ts, PyObject** top, intptr_t) {
   PyObject* previous = top[-1];
   PyObject* handled = ts->exc_info->exc_value;
   ts->exc_info->exc_value = Py_IsNone(previous) ? nullptr : previous;
-  Py_XDECREF(handled);
+  release_or_null(handled);
   return after_escape(ts, kDone);
 }
 
@@ -55,7 +56,9 @@ PyObject* op_check_eg_match(PyThreadState* ts, PyObject** top, intptr_t) {
 namespace {
 
 // Calls an exception class for `raise Class` and `from Class`. New reference.
-PyObject* make_exception(PyObject* type) {
+PyObject* call_class(PyThreadState* ts, PyObject* type) {
+  auto* plain = reinterpret_cast<PyTypeObject*>(type);
+  if (is_plain_exception_class(plain)) return new_exception(ts, plain, PyTuple_New(0));
   PyObject* value = PyObject_CallNoArgs(type);
   if (value != nullptr && !PyExceptionInstance_Check(value)) {
     PyErr_Format(PyExc_TypeError, "calling %R should have returned an instance of BaseException, not %R", type,
@@ -66,9 +69,9 @@ PyObject* make_exception(PyObject* type) {
 }
 
 // Gives value its __cause__. Steals cause. False: an exception is set.
-bool set_cause(PyObject* value, PyObject* cause) {
+bool set_cause(PyThreadState* ts, PyObject* value, PyObject* cause) {
   if (PyExceptionClass_Check(cause)) {
-    PyObject* instance = make_exception(cause);
+    PyObject* instance = call_class(ts, cause);
     release(cause);
     if (instance == nullptr) {
       return false;
@@ -85,6 +88,18 @@ bool set_cause(PyObject* value, PyObject* cause) {
   return true;
 }
 
+// 3.13 Python/errors.c, _PyErr_SetObject, with an instance of `type`: where no exception is being handled there is
+// nothing to chain. A metaclass of its own may have something to say about subclasses.
+void set_exception(PyThreadState* ts, PyObject* type, PyObject* value) {
+  const _PyErr_StackItem* handled = ts->exc_info;
+  while (handled != nullptr && (handled->exc_value == nullptr || Py_IsNone(handled->exc_value)))
+    handled = handled->previous_item;
+  if (handled == nullptr && ts->current_exception == nullptr && PyType_CheckExact(type) &&
+      Py_IS_TYPE(value, reinterpret_cast<PyTypeObject*>(type)))
+    return port::give_exception(ts, Py_NewRef(value));
+  PyErr_SetObject(type, value);
+}
+
 bool reraise() {
   PyObject* handled = PyErr_GetHandledException();
   if (handled == nullptr) {
@@ -98,7 +113,7 @@ bool reraise() {
 }  // namespace
 
 // 3.13 Python/ceval.c, do_raise.
-bool op_raise(PyThreadState*, PyObject* exc, PyObject* cause) {
+bool op_raise(PyThreadState* ts, PyObject* exc, PyObject* cause) {
   if (exc == nullptr) {
     return reraise();
   }
@@ -106,7 +121,7 @@ bool op_raise(PyThreadState*, PyObject* exc, PyObject* cause) {
   PyObject* value = nullptr;
   if (PyExceptionClass_Check(exc)) {
     type = exc;
-    value = make_exception(exc);
+    value = call_class(ts, exc);
   } else if (PyExceptionInstance_Check(exc)) {
     type = Py_NewRef(PyExceptionInstance_Class(exc));
     value = exc;
@@ -116,8 +131,8 @@ bool op_raise(PyThreadState*, PyObject* exc, PyObject* cause) {
   }
   if (value == nullptr) {
     Py_XDECREF(cause);
-  } else if (cause == nullptr || set_cause(value, cause)) {
-    PyErr_SetObject(type, value);
+  } else if (cause == nullptr || set_cause(ts, value, cause)) {
+    set_exception(ts, type, value);
   }
   Py_XDECREF(value);
   Py_XDECREF(type);

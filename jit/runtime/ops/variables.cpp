@@ -1,6 +1,7 @@
 // Names, globals, local variables and cells. 3.13 Python/bytecodes.c: LOAD_NAME, STORE_NAME, DELETE_NAME, *_GLOBAL,
 // LOAD_FROM_DICT_OR_*, LOAD_LOCALS, SETUP_ANNOTATIONS, LOAD_FAST_CHECK, DELETE_FAST, *_DEREF, MAKE_CELL,
 // COPY_FREE_VARS.
+#include "jit/runtime/objects.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -224,7 +225,7 @@ PyObject* op_delete_deref(PyThreadState* ts, PyObject**, intptr_t arg) {
 PyObject* op_make_cell(PyThreadState* ts, PyObject**, intptr_t arg) {
   // The slot is empty but for an argument, or what somebody stored through f_locals before.
   PyObject* initial = slot_of(ts, arg);
-  PyObject* cell = PyCell_New(initial);
+  PyObject* cell = new_cell(ts, initial);
   if (cell == nullptr) {
     return nullptr;
   }
