@@ -100,6 +100,7 @@ def test_options_in_force(autoload: Environment, tmp_path: Path) -> None:
     for env, different in cases:
         done = autoload.run([autoload.python, "-c", code], tmp_path, env={"WHIPSNAKE": "baseline"} | env)
         expected = {option.name: option.default for option in options.OPTIONS} | different
+        expected["stress_seed"] = 0  # nothing is left to chance
         found = json.loads(done.stdout)
         assert found == {name: expected[name] for name in found}, env
         assert {"engine", "threshold", "loop_threshold", "entry", "loops", "watchers", "budget"} <= set(found)
