@@ -186,8 +186,10 @@ def peak_kilobytes() -> int:
 
 def jit_state() -> dict[str, Any] | None:
     """What Whipsnake did in this process; None where it was not at work."""
-    whipsnake = sys.modules.get("whipsnake")
-    if whipsnake is None or not whipsnake.is_enabled():
+    if os.environ.get("WHIPSNAKE", "off") == "off":
+        return None
+    whipsnake = importlib.import_module("whipsnake")  # started by itself, it is no module that a program sees
+    if not whipsnake.is_enabled():
         return None
     return {"stats": whipsnake.stats(), "hot_sites": whipsnake._core.hot_sites(HOT_SITES)}
 
