@@ -53,9 +53,11 @@ struct State {
   std::map<void*, Cell> cells;  // by address, so that those of one piece of machine code are found together
 };
 
-// Never destroyed: dicts and code objects die after static objects do.
+// Never destroyed: dicts and code objects die after static objects do. Needs no memory: it is asked for where none may
+// be had, and by destructors.
 State& state() {
-  static State* instance = new State;
+  alignas(State) static unsigned char memory[sizeof(State)];
+  static State* instance = new (memory) State;
   return *instance;
 }
 

@@ -3,14 +3,19 @@
 #include <cstring>
 
 #include "jit/cpython/memory.h"
+#include "jit/runtime/context.h"
 
 namespace whipsnake {
 
 namespace {
 
 // 3.13 Include/cpython/object.h, Py_TRASHCAN_BEGIN and Py_TRASHCAN_END: each container that ends within another's end
-// counts as C recursion. Where little of that is left, CPython's function has to put the object off.
-bool nests_deep(const PyThreadState* ts) { return ts->c_recursion_remaining <= Py_TRASHCAN_HEADROOM; }
+// counts as C recursion. Where little of that is left, CPython's function has to put the object off; where much of a
+// small native stack is gone, it needs less of it than we do.
+bool nests_deep(const PyThreadState* ts) {
+  return ts->c_recursion_remaining <= Py_TRASHCAN_HEADROOM ||
+         reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit;
+}
 
 class Nesting {
  public:
