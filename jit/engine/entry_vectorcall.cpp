@@ -71,7 +71,8 @@ PyObject* call_inlining(PyFunctionObject* func, PyObject* const* args, size_t na
 
 PyObject* counting_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  if (!framework::active()) [[unlikely]]
+  // Suspended: by a finalizer, while the collector has the function among its garbage, where nobody finds it.
+  if (!framework::active() || suspended) [[unlikely]]
     return port::function_vectorcall(callable, args, nargsf, kwnames);
   CodeRecord* record = get_record(code_of(func));
   if (record == nullptr) [[unlikely]]

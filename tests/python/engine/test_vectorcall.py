@@ -282,3 +282,30 @@ def test_executable_memory_refused_after_a_while(script: Script) -> None:
             assert calls(g, 5) == ([3, 3, 3], [5, 5, 5])
             whipsnake.disable()
     """)
+
+
+def test_a_finalizer_listens_while_the_collector_has_its_function(script: Script) -> None:
+    """What is garbage is found by nobody who looks for functions; it is called by its own finalizer."""
+    script(
+        """
+        class Ending:
+            def __del__(self):
+                M.set_events(2, M.events.CALL)
+                results.append([self.function(i) for i in range(5)])
+                M.set_events(2, 0)
+        def make():
+            ending = Ending()
+            def function(i):
+                return ending is not None and i * 2
+            ending.function = function
+        M.use_tool_id(2, "listener")
+        M.register_callback(2, M.events.CALL, lambda *args: None)
+        whipsnake.enable(threshold=1, loop_threshold=10**6)
+        results = []
+        for _ in range(3):
+            make()
+            gc.collect()
+        assert results == [[0, 2, 4, 6, 8]] * 3, results
+    """,
+        timeout=30,
+    )
