@@ -62,8 +62,7 @@ class Planner {
       case COMPARE_OP: return of_comparison(i);
       case TO_BOOL: return is_whole() && has_truth(cells_[0], i) ? Act::kTruth : Act::kStop;
       case STORE_FAST:
-      case STORE_FAST_LOAD_FAST:
-        return is_whole() && cells_[0].is_number() ? Act::kStore : Act::kStop;
+      case STORE_FAST_LOAD_FAST: return is_whole() && cells_[0].is_number() ? Act::kStore : Act::kStop;
       default: return Act::kStop;
     }
   }
