@@ -188,7 +188,11 @@ def jit_state() -> dict[str, Any] | None:
     """What Whipsnake did in this process; None where it was not at work."""
     if os.environ.get("WHIPSNAKE", "off") == "off":
         return None
-    whipsnake = importlib.import_module("whipsnake")  # started by itself, it is no module that a program sees
+    try:
+        # Started by itself, it is no module that a program sees.
+        whipsnake = importlib.import_module("whipsnake")
+    except ImportError:
+        return None
     if not whipsnake.is_enabled():
         return None
     return {"stats": whipsnake.stats(), "hot_sites": whipsnake._core.hot_sites(HOT_SITES)}

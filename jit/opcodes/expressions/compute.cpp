@@ -204,7 +204,7 @@ class Compute {
   void take(Step& step, std::optional<Answer>& answer) {
     const Instruction& i = *step.instruction;
     switch (step.act) {
-      case Act::kPush: push(i); break;
+      case Act::kPush: push_operands(e_, i, cells_); break;
       case Act::kFloats: floats(i); break;
       case Act::kInts: ints(i); break;
       case Act::kNegate: masm_.fneg(cells_.back().freg); break;
@@ -217,17 +217,6 @@ class Compute {
       case Act::kStop: Py_UNREACHABLE();
     }
     if (step_ + 1 == steps_.size()) end_with_object();
-  }
-
-  void push(const Instruction& i) {
-    if (i.opcode == LOAD_CONST) {
-      cells_.push_back({.value = Value::of_constant(e_.constant(i.oparg))});
-    } else if (i.opcode == LOAD_FAST) {
-      cells_.push_back({.value = Value::local(i.oparg)});
-    } else {
-      cells_.push_back({.value = Value::local(i.oparg >> 4)});
-      cells_.push_back({.value = Value::local(i.oparg & 15)});
-    }
   }
 
   void floats(const Instruction& i) {

@@ -203,16 +203,7 @@ class Planner {
     };
     const auto push = [&](Cell::Form form) { cells_.push_back({.form = form}); };
     switch (act) {
-      case Act::kPush:
-        if (i.opcode == LOAD_CONST) {
-          cells_.push_back({.value = Value::of_constant(e_.constant(i.oparg))});
-        } else if (i.opcode == LOAD_FAST) {
-          cells_.push_back({.value = Value::local(i.oparg)});
-        } else {
-          cells_.push_back({.value = Value::local(i.oparg >> 4)});
-          cells_.push_back({.value = Value::local(i.oparg & 15)});
-        }
-        return 0;
+      case Act::kPush: push_operands(e_, i, cells_); return 0;
       case Act::kNegate: return 1;
       case Act::kFloats:
       case Act::kInts:
@@ -243,6 +234,17 @@ class Planner {
 };
 
 }  // namespace
+
+void push_operands(const Emitter& e, const Instruction& i, std::vector<Cell>& cells) {
+  if (i.opcode == LOAD_CONST) {
+    cells.push_back({.value = Value::of_constant(e.constant(i.oparg))});
+  } else if (i.opcode == LOAD_FAST) {
+    cells.push_back({.value = Value::local(i.oparg)});
+  } else {
+    cells.push_back({.value = Value::local(i.oparg >> 4)});
+    cells.push_back({.value = Value::local(i.oparg & 15)});
+  }
+}
 
 Plan plan_expression(Emitter& e, const Instruction& first) { return Planner(e, first).plan(); }
 

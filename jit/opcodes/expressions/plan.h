@@ -70,6 +70,9 @@ struct Plan {
   int outer;                // so many entries of the value stack in front of the expression belong to it
 };
 
+// What LOAD_CONST, LOAD_FAST and LOAD_FAST_LOAD_FAST push.
+void push_operands(const Emitter& e, const Instruction& i, std::vector<Cell>& cells);
+
 // Looks ahead from `first`, as far as operands are loaded, computed with, and used up.
 Plan plan_expression(Emitter& e, const Instruction& first);
 
