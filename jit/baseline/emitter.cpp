@@ -197,8 +197,8 @@ void Emitter::spill_registers_below(int count) {
     if (stack_.slot(slot).is(Value::Kind::kRegister)) to_memory(slot);
 }
 
-void Emitter::forget_local(int index) {
-  for (int slot = 0; slot < stack_.depth(); ++slot)
+void Emitter::forget_local(int index, int count) {
+  for (int slot = 0; slot < stack_.depth() - count; ++slot)
     if (stack_.slot(slot).is(Value::Kind::kLocal) && stack_.slot(slot).index == index) to_memory(slot);
 }
 

@@ -90,8 +90,9 @@ class Emitter {
   void flush_below(int count);            // all but the top `count`
   void protect_locals_below(int count);   // borrowed locals below the top `count` become owned
   void spill_registers_below(int count);  // to memory what a call of compiled code would clobber
-  void forget_local(int index);           // borrowed references to this local become owned
-  Mem home(int slot) const;               // the home of a stack slot
+  // Borrowed references to this local, below the top `count`, become owned.
+  void forget_local(int index, int count = 0);
+  Mem home(int slot) const;  // the home of a stack slot
   Mem local(int index) const { return Mem::at(Reg::kFrame, port::offset::slot(index)); }
   // The register that holds entry `from_top` (1 = top): its own, or `temp` after loading it there. Borrowed.
   Reg use(int from_top, Reg temp);

@@ -11,7 +11,14 @@
 
 namespace whipsnake::port {
 
+namespace {
+
+PyInterpreterState* const no_interpreter = nullptr;
+
+}  // namespace
+
 PyInterpreterState* main_interpreter = nullptr;
+PyInterpreterState* const* newest_interpreter = &no_interpreter;
 
 namespace {
 
@@ -44,7 +51,10 @@ const std::string& initialize() {
   if (result == nullptr) {
     PyObject* pending = PyErr_GetRaisedException();
     result = new std::string(check());
-    if (result->empty()) main_interpreter = PyInterpreterState_Main();
+    if (result->empty()) {
+      main_interpreter = PyInterpreterState_Main();
+      if (PyInterpreterState* const* found = find_newest_interpreter()) newest_interpreter = found;
+    }
     PyErr_SetRaisedException(pending);
   }
   return *result;

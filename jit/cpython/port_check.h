@@ -16,8 +16,11 @@ const std::string& initialize();
 // The interpreter that is served; null until initialize() found everything as expected.
 extern PyInterpreterState* main_interpreter;
 
-// Whether there is no sub-interpreter: new interpreters come first in the list of all.
-inline bool is_only_interpreter() { return _PyRuntime.interpreters.head == main_interpreter; }
+// Where the list of all interpreters begins, with the newest; where a null is until initialize() found it.
+extern PyInterpreterState* const* newest_interpreter;
+
+// Whether there is no sub-interpreter. False where that cannot be told.
+inline bool is_only_interpreter() { return *newest_interpreter == main_interpreter; }
 
 // The calling thread's state where code of any interpreter may run.
 inline PyThreadState* current_thread() {

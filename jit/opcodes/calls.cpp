@@ -102,10 +102,7 @@ const uint8_t* length_code() {
     masm.bind(known);
     masm.cmp(kLength, _PY_NSMALLPOSINTS);
     masm.skip_if(Cond::kAboveEqual, large);
-    static_assert(sizeof(PyLongObject) == 1 << 5);
-    masm.shl(kLength, 5);
-    masm.load(Reg::kRet, near_constant(PyLong_FromLong(0)));  // the first of the small ints, which are in order
-    masm.add(Reg::kRet, kLength);
+    load_small_int(masm, Reg::kRet, kLength);
     masm.ret();
     masm.bind(large);
     masm.mov(Reg::kArg0, kLength);

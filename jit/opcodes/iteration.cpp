@@ -176,9 +176,7 @@ void next_of_range(Emitter& e, ForIter& loop, Label other, const Instruction* st
   masm.lea(Reg::kT0, Mem::at(Reg::kArg0, _PY_NSMALLNEGINTS));
   masm.cmp(Reg::kT0, _PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS);
   masm.jump_if(Cond::kAboveEqual, longer);
-  masm.shl(Reg::kArg0, kSmallIntShift);
-  masm.load(loop.result(), near_constant(small_int_zero()));
-  masm.add(loop.result(), Reg::kArg0);
+  load_small_int(masm, loop.result(), Reg::kArg0);
   masm.jump(made);
   masm.bind(longer);
   e.store_position();

@@ -506,19 +506,7 @@ class Maker {
   void find_shared(const Ways& ways) {
     const Label second = masm_.new_label();
     const Label found = masm_.new_label();
-    shared_entry(0);
-    masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, version)));
-    masm_.jump_if(Cond::kNotEqual, second);
-    masm_.load32(Reg::kRet, cache(offsetof(AttrCache, id)));
-    masm_.cmp32(Reg::kRet, kShared.at(offsetof(AttrEntry, id)));
-    masm_.jump_if(Cond::kEqual, found);
-    masm_.bind(second);
-    shared_entry(1);
-    masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, version)));
-    masm_.jump_if(Cond::kNotEqual, slow_);
-    masm_.load32(Reg::kRet, cache(offsetof(AttrCache, id)));
-    masm_.cmp32(Reg::kRet, kShared.at(offsetof(AttrEntry, id)));
-    masm_.jump_if(Cond::kNotEqual, slow_);
+    look_at_shared(0, second);
     masm_.bind(found);
     masm_.cmp32(kShared.at(offsetof(AttrEntry, value_version)), 0);
     const Label unpinned = masm_.new_label();
@@ -531,10 +519,14 @@ class Maker {
     masm_.lea(Reg::kT1, Mem::indexed(Reg::kT1, Reg::kRet, 4));
     masm_.mov_ptr(Reg::kRet, ways.code);
     masm_.jump_mem(Mem::indexed(Reg::kRet, Reg::kT1, 8));
+    masm_.bind(second);
+    look_at_shared(1, slow_);
+    masm_.jump(found);
   }
 
-  // kArg3 = the entry at the index for the version in kT1, its lowest bit changed by `bit`. kRet is lost.
-  void shared_entry(int32_t bit) {
+  // kArg3 = the entry at the index for the version in kT1, its lowest bit changed by `bit`, if it is about that and the
+  // site's name. kRet is lost.
+  void look_at_shared(int32_t bit, Label otherwise) {
     masm_.load32(Reg::kArg3, cache(offsetof(AttrCache, id_hash)));
     masm_.add32(Reg::kArg3, Reg::kT1);
     masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 1));
@@ -543,6 +535,11 @@ class Maker {
     masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kArg3, 4));
     masm_.mov_ptr(Reg::kRet, shared_entries);
     masm_.lea(Reg::kArg3, Mem::indexed(Reg::kRet, Reg::kArg3, 8));
+    masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, version)));
+    masm_.jump_if(Cond::kNotEqual, otherwise);
+    masm_.load32(Reg::kRet, cache(offsetof(AttrCache, id)));
+    masm_.cmp32(Reg::kRet, kShared.at(offsetof(AttrEntry, id)));
+    masm_.jump_if(Cond::kNotEqual, otherwise);
   }
 
   // C++ looks at the instance, by the entry in kArg3.

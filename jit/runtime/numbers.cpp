@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "jit/asm/masm.h"
 #include "jit/cpython/memory.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/objects.h"
@@ -15,16 +14,13 @@ namespace {
 
 // Blocks of dead one- and two-digit ints, linked through ob_type: an int comes and goes in two instructions instead of
 // two calls. They are ordinary PyObject_Malloc() blocks of one size class, which anyone may free; see
-// jit/cpython/memory.h.
+// jit/cpython/memory.h. Only used while nobody wants to hear of each object: tracemalloc sees every int otherwise.
 constexpr int kMaxPooled = 128;
 struct IntPool {
   PyObject* first = nullptr;
   int count = 0;
 };
 IntPool pool;
-
-// The pool is only used while nobody wants to hear of each object: tracemalloc sees every int otherwise.
-bool pool_usable() { return port::memory_is_usual(); }
 
 // CPython's own list of dead floats; one that is always full and always empty where it could not be found.
 port::FloatFreeList no_free_list = {.numfree = port::kMaxFreeFloats, .items = nullptr};
@@ -51,12 +47,19 @@ bool init_numbers() {
   return true;
 }
 
-PyObject* small_int_zero() { return small_ints; }
+void load_small_int(Masm& masm, Reg result, Reg value) {
+  constexpr int kShift = 5;
+  static_assert(kSmallIntSize == 1 << kShift);
+  masm.shl(value, kShift);
+  masm.load(result, near_constant(small_ints));
+  masm.add(result, value);
+}
 
 PyObject* int_from_signed(int64_t value) {
   if (is_small(value)) return small_int(value);
   const uint64_t magnitude = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
-  if (magnitude > port::kMaxShortInt || pool.first == nullptr || !pool_usable()) return PyLong_FromLongLong(value);
+  if (magnitude > port::kMaxShortInt || pool.first == nullptr || !port::memory_is_usual())
+    return PyLong_FromLongLong(value);
   PyObject* object = pool.first;
   pool.first = reinterpret_cast<PyObject*>(object->ob_type);
   --pool.count;
@@ -69,7 +72,7 @@ PyObject* int_from_signed(int64_t value) {
 namespace {
 
 bool keep_int(PyObject* object) {
-  if (!port::is_short(object) || pool.count >= kMaxPooled || !pool_usable()) return false;
+  if (!port::is_short(object) || pool.count >= kMaxPooled || !port::memory_is_usual()) return false;
   object->ob_type = reinterpret_cast<PyTypeObject*>(pool.first);
   pool.first = object;
   ++pool.count;
@@ -106,7 +109,7 @@ void release_float(PyObject* object) {
 // The free list is as good for objects that tracemalloc wants to hear of, but it must be told.
 PyObject* float_from_double(double value) {
   PyFloatObject* object = free_floats->items;
-  if (object == nullptr || !pool_usable()) return PyFloat_FromDouble(value);
+  if (object == nullptr || !port::memory_is_usual()) return PyFloat_FromDouble(value);
   free_floats->items = reinterpret_cast<PyFloatObject*>(object->ob_base.ob_type);
   --free_floats->numfree;
   object->ob_base.ob_type = &PyFloat_Type;

@@ -2,6 +2,7 @@
 // set.
 #pragma once
 
+#include "jit/asm/masm.h"
 #include "jit/cpython/port.h"
 
 namespace whipsnake {
@@ -14,10 +15,8 @@ bool init_numbers();
 void dealloc(PyObject* object);
 
 PyObject* int_from_signed(int64_t value);
-// The object of 0; the small ints, from -_PY_NSMALLNEGINTS to _PY_NSMALLPOSINTS - 1, are in order, so many bytes apart.
-PyObject* small_int_zero();
-inline constexpr int kSmallIntShift = 5;
-static_assert(sizeof(PyLongObject) == 1 << kSmallIntShift);
+// Emits: `result` = the object of `value`, which is lost, one of the small ints that the interpreter shares.
+void load_small_int(Masm& masm, Reg result, Reg value);
 PyObject* float_from_double(double value);
 
 // Shared machine code for floats: kF0 -> kRet = a new one, null when out of memory; and giving up one reference to the

@@ -64,15 +64,20 @@ inline void compact_value(Masm& masm, Reg value, Reg object, Reg temp, Label slo
   masm.mul(value, temp);
 }
 
-// The exact int that nobody else has but the variable in `local` becomes `value`. Small ints are shared; negative and
-// longer ones are rare. `object` is clobbered, too.
-inline void overwrite_int(Masm& masm, Mem local, Reg value, Reg object, Reg temp, Label elsewhere) {
+// object = what the variable in `local` has, which is of that type and nobody else's.
+inline void guard_alone(Masm& masm, Reg object, Mem local, const PyTypeObject* type, Reg temp, Label elsewhere) {
   masm.load(object, local);
   masm.test(object, object);
   masm.jump_if(Cond::kEqual, elsewhere);
   masm.cmp(Mem::at(object, port::offset::kRefcount), 1);
   masm.jump_if(Cond::kNotEqual, elsewhere);
-  guard_type(masm, object, &PyLong_Type, temp, elsewhere);
+  guard_type(masm, object, type, temp, elsewhere);
+}
+
+// The exact int that nobody else has but the variable in `local` becomes `value`. Small ints are shared; negative and
+// longer ones are rare. `object` is clobbered, too.
+inline void overwrite_int(Masm& masm, Mem local, Reg value, Reg object, Reg temp, Label elsewhere) {
+  guard_alone(masm, object, local, &PyLong_Type, temp, elsewhere);
   masm.lea(temp, Mem::at(value, -_PY_NSMALLPOSINTS));
   masm.cmp(temp, PyLong_MASK - _PY_NSMALLPOSINTS);
   masm.jump_if(Cond::kAbove, elsewhere);
@@ -82,12 +87,7 @@ inline void overwrite_int(Masm& masm, Mem local, Reg value, Reg object, Reg temp
 
 // The same for an exact float.
 inline void overwrite_float(Masm& masm, Mem local, FReg value, Reg object, Reg temp, Label elsewhere) {
-  masm.load(object, local);
-  masm.test(object, object);
-  masm.jump_if(Cond::kEqual, elsewhere);
-  masm.cmp(Mem::at(object, port::offset::kRefcount), 1);
-  masm.jump_if(Cond::kNotEqual, elsewhere);
-  guard_type(masm, object, &PyFloat_Type, temp, elsewhere);
+  guard_alone(masm, object, local, &PyFloat_Type, temp, elsewhere);
   masm.fstore(Mem::at(object, port::offset::kFloatValue), value);
 }
 

@@ -1,4 +1,5 @@
-// The front of pymalloc: the same pools without a look at the calling thread.
+// The front of pymalloc: the same pools without a look at the calling thread. Whoever allocates while there is but one
+// interpreter holds its GIL.
 //
 // 3.13 Objects/obmalloc.c, _PyObject_Malloc and _PyObject_Free ask the thread for its interpreter, whose pools they
 // use: in a shared library that is a call, and a good part of the whole. While there is but one interpreter its pools
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "jit/cpython/port_check.h"
 #include "jit/cpython/v313/memory.h"
 
 namespace whipsnake::port {
@@ -14,11 +16,6 @@ namespace whipsnake::port {
 namespace {
 
 PyMemAllocatorEx behind;  // pymalloc's functions for objects, and for buffers: they are the same
-PyInterpreterState* const* newest_interpreter = nullptr;
-const PyInterpreterState* only_interpreter = nullptr;
-
-// New interpreters come first in the list of all. Whoever allocates while there is one holds its GIL.
-bool is_only_interpreter() { return *newest_interpreter == only_interpreter; }
 
 void* front_malloc(void*, size_t bytes) {
   if (is_only_interpreter()) [[likely]]
@@ -72,24 +69,13 @@ void set_both(PyMemAllocatorEx allocator) {
 
 constexpr PyMemAllocatorEx kFront = {nullptr, front_malloc, front_calloc, front_realloc, front_free};
 
-// 3.13 Include/internal/pycore_runtime.h, _Py_DebugOffsets: made for tools of other versions.
-PyInterpreterState* const* find_newest_interpreter() {
-  const uint64_t offset = _PyRuntime.debug_offsets.runtime_state.interpreters_head;
-  if (offset % alignof(void*) != 0 || offset + 2 * sizeof(void*) > sizeof _PyRuntime) return nullptr;
-  const auto* found = reinterpret_cast<PyInterpreterState* const*>(reinterpret_cast<const char*>(&_PyRuntime) + offset);
-  const bool ok = found[0] == PyInterpreterState_Head() && found[1] == PyInterpreterState_Main();
-  return ok ? found : nullptr;
-}
-
 }  // namespace
 
 bool start_allocator_front() {
   if (!memory_is_usual()) return false;
   if (both_are(kFront)) return true;
-  newest_interpreter = find_newest_interpreter();
-  only_interpreter = PyInterpreterState_Main();
   PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &behind);
-  if (newest_interpreter == nullptr || !both_are(behind)) return false;
+  if (*newest_interpreter == nullptr || !both_are(behind)) return false;
   set_both(kFront);
   return true;
 }

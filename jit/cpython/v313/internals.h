@@ -201,6 +201,9 @@ inline bool add_pending_call(int (*call)(void*)) {
   return _PyEval_AddPendingCall(PyInterpreterState_Main(), call, nullptr, 0) == 0;
 }
 
+// The head of the list of all interpreters, to which new ones come first. Null when it is not found.
+PyInterpreterState* const* find_newest_interpreter();
+
 // Where the interpreter keeps the malloc function of object memory, so that one can see without a call whether somebody
 // (tracemalloc) has put another in its place. Null when it is not found, or when blocks are not as good as those of the
 // next multiple of 16 bytes: a debugging allocator sees what is written behind the size asked for.

@@ -79,20 +79,12 @@ class BySteps {
   }
 
   int push(const Instruction& i, int depth) {
-    const auto local = [&](int index) {
-      e_.masm().load(Reg::kT0, e_.local(index));
-      e_.incref(Reg::kT0);
-      e_.masm().store(home(depth++), Reg::kT0);
-    };
-    if (i.opcode == LOAD_CONST) {
-      e_.masm().mov_ptr(Reg::kT0, e_.constant(i.oparg));
-      e_.incref(Reg::kT0);
-      e_.masm().store(home(depth++), Reg::kT0);
-    } else if (i.opcode == LOAD_FAST) {
-      local(i.oparg);
-    } else {
-      local(i.oparg >> 4);
-      local(i.oparg & 15);
+    std::vector<Cell> pushed;
+    push_operands(e_, i, pushed);
+    for (const Cell& cell : pushed) {
+      const Reg reg = e_.use_value(cell.value, cell.slot, Reg::kT0);
+      e_.incref(reg);
+      e_.masm().store(home(depth++), reg);
     }
     return depth;
   }

@@ -32,7 +32,7 @@ class Compute {
     const bool answers = end == Act::kCompareFloats || end == Act::kCompareInts || end == Act::kTruth;
     const int base = e_.stack().depth() - outer_;
     if (answers) e_.flush_below(outer_);
-    if (end == Act::kStore) forget_below(base, stored_local(*steps_.back().instruction));
+    if (end == Act::kStore) e_.forget_local(stored_local(*steps_.back().instruction), outer_);
     std::optional<Answer> answer;
     if (answers) {
       e_.at(*steps_.back().instruction);
@@ -55,12 +55,6 @@ class Compute {
   }
 
  private:
-  // Borrowed references below the expression to the variable that it is stored to.
-  void forget_below(int base, int index) {
-    for (int slot = 0; slot < base; ++slot)
-      if (e_.stack().slot(slot).is(Value::Kind::kLocal) && e_.stack().slot(slot).index == index) e_.to_memory(slot);
-  }
-
   // --- registers
 
   Reg allocate() {

@@ -46,7 +46,7 @@ enum class Act : uint8_t {
   kNegate,
   kItem,
   kField,
-  kCompareFloats,  // the last three end the expression
+  kCompareFloats,  // this one and those below end the expression
   kCompareInts,
   kTruth,
   kStore,
