@@ -10,8 +10,28 @@ using baseline::Value;
 
 namespace {
 
+// kT1 = the result, if the operands, in `a` and `b`, are compact ints; else on to `otherwise`.
+void operate_on_compact(Masm& masm, int operation, Reg a, Reg b, const Value& right, Label otherwise) {
+  const auto operate = [&masm, operation](auto other) {
+    if (operation == NB_ADD) return masm.add(Reg::kT1, other);
+    return operation == NB_SUBTRACT ? masm.sub(Reg::kT1, other) : masm.and_(Reg::kT1, other);
+  };
+  sequences::compact_value(masm, Reg::kT1, a, Reg::kT0, otherwise);
+  if (right.is(Value::Kind::kConstant)) return operate(static_cast<int32_t>(port::compact_value(right.constant)));
+  sequences::compact_value(masm, Reg::kT2, b, Reg::kT0, otherwise);
+  operate(Reg::kT2);
+}
+
+bool is_for_compact(int operation, const Value& right) {
+  if (operation != NB_ADD && operation != NB_SUBTRACT && operation != NB_AND) return false;
+  return !is_constant_of(right, &PyLong_Type) || port::is_compact(right.constant);
+}
+
+// Small results of small operands in place, others by a call.
 void ints(Emitter& e, const Instruction& i, IntFunction function) {
   Masm& masm = e.masm();
+  const Label general = masm.new_label();
+  const Label made = masm.new_label();
   const Reg result = e.allocate();
   const Emitter::Slow slow = e.slow_path(&op_binary_op, 2, 1, i.oparg);
   const Value left = e.stack().peek(2);
@@ -20,14 +40,29 @@ void ints(Emitter& e, const Instruction& i, IntFunction function) {
   const Reg b = e.use(1, Reg::kArg1);
   if (!is_constant_of(left, &PyLong_Type)) sequences::guard_type(masm, a, &PyLong_Type, Reg::kT0, slow.label);
   if (!is_constant_of(right, &PyLong_Type)) sequences::guard_type(masm, b, &PyLong_Type, Reg::kT0, slow.label);
-  if (a != Reg::kArg0) masm.mov(Reg::kArg0, a);
-  if (b != Reg::kArg1) masm.mov(Reg::kArg1, b);
-  e.store_position();  // tracemalloc asks who allocates
-  e.call(function);
-  // Out of memory: the operands are still on the stack, which is what the error exit describes.
-  masm.test(Reg::kRet, Reg::kRet);
-  masm.jump_if(Cond::kEqual, e.error_exit());
-  masm.mov(result, Reg::kRet);
+  const auto call = [&e, function, a, b, result, failed = e.error_exit()] {
+    if (a != Reg::kArg0) e.masm().mov(Reg::kArg0, a);
+    if (b != Reg::kArg1) e.masm().mov(Reg::kArg1, b);
+    e.store_position();  // tracemalloc asks who allocates
+    e.call(function);
+    // Out of memory: the operands are still on the stack, which is what the error exit describes.
+    e.masm().test(Reg::kRet, Reg::kRet);
+    e.masm().jump_if(Cond::kEqual, failed);
+    e.masm().mov(result, Reg::kRet);
+  };
+  const auto operation = static_cast<int>(port::without_in_place(i.oparg));
+  if (is_for_compact(operation, right)) {
+    operate_on_compact(masm, operation, a, b, right, general);
+    load_if_small_int(masm, result, Reg::kT1, Reg::kT0, general);
+    e.cold([&masm, general, made, call] {
+      masm.bind(general);
+      call();
+      masm.jump(made);
+    });
+    masm.bind(made);
+  } else {
+    call();
+  }
   e.stack().drop(2);
   const int slot = e.stack().depth();
   e.release(right, slot + 1);

@@ -28,6 +28,7 @@ namespace {
 
 void name_attribute(AttrCache* cache, PyObject* name, bool store) {
   cache->entry.version = kNoVersion;
+  cache->member.version = kNoVersion;
   cache->name = name;
   cache->misses = misses_before();
   cache->id = stress::settings.caches ? attribute_id(name, store) : 0;

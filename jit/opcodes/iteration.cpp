@@ -173,10 +173,7 @@ void next_of_range(Emitter& e, ForIter& loop, Label other, const Instruction* st
   }
   const Label longer = masm.new_label();
   const Label made = masm.new_label();
-  masm.lea(Reg::kT0, Mem::at(Reg::kArg0, _PY_NSMALLNEGINTS));
-  masm.cmp(Reg::kT0, _PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS);
-  masm.jump_if(Cond::kAboveEqual, longer);
-  load_small_int(masm, loop.result(), Reg::kArg0);
+  load_if_small_int(masm, loop.result(), Reg::kArg0, Reg::kT0, longer);
   masm.jump(made);
   masm.bind(longer);
   e.store_position();

@@ -458,17 +458,9 @@ class Maker {
     masm_.bind(old_dies);
     go_to_die(owns_owner_ ? &die_and_release : &die_and_return, Reg::kT1, kOwner);
     if (kind_ != AttrKind::kInlineValue) return;
-    // 3.13 Include/internal/pycore_dict.h, _PyDictValues_AddToInsertionOrder: the order is kept behind the values.
     masm_.bind(added);
     masm_.sub(Reg::kT0, kOwner);
-    masm_.sub(Reg::kT0, offset::kInlineValuesItems);
-    masm_.shr(Reg::kT0, 3);  // the attribute's index
-    masm_.load8(Reg::kT1, Mem::at(kOwner, offset::kInlineValuesCapacity));
-    masm_.load8(Reg::kRet, Mem::at(kOwner, offset::kInlineValuesSize));
-    masm_.lea(Reg::kT1, Mem::indexed(kOwner, Reg::kT1, 8, offset::kInlineValuesItems));
-    masm_.store8(Mem::indexed(Reg::kT1, Reg::kRet, 1), Reg::kT0);
-    masm_.add(Reg::kRet, 1);
-    masm_.store8(Mem::at(kOwner, offset::kInlineValuesSize), Reg::kRet);
+    sequences::note_added_value(masm_, kOwner, Reg::kT0, Reg::kT1, Reg::kRet);
     masm_.jump(stored);
   }
 
@@ -495,18 +487,19 @@ class Maker {
     masm_.test32(Mem::at(Reg::kT0, offset::kTypeFlags), static_cast<int32_t>(Py_TPFLAGS_TYPE_SUBCLASS));
     masm_.jump_if(Cond::kNotEqual, type);
     masm_.load32(Reg::kT1, Mem::at(Reg::kT0, offset::kTypeVersion));
-    find_shared(shared_[0]);
+    find_shared(false);
     masm_.bind(type);
     masm_.load32(Reg::kT1, Mem::at(kOwner, offset::kTypeVersion));
-    find_shared(shared_[1]);
+    find_shared(true);
   }
 
   // kArg3 = the shared entry for the version in kT1; on where its kind is at home. A type without a version finds
   // entries that nobody has filled, whose kind is none.
-  void find_shared(const Ways& ways) {
+  void find_shared(bool of_type) {
+    const Ways& ways = shared_[of_type ? 1 : 0];
     const Label second = masm_.new_label();
     const Label found = masm_.new_label();
-    look_at_shared(0, second);
+    look_at_shared(of_type, 0, second);
     masm_.bind(found);
     masm_.cmp32(kShared.at(offsetof(AttrEntry, value_version)), 0);
     const Label unpinned = masm_.new_label();
@@ -520,24 +513,24 @@ class Maker {
     masm_.mov_ptr(Reg::kRet, ways.code);
     masm_.jump_mem(Mem::indexed(Reg::kRet, Reg::kT1, 8));
     masm_.bind(second);
-    look_at_shared(1, slow_);
+    look_at_shared(of_type, 1, slow_);
     masm_.jump(found);
   }
 
-  // kArg3 = the entry at the index for the version in kT1, its lowest bit changed by `bit`, if it is about that and the
-  // site's name. kRet is lost.
-  void look_at_shared(int32_t bit, Label otherwise) {
+  // kArg3 = the first or second entry at the index for the version in kT1, if it is about that and the site's name.
+  // kRet is lost.
+  void look_at_shared(bool of_type, int32_t number, Label otherwise) {
     masm_.load32(Reg::kArg3, cache(offsetof(AttrCache, id_hash)));
     masm_.add32(Reg::kArg3, Reg::kT1);
-    masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 1));
-    if (bit != 0) masm_.xor_(Reg::kArg3, bit);
+    masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 2));
     static_assert(sizeof(AttrEntry) == 5 * 8);
     masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kArg3, 4));
     masm_.mov_ptr(Reg::kRet, shared_entries);
-    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kRet, Reg::kArg3, 8));
+    masm_.lea(Reg::kArg3, Mem::indexed(Reg::kRet, Reg::kArg3, 8, number * static_cast<int32_t>(sizeof(AttrEntry))));
     masm_.cmp32(Reg::kT1, kShared.at(offsetof(AttrEntry, version)));
     masm_.jump_if(Cond::kNotEqual, otherwise);
     masm_.load32(Reg::kRet, cache(offsetof(AttrCache, id)));
+    if (of_type) masm_.add32(Reg::kRet, kOwnerIsType);
     masm_.cmp32(Reg::kRet, kShared.at(offsetof(AttrEntry, id)));
     masm_.jump_if(Cond::kNotEqual, otherwise);
   }

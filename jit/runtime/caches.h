@@ -83,7 +83,7 @@ struct AttrEntry {
   uint32_t keys;           // number of shared keys; kModule: keys version; owner is a type: version of its metatype
   int32_t dict_offset;     // of the instance's dictionary pointer, from the object; 0: there is none
   PyObject* value;         // borrowed
-  uint32_t id;             // in shared_entries: attribute_id() of the name
+  uint32_t id;             // in shared_entries: attribute_id() of the name, with kOwnerIsType
   uint32_t value_version;  // of the type of `value` if that can change, else 0
   AttrKind kind;
   AttrKind
@@ -126,19 +126,27 @@ struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry
   uint32_t id;       // attribute_id() of the name; 0: it has none
   uint32_t id_hash;  // id_hash(id)
   uint32_t misses;
+  AttrKind in_place;      // kInlineValue, kSlot: the site looks for members of owners of one type before it calls
   const AttrCode* codes;  // all of that kind of access; null: the site's machine code calls the helper
   const Site* site;       // of the slow path
+  struct Member {
+    uint32_t version;  // of the owner's type; kNoVersion: empty
+    int32_t offset;    // from the owner
+  } member;            // `in_place`
 };
 
-// What all sites have found out: entry for a type (or for an owner that is a type) and a name, where shared_index()
-// says or at that index with the lowest bit changed, until others take its place. Kind kNone: cannot be described. A
-// type's version is never given again, so entries need not be removed.
+// What all sites have found out: entry for a type (or for an owner that is a type) and a name, at
+// shared_index() or, when another has come after it, behind that, until a third one comes. Kind kNone: cannot be
+// described. A type's version is never given again, so entries need not be removed.
 inline constexpr uint32_t kSharedEntries = 8192;
 extern AttrEntry shared_entries[kSharedEntries];
 constexpr uint32_t id_hash(uint32_t id) { return (id * 0x9E3779B1u) >> 16 & (kSharedEntries - 1); }
 constexpr uint32_t shared_index(uint32_t version, uint32_t id) {
-  return (version + id_hash(id)) & (kSharedEntries - 1);
+  return (version + id_hash(id)) & (kSharedEntries - 2);
 }
+
+// Added to the id where the owner itself is the type: the same name of an instance is something else.
+inline constexpr int32_t kOwnerIsType = 2;
 
 // The number by which shared_entries knows an interned name, for loads or for stores; it keeps the name alive. 0: there
 // are too many.

@@ -32,7 +32,7 @@ uint32_t attribute_id(PyObject* name, bool store) {
     }
     Py_INCREF(name);
   }
-  return known->second * 2 + (store ? 1 : 0);
+  return known->second * 4 + (store ? 1 : 0);
 }
 
 namespace {
@@ -55,6 +55,7 @@ bool take_over(AttrCache* cache, const AttrEntry& entry) {
   if (cache->misses >= kMaxAttrMisses) return false;
   ++cache->misses;
   cache->entry = entry;
+  if (entry.kind == cache->in_place) cache->member = {entry.version, entry.offset};
   if (cache->codes != nullptr) cache->code = cache->codes->for_entry(entry);
   return true;
 }
@@ -70,8 +71,9 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
   const uint32_t version = version_of(described_type);
   if (version == 0 || cache->id == 0) return nullptr;
   AttrEntry& first = shared_entries[shared_index(version, cache->id)];
-  AttrEntry& second = shared_entries[shared_index(version, cache->id) ^ 1];
-  const auto is_about_this = [&](const AttrEntry& entry) { return entry.version == version && entry.id == cache->id; };
+  AttrEntry& second = (&first)[1];
+  const uint32_t id = cache->id + (PyType_Check(owner) ? kOwnerIsType : 0);
+  const auto is_about_this = [&](const AttrEntry& entry) { return entry.version == version && entry.id == id; };
   AttrEntry& shared = is_about_this(second) ? second : first;
   if (is_about_this(shared)) {
     if (known_to_be_useless(shared, owner)) return nullptr;
@@ -87,7 +89,7 @@ template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
   if (described == Described::kNotThis) return nullptr;
   if (entry.kind == AttrKind::kModule)  // of this module only
     return take_over(cache, entry) ? &cache->entry : nullptr;
-  entry.id = cache->id;
+  entry.id = id;
   if (described == Described::kNever) {
     entry.kind = AttrKind::kNone;
     entry.value = nullptr;
@@ -305,6 +307,8 @@ PyObject* bind_quietly(PyObject* value, PyObject* owner, PyTypeObject* type) {
       bound = new_method(port::thread_with_gil(), function, reinterpret_cast<PyObject*>(type));
   } else if (kind == &PyMethodDescr_Type || kind == &PyClassMethodDescr_Type || kind == &PyWrapperDescr_Type) {
     bound = kind->tp_descr_get(value, owner, reinterpret_cast<PyObject*>(type));
+  } else if (kind == &PyProperty_Type || kind == &PyMemberDescr_Type || kind == &PyGetSetDescr_Type) {
+    return owner == nullptr ? Py_NewRef(value) : nullptr;  // of the class they are themselves
   } else {
     return nullptr;
   }

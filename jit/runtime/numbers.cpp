@@ -55,6 +55,13 @@ void load_small_int(Masm& masm, Reg result, Reg value) {
   masm.add(result, value);
 }
 
+void load_if_small_int(Masm& masm, Reg result, Reg value, Reg temp, Label larger) {
+  masm.lea(temp, Mem::at(value, _PY_NSMALLNEGINTS));
+  masm.cmp(temp, _PY_NSMALLNEGINTS + _PY_NSMALLPOSINTS);
+  masm.jump_if(Cond::kAboveEqual, larger);
+  load_small_int(masm, result, value);
+}
+
 PyObject* int_from_signed(int64_t value) {
   if (is_small(value)) return small_int(value);
   const uint64_t magnitude = value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);

@@ -17,6 +17,8 @@ void dealloc(PyObject* object);
 PyObject* int_from_signed(int64_t value);
 // Emits: `result` = the object of `value`, which is lost, one of the small ints that the interpreter shares.
 void load_small_int(Masm& masm, Reg result, Reg value);
+// The same for any value; what is not one of those leads to `larger`, with the value kept.
+void load_if_small_int(Masm& masm, Reg result, Reg value, Reg temp, Label larger);
 PyObject* float_from_double(double value);
 
 // Shared machine code for floats: kF0 -> kRet = a new one, null when out of memory; and giving up one reference to the

@@ -91,6 +91,19 @@ inline void overwrite_float(Masm& masm, Mem local, FReg value, Reg object, Reg t
   masm.fstore(Mem::at(object, port::offset::kFloatValue), value);
 }
 
+// The inline value at `offset` from `owner`, which is lost, comes last in the order of attributes, which is kept behind
+// the values. 3.13 Include/internal/pycore_dict.h, _PyDictValues_AddToInsertionOrder.
+inline void note_added_value(Masm& masm, Reg owner, Reg offset, Reg temp, Reg temp2) {
+  masm.sub(offset, port::offset::kInlineValuesItems);
+  masm.shr(offset, 3);  // the attribute's index
+  masm.load8(temp, Mem::at(owner, port::offset::kInlineValuesCapacity));
+  masm.load8(temp2, Mem::at(owner, port::offset::kInlineValuesSize));
+  masm.lea(temp, Mem::indexed(owner, temp, 8, port::offset::kInlineValuesItems));
+  masm.store8(Mem::indexed(temp, temp2, 1), offset);
+  masm.add(temp2, 1);
+  masm.store8(Mem::at(owner, port::offset::kInlineValuesSize), temp2);
+}
+
 // truth = 0 when `object`, an exact int, is zero; else something else.
 inline void int_truth(Masm& masm, Reg truth, Reg object) {
   masm.load(truth, Mem::at(object, port::offset::kLongTag));

@@ -500,16 +500,28 @@ class Compute {
       if (cell.reg != Reg::kRet) masm_.mov(Reg::kRet, cell.reg);
       return;
     }
+    if (cell.is(Cell::Form::kInt)) return make_int(cell.reg);
     e_.store_position();  // tracemalloc asks who allocates
-    if (cell.is(Cell::Form::kInt)) {
-      masm_.mov(Reg::kArg0, cell.reg);
-      e_.call(&int_from_signed);
-    } else {
-      if (cell.freg != FReg::kF0) masm_.fmov(FReg::kF0, cell.freg);
-      masm_.call_code(new_float_code());
-    }
+    if (cell.freg != FReg::kF0) masm_.fmov(FReg::kF0, cell.freg);
+    masm_.call_code(new_float_code());
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.jump_if(Cond::kEqual, e_.error_exit());
+  }
+
+  void make_int(Reg value) {
+    const Label larger = masm_.new_label();
+    const Label made = masm_.new_label();
+    load_if_small_int(masm_, Reg::kRet, value, kTemp, larger);
+    masm_.bind(made);
+    e_.cold([&e = e_, value, larger, made, failed = e_.error_exit()] {
+      e.masm().bind(larger);
+      e.masm().mov(Reg::kArg0, value);
+      e.store_position();
+      e.call(&int_from_signed);
+      e.masm().test(Reg::kRet, Reg::kRet);
+      e.masm().jump_if(Cond::kEqual, failed);
+      e.masm().jump(made);
+    });
   }
 
   void end_with_object() {

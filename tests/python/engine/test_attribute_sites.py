@@ -655,6 +655,27 @@ def test_instances_with_dictionaries_need_no_slow_path(site: str) -> None:
     assert slow_operations(site, twins) == 0
 
 
+def test_a_name_of_an_instance_and_of_its_class() -> None:
+    """Both are known by the same version and the same name, and found in different ways."""
+    twins = Twins("""
+        class Thing:
+            limit = 3
+            @property
+            def size(self): return 4
+        class Child(Thing): limit = 5
+        class Slotted: __slots__ = ("limit", "size")
+        slotted = Slotted()
+        slotted.limit = slotted.size = 6
+        owners = [Thing(), Child(), slotted, Thing, Child, Slotted] * 8
+        def limits(owners): return [o.limit for o in owners], [o.size for o in owners]
+    """)
+    twins.warm("limits(owners)")
+    twins.compile("limits", "Thing.size.fget")
+    twins.check("[[str(x) for x in found] for found in limits(owners)]")
+    twins.check("[[str(x) for x in found] for found in limits(owners)]")
+    assert slow_operations("limits(owners)", twins) == 0
+
+
 def test_a_value_becomes_a_descriptor() -> None:
     """What a class attribute does depends on its type, which may change while the class does not."""
     twins = Twins(
