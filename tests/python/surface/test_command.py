@@ -272,8 +272,8 @@ def test_compile_time_of_the_standard_library(environment: Environment, tmp_path
         pytest.skip("says nothing with the fake core")
     library = Path(json.__file__).parents[1]
     command = [*environment.whipsnake, "compile-time", "--json", library / "json", library / "argparse.py"]
-    times = []
-    for _ in range(3):  # others may be using the processor
+    times: list[float] = []
+    while len(times) < 10 and min(times, default=100) >= 100:  # others may be using the processor
         done = environment.run(command, tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         found = json.loads(done.stdout)
