@@ -140,7 +140,8 @@ void load_attr(Emitter& e, const Instruction& i) {
   if (expression(e, i)) return;
   AttrCache* cache = new_attr_cache(e, e.name(i.oparg >> 1), false);
   if (cache == nullptr) return;
-  if (i.specialized == LOAD_ATTR_PROPERTY) e.protect_locals_below(1);  // so that machine code may call the getter
+  // So that machine code may call a getter or another descriptor, which the interpreter does not specialise for.
+  if (i.specialized == LOAD_ATTR_PROPERTY || i.specialized == LOAD_ATTR) e.protect_locals_below(1);
   const bool shared = is_shared(e, i.specialized);
   if ((i.oparg & 1) != 0) return load_for_call(e, cache, shared);
   cache->in_place = kind_in_place(e, i.specialized);

@@ -64,12 +64,12 @@ bool is_pymalloc(_obmalloc_state* state) {
 
 // The count of young objects, and the place of new ones in the collector's lists.
 bool check_collector(PyThreadState* ts) {
-  const int before = ts->interp->gc.generations[0].count;
+  const int before = young_generation(ts).count;
   PyObject* list = PyList_New(1);
   PyObject* tuple = PyTuple_New(PyTuple_MAXSAVESIZE + 1);  // of no free list
-  bool ok = list != nullptr && tuple != nullptr && ts->interp->gc.generations[0].count > before &&
+  bool ok = list != nullptr && tuple != nullptr && young_generation(ts).count > before &&
             ts->interp->gc.generation0->_gc_prev == reinterpret_cast<uintptr_t>(_Py_AS_GC(tuple)) &&
-            ts->interp->gc.generations[0].threshold >= 0;
+            young_generation(ts).threshold >= 0;
   if (ok) {
     untrack(tuple);
     ok = PyObject_GC_IsTracked(tuple) == 0;

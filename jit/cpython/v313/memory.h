@@ -101,10 +101,17 @@ inline void give_buffer(void* buffer) {
 inline constexpr size_t kGcHead = sizeof(PyGC_Head);
 inline constexpr size_t kInstanceHead = kGcHead + 2 * sizeof(PyObject*);  // with a dict and weak references
 
+// Patch releases differ in where the generations are, not in where the pointer to the youngest one's list is: 3.13.5
+// aligns PyGC_Head to four bytes.
+inline gc_generation& young_generation(PyThreadState* ts) {
+  static_assert(offsetof(gc_generation, head) == 0);
+  return *reinterpret_cast<gc_generation*>(ts->interp->gc.generation0);
+}
+
 // 3.13 Python/gc.c, _PyObject_GC_Link: one more young object, and a collection is due when there are too many.
 inline void count_young(PyThreadState* ts) {
   _gc_runtime_state& gc = ts->interp->gc;
-  gc_generation& young = gc.generations[0];
+  gc_generation& young = young_generation(ts);
   if (++young.count > young.threshold && gc.enabled != 0 && young.threshold != 0 && gc.collecting == 0 &&
       ts->current_exception == nullptr) [[unlikely]]
     if (!_Py_eval_breaker_bit_is_set(ts, _PY_GC_SCHEDULED_BIT)) _Py_set_eval_breaker_bit(ts, _PY_GC_SCHEDULED_BIT);
@@ -159,7 +166,7 @@ inline PyObject* take_collected_of(PyThreadState* ts, PyTypeObject* type, size_t
 
 // 3.13 Python/gc.c, PyObject_GC_Del, of an untracked object.
 inline void give_collected(PyThreadState* ts, PyObject* object, size_t before) {
-  gc_generation& young = ts->interp->gc.generations[0];
+  gc_generation& young = young_generation(ts);
   if (young.count > 0) --young.count;
   give_block(reinterpret_cast<char*>(object) - before);
 }

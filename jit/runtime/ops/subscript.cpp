@@ -1,6 +1,7 @@
 // Subscripts and slices. 3.13 Python/bytecodes.c: BINARY_SUBSCR, STORE_SUBSCR and specialised forms, DELETE_SUBSCR,
 // BINARY_SLICE, STORE_SLICE, BUILD_SLICE.
 #include "jit/runtime/dict_lookup.h"
+#include "jit/runtime/objects.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -17,6 +18,17 @@ Py_ssize_t plain_index(PyObject* key, Py_ssize_t size) {
     index += size;
   }
   return index < size ? index : -1;
+}
+
+// 3.13 Python/errors.c, _PyErr_SetKeyError.
+void set_key_error(PyThreadState* ts, PyObject* key) {
+  PyObject* items[] = {Py_NewRef(key)};
+  PyObject* args = new_tuple(ts, items, 1);
+  PyObject* error =
+      args == nullptr ? nullptr : new_exception(ts, reinterpret_cast<PyTypeObject*>(PyExc_KeyError), args);
+  if (error == nullptr) return;
+  PyErr_SetObject(PyExc_KeyError, error);
+  Py_DECREF(error);
 }
 
 // What a slice selects from a sequence.
@@ -161,9 +173,12 @@ PyObject* op_binary_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
       return item;
     }
   } else if (type == &PyDict_Type) {
-    PyObject* value = known_item(container, key);
-    if (value == nullptr && PyDict_GetItemRef(container, key, &value) == 0) {
-      _PyErr_SetKeyError(key);
+    PyObject* value = nullptr;
+    if (find_in_dict(container, key, &value)) {
+      Py_XINCREF(value);
+      if (value == nullptr) set_key_error(ts, key);
+    } else if (PyDict_GetItemRef(container, key, &value) == 0) {
+      set_key_error(ts, key);
     }
     release(container, key);
     return after_escape(ts, value);
