@@ -517,12 +517,14 @@ class Maker {
     masm_.jump(found);
   }
 
-  // kArg3 = the first or second entry at the index for the version in kT1, if it is about that and the site's name.
-  // kRet is lost.
+  // kArg3 = the first or second entry of the pair for the version in kT1, if it is about that and the site's name. kRet
+  // is lost.
   void look_at_shared(bool of_type, int32_t number, Label otherwise) {
     masm_.load32(Reg::kArg3, cache(offsetof(AttrCache, id_hash)));
     masm_.add32(Reg::kArg3, Reg::kT1);
-    masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedEntries - 2));
+    if (of_type) masm_.add32(Reg::kArg3, kPairOfType);
+    masm_.and_(Reg::kArg3, static_cast<int32_t>(kSharedPairs - 1));
+    masm_.shl(Reg::kArg3, 1);
     static_assert(sizeof(AttrEntry) == 5 * 8);
     masm_.lea(Reg::kArg3, Mem::indexed(Reg::kArg3, Reg::kArg3, 4));
     masm_.mov_ptr(Reg::kRet, shared_entries);

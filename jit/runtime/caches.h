@@ -135,18 +135,18 @@ struct alignas(32) AttrCache {  // so that `code` and the first fields of `entry
   } member;            // `in_place`
 };
 
-// What all sites have found out: entry for a type (or for an owner that is a type) and a name, at
-// shared_index() or, when another has come after it, behind that, until a third one comes. Kind kNone: cannot be
-// described. A type's version is never given again, so entries need not be removed.
-inline constexpr uint32_t kSharedEntries = 8192;
-extern AttrEntry shared_entries[kSharedEntries];
-constexpr uint32_t id_hash(uint32_t id) { return (id * 0x9E3779B1u) >> 16 & (kSharedEntries - 1); }
-constexpr uint32_t shared_index(uint32_t version, uint32_t id) {
-  return (version + id_hash(id)) & (kSharedEntries - 2);
+// What all sites have found out: entry for a type (or for an owner that is a type) and a name, first in the pair at
+// shared_pair() or, when another has come after it, second, until a third one comes. Kind kNone: cannot be described. A
+// type's version is never given again, so entries need not be removed.
+inline constexpr uint32_t kSharedPairs = 4096;
+extern AttrEntry shared_entries[kSharedPairs][2];
+constexpr uint32_t id_hash(uint32_t id) { return (id * 0x9E3779B1u) >> 16 & (kSharedPairs - 1); }
+// The same name of a type and of its instances are different things, that have the type's version in common.
+inline constexpr int32_t kOwnerIsType = 2;  // added to the id where the owner itself is the type
+inline constexpr int32_t kPairOfType = kSharedPairs / 2 + 1;
+constexpr uint32_t shared_pair(uint32_t version, uint32_t id_hash, bool of_type) {
+  return (version + id_hash + (of_type ? kPairOfType : 0)) & (kSharedPairs - 1);
 }
-
-// Added to the id where the owner itself is the type: the same name of an instance is something else.
-inline constexpr int32_t kOwnerIsType = 2;
 
 // The number by which shared_entries knows an interned name, for loads or for stores; it keeps the name alive. 0: there
 // are too many.

@@ -15,7 +15,7 @@
 
 namespace whipsnake {
 
-AttrEntry shared_entries[kSharedEntries];
+AttrEntry shared_entries[kSharedPairs][2];
 
 uint32_t attribute_id(PyObject* name, bool store) {
   constexpr uint32_t kMaxNames = 1u << 18;
@@ -67,12 +67,11 @@ bool known_to_be_useless(const AttrEntry& entry, PyObject* owner) {
 // Never kNone; null: not cached.
 template <Described (*kDescribe)(PyObject*, PyObject*, AttrEntry*)>
 [[gnu::noinline]] AttrEntry* lookup_shared(AttrCache* cache, PyObject* owner) {
-  auto* described_type = PyType_Check(owner) ? reinterpret_cast<PyTypeObject*>(owner) : Py_TYPE(owner);
-  const uint32_t version = version_of(described_type);
+  const bool of_type = PyType_Check(owner);
+  const uint32_t version = version_of(of_type ? reinterpret_cast<PyTypeObject*>(owner) : Py_TYPE(owner));
   if (version == 0 || cache->id == 0) return nullptr;
-  AttrEntry& first = shared_entries[shared_index(version, cache->id)];
-  AttrEntry& second = (&first)[1];
-  const uint32_t id = cache->id + (PyType_Check(owner) ? kOwnerIsType : 0);
+  auto& [first, second] = shared_entries[shared_pair(version, cache->id_hash, of_type)];
+  const uint32_t id = cache->id + (of_type ? kOwnerIsType : 0);
   const auto is_about_this = [&](const AttrEntry& entry) { return entry.version == version && entry.id == id; };
   AttrEntry& shared = is_about_this(second) ? second : first;
   if (is_about_this(shared)) {
