@@ -1,5 +1,6 @@
 #include "jit/runtime/dict_lookup.h"
 
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -18,29 +19,82 @@ Match match_str(PyObject* left, PyObject* right) {
   return std::memcmp(PyUnicode_DATA(left), PyUnicode_DATA(right), bytes) == 0 ? Match::kSame : Match::kOther;
 }
 
-Match match(PyObject* left, PyObject* right) {
+constexpr int kMaxNesting = 16;  // of tuples
+
+// Whether it is hashed and compared as tuples are; named tuples are.
+bool is_plain_tuple(PyObject* object) {
+  const PyTypeObject* type = Py_TYPE(object);
+  return type->tp_hash == PyTuple_Type.tp_hash && type->tp_richcompare == PyTuple_Type.tp_richcompare;
+}
+
+Match match(PyObject* left, PyObject* right, int nesting = 0);
+
+Match match_tuples(PyObject* left, PyObject* right, int nesting) {
+  const Py_ssize_t count = PyTuple_GET_SIZE(left);
+  if (count != PyTuple_GET_SIZE(right)) return Match::kOther;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* item = PyTuple_GET_ITEM(left, i);
+    if (item == PyTuple_GET_ITEM(right, i)) continue;
+    const Match found = match(item, PyTuple_GET_ITEM(right, i), nesting);
+    if (found != Match::kSame) return found;
+  }
+  return Match::kSame;
+}
+
+// Of different objects.
+Match match(PyObject* left, PyObject* right, int nesting) {
+  if (is_plain_tuple(left) && is_plain_tuple(right))
+    return nesting < kMaxNesting ? match_tuples(left, right, nesting + 1) : Match::kUnknown;
   if (!Py_IS_TYPE(left, Py_TYPE(right))) return Match::kUnknown;
   if (Py_IS_TYPE(left, &PyUnicode_Type)) return match_str(left, right);
+  if (Py_IS_TYPE(left, &PyFloat_Type))
+    return PyFloat_AS_DOUBLE(left) == PyFloat_AS_DOUBLE(right) ? Match::kSame : Match::kOther;
   if (!Py_IS_TYPE(left, &PyLong_Type)) return Match::kUnknown;
   if (!port::is_short(left) || !port::is_short(right)) return Match::kUnknown;
   return port::short_value(left) == port::short_value(right) ? Match::kSame : Match::kOther;
 }
 
-// Of an exact str, a short int or what is hashed by its address, as hash() tells it. False: of something else.
-bool hash_of(PyObject* key, Py_hash_t* hash) {
-  if (Py_IS_TYPE(key, &PyUnicode_Type)) {
+bool hash_of(PyObject* key, Py_hash_t* hash, int nesting = 0);
+
+// 3.13 Objects/tupleobject.c, tuplehash: xxHash, a round for each item.
+bool hash_of_tuple(PyObject* tuple, Py_hash_t* hash, int nesting) {
+  constexpr uint64_t kPrime1 = 11400714785074694791ULL;
+  constexpr uint64_t kPrime2 = 14029467366897019727ULL;
+  constexpr uint64_t kPrime5 = 2870177450012600261ULL;
+  constexpr uint64_t kLengthMix = kPrime5 ^ 3527539;
+  constexpr Py_hash_t kInsteadOfError = 1546275796;
+  const Py_ssize_t count = PyTuple_GET_SIZE(tuple);
+  uint64_t sum = kPrime5;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    Py_hash_t item;
+    if (!hash_of(PyTuple_GET_ITEM(tuple, i), &item, nesting)) return false;
+    sum = std::rotl(sum + static_cast<uint64_t>(item) * kPrime2, 31) * kPrime1;
+  }
+  sum += static_cast<uint64_t>(count) ^ kLengthMix;
+  *hash = sum == ~uint64_t{0} ? kInsteadOfError : static_cast<Py_hash_t>(sum);
+  return true;
+}
+
+// Of what is hashed without running anybody's code, as hash() tells it. False: of something else.
+bool hash_of(PyObject* key, Py_hash_t* hash, int nesting) {
+  const PyTypeObject* type = Py_TYPE(key);
+  if (type == &PyUnicode_Type) {
     *hash = reinterpret_cast<PyASCIIObject*>(key)->hash;
     if (*hash == -1) *hash = PyUnicode_Type.tp_hash(key);
     return true;
   }
-  if (Py_TYPE(key)->tp_hash == PyBaseObject_Type.tp_hash) {
-    *hash = PyBaseObject_Type.tp_hash(key);
+  if (type == &PyLong_Type && port::is_short(key)) {
+    *hash = port::short_value(key);  // below the prime that hashes are reduced by
+    if (*hash == -1) *hash = -2;
     return true;
   }
-  if (!Py_IS_TYPE(key, &PyLong_Type) || !port::is_short(key)) return false;
-  *hash = port::short_value(key);  // below the prime that hashes are reduced by
-  if (*hash == -1) *hash = -2;
-  return true;
+  if (type->tp_hash == PyTuple_Type.tp_hash)
+    return is_plain_tuple(key) && nesting < kMaxNesting && hash_of_tuple(key, hash, nesting + 1);
+  if (type == &PyFloat_Type || type == &PyBool_Type || key == Py_None || type->tp_hash == PyBaseObject_Type.tp_hash) {
+    *hash = type->tp_hash(key);
+    return true;
+  }
+  return false;
 }
 
 template <typename Entry>
@@ -89,8 +143,14 @@ bool find(const PyDictKeysObject* keys, PyObject* key, Py_hash_t hash, PyObject*
 
 }  // namespace
 
+bool known_hash(PyObject* key, Py_hash_t* hash) { return hash_of(key, hash); }
+
 bool find_in_dict(PyObject* dict, PyObject* key, PyObject** value) {
   if (!Py_IS_TYPE(dict, &PyDict_Type)) return false;
+  return find_in_any_dict(dict, key, value);
+}
+
+bool find_in_any_dict(PyObject* dict, PyObject* key, PyObject** value) {
   Py_hash_t hash;
   if (!hash_of(key, &hash)) return false;
   const PyDictKeysObject* keys = reinterpret_cast<PyDictObject*>(dict)->ma_keys;

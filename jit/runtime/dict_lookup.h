@@ -1,4 +1,5 @@
-// Lookups in exact dictionaries that run nobody's code: keys that are exact strs or ints, or found by identity.
+// Lookups in dictionaries that run nobody's code: keys that are exact strs, ints and floats, tuples of these, or found
+// by identity.
 #pragma once
 
 #include "jit/cpython/port.h"
@@ -7,6 +8,11 @@ namespace whipsnake {
 
 // The value for `key`, borrowed, or null when there is none, in *value. False: not known this way; nothing was done.
 bool find_in_dict(PyObject* dict, PyObject* key, PyObject** value);
+// The same for an instance of a subclass as well.
+bool find_in_any_dict(PyObject* dict, PyObject* key, PyObject** value);
+
+// hash(key), if that runs nobody's code.
+bool known_hash(PyObject* key, Py_hash_t* hash);
 
 // dict[key]: a new reference. Null without an exception: not known this way, or there is none.
 PyObject* known_item(PyObject* dict, PyObject* key);

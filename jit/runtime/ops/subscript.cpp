@@ -20,6 +20,17 @@ Py_ssize_t plain_index(PyObject* key, Py_ssize_t size) {
   return index < size ? index : -1;
 }
 
+// Whether subscripts of a subclass of dict are those of dict.
+bool has_items_of_dict(const PyTypeObject* type) {
+  return (type->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0 &&
+         type->tp_as_mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript;
+}
+
+bool stores_as_dict(const PyTypeObject* type) {
+  return (type->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0 &&
+         type->tp_as_mapping->mp_ass_subscript == PyDict_Type.tp_as_mapping->mp_ass_subscript;
+}
+
 // 3.13 Python/errors.c, _PyErr_SetKeyError.
 void set_key_error(PyThreadState* ts, PyObject* key) {
   PyObject* items[] = {Py_NewRef(key)};
@@ -182,6 +193,13 @@ PyObject* op_binary_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
     }
     release(container, key);
     return after_escape(ts, value);
+  } else if (has_items_of_dict(type)) {  // and perhaps __missing__
+    PyObject* value = nullptr;
+    if (find_in_any_dict(container, key, &value) && value != nullptr) {
+      Py_INCREF(value);
+      release(container, key);
+      return after_escape(ts, value);
+    }
   } else if (type == &PyUnicode_Type) {
     const Py_ssize_t index = plain_index(key, PyUnicode_GET_LENGTH(container));
     if (index >= 0) {
@@ -211,8 +229,19 @@ PyObject* op_store_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
       return after_escape(ts, kDone);
     }
   } else if (PyDict_CheckExact(container)) {
-    const int failed = _PyDict_SetItem_Take2(reinterpret_cast<PyDictObject*>(container), key, value);
+    Py_hash_t hash;
+    int failed = 0;
+    if (known_hash(key, &hash)) {
+      failed = _PyDict_SetItem_KnownHash(container, key, value, hash);
+      release(value, key);
+    } else {
+      failed = _PyDict_SetItem_Take2(reinterpret_cast<PyDictObject*>(container), key, value);
+    }
     release(container);
+    return after_escape(ts, done_if(failed == 0));
+  } else if (Py_hash_t hash; stores_as_dict(Py_TYPE(container)) && known_hash(key, &hash)) {
+    const int failed = _PyDict_SetItem_KnownHash(container, key, value, hash);
+    release(value, container, key);
     return after_escape(ts, done_if(failed == 0));
   }
   const int failed = PyObject_SetItem(container, key, value);

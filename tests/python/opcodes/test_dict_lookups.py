@@ -109,6 +109,84 @@ def test_keys_found_by_identity() -> None:
     )
 
 
+def test_tuples_as_keys() -> None:
+    """Machine code's helpers hash and compare tuples themselves, as long as nobody's code would run."""
+    check(
+        LOOKUPS
+        + """
+        import sys
+        from collections import namedtuple, defaultdict, OrderedDict, Counter
+        Point = namedtuple('Point', 'x y')
+        class Tuple(tuple): pass
+        class Odd(tuple):
+            def __hash__(self): log.append('hash'); return tuple.__hash__(self)
+        class Loose(tuple):
+            def __eq__(self, other): log.append('eq'); return True
+            __hash__ = tuple.__hash__
+        class Logged(dict):
+            def __setitem__(self, key, value): log.append(('set', key)); dict.__setitem__(self, key, value)
+            def __getitem__(self, key): log.append(('get', key)); return dict.__getitem__(self, key)
+        nan = float('nan')
+        keys = [(), (1,), (1, 2), (2, 1), (-1, -2), ('a', 1.5), (None, True, 0), ((1, 2), (3, (4, 'x' * 3))), (nan,),
+                (1.0, 2), (2**70, 1), (2**59, -2**59), (thing := object(), 1), Point(3, 4), (Point(5, 6), Tuple((7,))),
+                tuple(range(40)), (b'x', 1j), ('', ' ', '\\xe9', '\\u1234')]
+        deep = ()
+        for i in range(30): deep = (deep, i)
+        def again(key):
+            return tuple([again(k) if isinstance(k, tuple) else k for k in key])
+        kinds = {k: n for n, k in enumerate(keys)}
+        counts = defaultdict(int, kinds)
+        ordered = OrderedDict(kinds)
+        def put(d, k, v): d[k] = v
+        def stored(make, key):
+            d = make()
+            put(d, key, 1); put(d, again(key), 2); put(d, (0, key), 3)
+            return list(d.items()), [k is key for k in d], sys.getrefcount(key)
+        """,
+        "[all_ways(kinds, k) for k in keys]",
+        "[all_ways(kinds, again(k)) for k in keys]",
+        "[[all_ways(d, again(k)) for k in keys] for d in (counts.copy(), ordered.copy(), Counter(kinds))]",
+        "[hash(k) == hash(again(k)) for k in keys] ;; item({deep: 1}, deep) ;; item({deep: 1}, again(deep))",
+        "[all_ways(kinds, k) for k in ((1, 2.0), (True, 2), (1, 3), (nan, nan), (float('nan'),), Tuple((1, 2)), (3, 4))]",
+        "all_ways(kinds, Odd((1, 2))) ;; all_ways(kinds, Loose((1, 2))) ;; all_ways({Odd((1, 2)): 5}, (1, 2))",
+        "all_ways({Loose((1, 2)): 5}, (1, 2)) ;; all_ways({(Loose((1, 2)),): 5}, ((1, 2),))",
+        "all_ways(kinds, (Equal(1), 2)) ;; all_ways({(Equal(1), 2): 1}, (1, 2)) ;; get(kinds, ([],)) ;; item(kinds, ([],))",
+        "all_ways(kinds, (Raises(), 1)) ;; all_ways({(Raises(), 1): 1}, (1, 1))",
+        "item(Dict(kinds), (1, 2)) ;; item(Dict(kinds), (1, 9)) ;; item(counts, (9, 9)) ;; (9, 9) in counts",
+        "item(Logged(kinds), (1, 2)) ;; put(Logged(), (1, 2), 3) ;; item(Counter(kinds), (8, 8))",
+        "[stored(dict, k) for k in keys]",
+        "[[stored(make, k) for k in keys] for make in (lambda: defaultdict(list), OrderedDict, Logged, Counter)]",
+        "put({}, ([],), 1) ;; put({(Raises(), 1): 1}, (1, 1), 2) ;; put(defaultdict(int), {}, 1)",
+        warm=[0, 1],
+    )
+
+
+def test_hashes_of_tuples_are_those_of_the_interpreter() -> None:
+    check(
+        LOOKUPS
+        + """
+        import random
+        def many(seed, n):
+            r = random.Random(seed)
+            def value(depth):
+                kind = r.randrange(8 if depth < 4 else 6)
+                if kind == 0: return r.randrange(-5, 5)
+                if kind == 1: return r.randrange(-2**60, 2**60)
+                if kind == 2: return r.choice(['', 'a', 'bc', 'long' * 9, '\\xe9', '\\u1234'])
+                if kind == 3: return r.choice([None, True, False, 1.5, -0.0, 1e300])
+                if kind == 4: return float(r.randrange(-3, 3))
+                if kind == 5: return r.randrange(2**40)
+                return tuple([value(depth + 1) for _ in range(r.randrange(6))])
+            return [(value(0), value(0)) for _ in range(n)]
+        def found(seed):
+            d = dict(zip(many(seed, 300), range(300)))
+            return [item(d, k) for k in many(seed, 300)]
+        """,
+        *[f"found({seed})" for seed in range(8)],
+        warm=[0],
+    )
+
+
 def test_tables_of_each_size() -> None:
     check(
         LOOKUPS,
