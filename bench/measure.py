@@ -71,6 +71,8 @@ MORE_TURNS, CERTAIN_ROUND = 3, 0.008
 CERTAIN = 0.006
 # ... but there are not more than so many times as many as were asked for, and not more than this.
 MOST_TIMES, MOST_ROUNDS = 3, 6
+# Neither turns nor rounds are added to a benchmark that has had so many processor seconds.
+PATIENCE = 20.0
 # A row says so if its rounds' ratios stray by more than this part.
 NOISY = 0.04
 LEAST_WARMUPS, MOST_WARMUPS = 1, 30
@@ -172,6 +174,10 @@ class Row:
         rounds = self.rounds()
         within = math.hypot(*(figures.turn_error(*both) for both in rounds)) / max(len(rounds), 1)
         return max(figures.standard_error(self.logs()), within) <= CERTAIN
+
+    def enough(self) -> bool:
+        """Whether more rounds would tell little more, or take too long."""
+        return self.certain() or sum(run.processor for run in self.runs) > PATIENCE
 
     def first_ratio(self) -> float | None:
         """Return the ratio of the first values of fresh processes, compiling included; None without any."""
@@ -304,7 +310,7 @@ def measure(row: Row, rounds: int, setup: Setup, store: Store) -> None:
     if row.failure is not None:
         return
     for number in range(max(rounds, min(MOST_TIMES * rounds, MOST_ROUNDS))):
-        if number >= rounds and row.certain():
+        if number >= rounds and row.enough():
             break
         found = store.get(
             f"{row.part.name} {number}", functools.partial(run_round, row.part, number, setup, setup)
@@ -354,7 +360,8 @@ def run_round(part: Part, number: int, plain: Setup, jit: Setup) -> dict[str, An
                 for order in turns(part.values, number):
                     for side in order:
                         found[side.value]["values"] += workers[side].ask(1)
-                if figures.turn_error(*(each["values"] for each in found.values())) <= CERTAIN_ROUND:
+                values = [each["values"] for each in found.values()]
+                if figures.turn_error(*values) <= CERTAIN_ROUND or sum(map(sum, values)) > PATIENCE:
                     break
             for side, worker in workers.items():
                 found[side.value] |= fields_of(*worker.result())

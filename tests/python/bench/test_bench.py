@@ -171,14 +171,19 @@ def test_names_of_parts() -> None:
     assert measure.part_name("scimark", "sor") == "scimark:sor"
 
 
-@pytest.mark.parametrize(("second", "expected"), [(1.01, 2), (1.02, 4), (1.5, 6)])
+@pytest.mark.parametrize(
+    ("second", "processor", "expected"), [(1.01, 1.0, 2), (1.02, 1.0, 4), (1.5, 1.0, 6), (1.5, 10.0, 2)]
+)
 def test_rounds_that_disagree_are_followed_by_more(
-    tmp_path: Path, setup: measure.Setup, second: float, expected: int
+    tmp_path: Path, setup: measure.Setup, second: float, processor: float, expected: int
 ) -> None:
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
     wanted = Row(Part(micro("fib"), "fib", None))
     for number in range(6):
-        sides = {"plain": {"values": [1.0]}, "whipsnake": {"values": [second if number == 1 else 1.0]}}
+        sides: dict[str, dict[str, object]] = {
+            "plain": {"values": [1.0], "processor": processor},
+            "whipsnake": {"values": [second if number == 1 else 1.0], "processor": processor},
+        }
         store.get(f"fib {number}", functools.partial(dict, sides))
     measure.measure(wanted, 2, setup, store)
     assert len(wanted.runs) == 2 * expected
