@@ -383,8 +383,7 @@ def failing_at(action, at):
 @pytest.mark.parametrize(
     "without", ["none", "calls,attributes,globals", "numbers,truth,containers,iteration"]
 )
-# A coroutine whose `async with` is left by a failing helper ignores its end, which is reported each time.
-@pytest.mark.parametrize("name", sorted(set(BODIES) - {"coroutines"}))
+@pytest.mark.parametrize("name", BODIES)
 @pytest.mark.filterwarnings("ignore")
 def test_flat_when_each_helper_fails_in_turn(name, without):
     """What the helper would have consumed, what is below it and the frames around are given up, once."""
