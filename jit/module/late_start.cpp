@@ -19,6 +19,7 @@ LateStart* asked() {
 
 // A pending call: somewhere in the program, which has begun and may have changed anything.
 int serve(void*) {
+  if (Py_IsFinalizing()) return 0;
   // Refused moments are short, and the queue has just lost an entry; should it be full, the import will do it.
   if (!port::is_time_to_start(PyThreadState_Get()) && port::add_pending_call(serve)) return 0;
   start_if_asked();

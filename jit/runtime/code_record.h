@@ -63,7 +63,7 @@ struct CompiledCode {
   CodeLink* callers = nullptr;  // caches that resume generators in it
 
   // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
-  // machine code resumes anywhere.
+  // machine code resumes anywhere. Null when out of memory.
   const uint32_t* entry_offsets(int instructions) {
     if (offsets_.empty()) [[unlikely]]
       make_offsets(instructions);

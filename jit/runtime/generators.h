@@ -17,7 +17,7 @@ inline const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
   if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
   if (!may_enter(ts) || native_stack_low(ts)) return nullptr;
   const uint32_t* offsets = compiled.entry_offsets(port::instruction_count(port::code_of(frame)));
-  const uint32_t offset = offsets[port::instruction_index(frame)];
+  const uint32_t offset = offsets != nullptr ? offsets[port::instruction_index(frame)] : 0;
   return offset != 0 ? compiled.code + offset : nullptr;
 }
 

@@ -17,20 +17,15 @@ bool nests_deep(const PyThreadState* ts) {
          reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit;
 }
 
-class Nesting {
- public:
-  explicit Nesting(PyThreadState* ts) : ts_(ts) { --ts->c_recursion_remaining; }
-  ~Nesting() {
-    ++ts_->c_recursion_remaining;
-    if (ts_->delete_later != nullptr && ts_->c_recursion_remaining > 2 * Py_TRASHCAN_HEADROOM) [[unlikely]]
-      _PyTrash_thread_destroy_chain(ts_);
-  }
-  Nesting(const Nesting&) = delete;
-  Nesting& operator=(const Nesting&) = delete;
+// Not by constructor and destructor: a thread that wants the GIL back while the interpreter shuts down ends where it
+// is, which runs destructors, and its thread state is gone by then. [thread-end]
+void begin_nesting(PyThreadState* ts) { --ts->c_recursion_remaining; }
 
- private:
-  PyThreadState* ts_;
-};
+void end_nesting(PyThreadState* ts) {
+  ++ts->c_recursion_remaining;
+  if (ts->delete_later != nullptr && ts->c_recursion_remaining > 2 * Py_TRASHCAN_HEADROOM) [[unlikely]]
+    _PyTrash_thread_destroy_chain(ts);
+}
 
 // 3.13 Objects/typeobject.c, clear_slots.
 void clear_slots(PyTypeObject* type, PyObject* self) {
@@ -61,9 +56,10 @@ size_t bytes_before(const PyTypeObject* type) {
 bool end_exception(PyThreadState* ts, PyObject* self, const PyTypeObject* type) {
   if (type->tp_free != &PyObject_GC_Del || nests_deep(ts)) return false;
   port::untrack(self);
-  const Nesting nesting(ts);
+  begin_nesting(ts);
   clear_exception(self);
   port::give_collected(ts, self, bytes_before(type));
+  end_nesting(ts);
   return true;
 }
 
@@ -89,13 +85,14 @@ bool end_instance(PyThreadState* ts, PyObject* self, PyTypeObject* type) {
     return false;
   }
   port::untrack(self);
-  const Nesting nesting(ts);
+  begin_nesting(ts);
   if (slots)
     for (PyTypeObject* at = type; at != base; at = at->tp_base)
       if (Py_SIZE(at) != 0) clear_slots(at, self);
   if (exception) {
-    const Nesting within(ts);  // BaseException_dealloc within subtype_dealloc
+    begin_nesting(ts);  // BaseException_dealloc within subtype_dealloc
     clear_exception(self);
+    end_nesting(ts);
   } else if ((flags & Py_TPFLAGS_INLINE_VALUES) != 0) {
     // 3.13 Objects/dictobject.c, set_dict_inline_values
     PyDictValues* values = _PyObject_InlineValues(self);
@@ -106,6 +103,7 @@ bool end_instance(PyThreadState* ts, PyObject* self, PyTypeObject* type) {
   }
   port::give_collected(ts, self, bytes_before(type));
   Py_DECREF(type);
+  end_nesting(ts);
   return true;
 }
 
@@ -115,7 +113,7 @@ bool end_tuple(PyThreadState* ts, PyObject* object) {
   const Py_ssize_t size = Py_SIZE(tuple);
   if (size == 0 || nests_deep(ts)) return false;
   port::untrack(object);
-  const Nesting nesting(ts);
+  begin_nesting(ts);
   for (Py_ssize_t i = size; --i >= 0;) release_or_null(tuple->ob_item[i]);
   auto& list = port::free_lists(ts).tuples;
   if (size <= PyTuple_MAXSAVESIZE && static_cast<unsigned>(list.numfree[size - 1]) < PyTuple_MAXFREELIST) {
@@ -125,6 +123,7 @@ bool end_tuple(PyThreadState* ts, PyObject* object) {
   } else {
     port::give_collected(ts, object, port::kGcHead);
   }
+  end_nesting(ts);
   return true;
 }
 
@@ -133,7 +132,7 @@ bool end_list(PyThreadState* ts, PyObject* object) {
   auto* list = reinterpret_cast<PyListObject*>(object);
   if (nests_deep(ts)) return false;
   port::untrack(object);
-  const Nesting nesting(ts);
+  begin_nesting(ts);
   if (list->ob_item != nullptr) {
     for (Py_ssize_t i = Py_SIZE(list); --i >= 0;) release_or_null(list->ob_item[i]);
     port::give_buffer(list->ob_item);
@@ -143,6 +142,7 @@ bool end_list(PyThreadState* ts, PyObject* object) {
     free.items[free.numfree++] = list;
   else
     port::give_collected(ts, object, port::kGcHead);
+  end_nesting(ts);
   return true;
 }
 
@@ -170,10 +170,11 @@ bool end_traceback(PyThreadState* ts, PyObject* object) {
   auto* entry = reinterpret_cast<PyTracebackObject*>(object);
   if (nests_deep(ts)) return false;
   port::untrack(object);
-  const Nesting nesting(ts);
+  begin_nesting(ts);
   release_or_null(reinterpret_cast<PyObject*>(entry->tb_next));
   release_or_null(reinterpret_cast<PyObject*>(entry->tb_frame));
   port::give_collected(ts, object, port::kGcHead);
+  end_nesting(ts);
   return true;
 }
 
@@ -182,7 +183,7 @@ bool end_frame(PyThreadState* ts, PyObject* object) {
   auto* owner = reinterpret_cast<PyFrameObject*>(object);
   if (nests_deep(ts)) return false;
   port::untrack(object);
-  const Nesting nesting(ts);
+  begin_nesting(ts);
   PyObject* code = nullptr;
   auto* frame = reinterpret_cast<Frame*>(owner->_f_frame_data);
   if (owner->f_frame == frame && frame->owner == FRAME_OWNED_BY_FRAME_OBJECT) {
@@ -197,6 +198,7 @@ bool end_frame(PyThreadState* ts, PyObject* object) {
   release_or_null(std::exchange(owner->f_locals_cache, nullptr));
   port::give_collected(ts, object, port::kGcHead);
   release_or_null(code);
+  end_nesting(ts);
   return true;
 }
 

@@ -28,17 +28,14 @@ Module module;
 PyObject* registered = nullptr;  // our callback, borrowed
 void (*on_change)(PyCodeObject* code) = nullptr;
 
-// Keeps a pending exception over calls that may set and clear others.
-class ErrorState {
- public:
-  ErrorState() : pending_(PyErr_GetRaisedException()) {}
-  ~ErrorState() { PyErr_SetRaisedException(pending_); }
-  ErrorState(const ErrorState&) = delete;
-  ErrorState& operator=(const ErrorState&) = delete;
-
- private:
-  PyObject* pending_;
-};
+// Carries out what may set and clear exceptions; one that is pending stays so.
+template <typename Action>
+auto with_exception_kept(Action action) {
+  PyObject* pending = PyErr_GetRaisedException();
+  auto result = action();
+  PyErr_SetRaisedException(pending);
+  return result;
+}
 
 constexpr uint8_t kForeignTools = 0x1f;  // ids 0 to 4; 6 and 7 are the legacy profiler and tracer
 
@@ -112,24 +109,24 @@ PyObject* set_events_observed(PyObject* self, PyObject* const* args, Py_ssize_t 
 }  // namespace
 
 bool claim_optimizer_tool(PyObject* callback) {
-  ErrorState keep;
-  bool ok = load() && call(module.use_tool_id, module.tool_id, module.tool_name);
-  if (ok && !call(module.register_callback, module.tool_id, module.jump, callback)) {
+  const bool ok = with_exception_kept([callback] {
+    if (!load() || !call(module.use_tool_id, module.tool_id, module.tool_name)) return false;
+    if (call(module.register_callback, module.tool_id, module.jump, callback)) return true;
     PyErr_Clear();
     call(module.free_tool_id, module.tool_id, nullptr);
-    ok = false;
-  }
+    return false;
+  });
   if (ok) registered = callback;
-  PyErr_Clear();
   return ok;
 }
 
 void release_optimizer_tool() {
   if (registered == nullptr) return;
-  ErrorState keep;
-  if (optimizer_tool_is_ours() && (!call(module.register_callback, module.tool_id, module.jump, Py_None) ||
-                                   !call(module.free_tool_id, module.tool_id, nullptr)))
-    PyErr_Clear();
+  if (optimizer_tool_is_ours())
+    with_exception_kept([] {
+      return call(module.register_callback, module.tool_id, module.jump, Py_None) &&
+             call(module.free_tool_id, module.tool_id, nullptr);
+    });
   registered = nullptr;
 }
 
@@ -140,12 +137,12 @@ bool optimizer_tool_is_ours() {
 }
 
 bool set_jump_events(PyCodeObject* code, bool on) {
-  ErrorState keep;
-  PyObject* args[] = {module.tool_id, reinterpret_cast<PyObject*>(code), on ? module.jump : module.none};
-  PyObject* result = module.set_local_events_entry(PyCFunction_GET_SELF(module.set_local_events), args, 3);
-  Py_XDECREF(result);
-  if (result == nullptr) PyErr_Clear();
-  return result != nullptr;
+  return with_exception_kept([code, on] {
+    PyObject* args[] = {module.tool_id, reinterpret_cast<PyObject*>(code), on ? module.jump : module.none};
+    PyObject* result = module.set_local_events_entry(PyCFunction_GET_SELF(module.set_local_events), args, 3);
+    Py_XDECREF(result);
+    return result != nullptr;
+  });
 }
 
 PyObject* monitoring_disable() { return module.disable; }
@@ -177,11 +174,7 @@ bool global_events_are_heard() {
 }
 
 bool observe_events(void (*changed)(PyCodeObject* code)) {
-  ErrorState keep;
-  if (!load()) {
-    PyErr_Clear();
-    return false;
-  }
+  if (!with_exception_kept(load)) return false;
   on_change = changed;
   set_entry(module.set_local_events, set_local_events_observed);
   set_entry(module.set_events, set_events_observed);

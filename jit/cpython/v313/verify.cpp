@@ -40,7 +40,8 @@ constexpr unsigned char kSample[] = {
 struct Sample {
   PyObject* globals = nullptr;
   PyObject* builtins = nullptr;
-  ~Sample() {
+
+  void release() {
     Py_XDECREF(globals);
     Py_XDECREF(builtins);
   }
@@ -315,6 +316,7 @@ const char* verify_layouts() {
     unexpected = "instances";
   else
     init_memory(sample["instance"]);  // checks itself
+  sample.release();
   PyErr_Clear();
   return unexpected;
 }

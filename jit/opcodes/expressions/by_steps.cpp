@@ -103,6 +103,7 @@ class BySteps {
     };
     int used = count;
     for (const Cell& cell : failure.used) masm.store(scratch(used++), e_.use_value(cell.value, cell.slot, Reg::kT0));
+    const bool uses = !failure.used.empty();
     bool numbers = false;
     each([&](int index, const Cell& cell) {
       numbers = numbers || cell.is_number();
@@ -121,8 +122,13 @@ class BySteps {
       masm.store(home(index), reg);
     });
     in_memory(count);
-    if (numbers || !failure.used.empty()) e_.store_position();
-    const Label failed = numbers ? e_.error_exit(0) : Label();
+    if (numbers || uses) e_.store_position();
+    const auto release_used = [&] {
+      masm.lea(Reg::kArg0, scratch(count));
+      masm.mov_imm(Reg::kArg1, static_cast<int64_t>(failure.used.size()));
+      e_.call(&release_scratch);
+    };
+    const Label failed = !numbers ? Label() : uses ? masm.new_label() : e_.error_exit(0);
     each([&](int index, const Cell& cell) {
       if (!cell.is_number()) return;
       if (cell.is(Cell::Form::kInt)) {
@@ -136,12 +142,12 @@ class BySteps {
       masm.jump_if(Cond::kEqual, failed);
       masm.store(home(index), Reg::kRet);
     });
-    if (!failure.used.empty()) {
-      masm.lea(Reg::kArg0, scratch(count));
-      masm.mov_imm(Reg::kArg1, static_cast<int64_t>(failure.used.size()));
-      e_.call(&release_scratch);
-    }
+    if (uses) release_used();
     masm.jump(entrances_[failure.step]);
+    if (!numbers || !uses) return;
+    masm.bind(failed);
+    release_used();
+    masm.jump(e_.error_exit(0));
   }
 
   Emitter& e_;

@@ -38,7 +38,7 @@ def test_failures_are_told() -> None:
 def test_curves_are_measured(setup: measure.Setup, tmp_path: Path) -> None:  # noqa: F811
     store = measure.Store(tmp_path / "results.jsonl", {}, resume=False)
     same = dataclasses.replace(setup, noise=True)
-    both = curve.measure_all([micro("fib"), micro("nonesuch")], same, store, work=0.12)
+    both = curve.measure_all([micro("fib"), micro("nonesuch")], same, store, work=0.3)
     assert [(found["item"], found["side"]) for found in both] == [
         ("fib", "plain"),
         ("fib", "whipsnake"),

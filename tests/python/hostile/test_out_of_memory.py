@@ -169,6 +169,41 @@ def test_allocations_fail_at_random_while_machine_code_runs(
     )
 
 
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="allocation is the sanitizer's")
+def test_first_resumptions_find_no_memory(hostile: Hostile, failing_malloc: Path) -> None:
+    """Of compiled generators and coroutines, by C code and by compiled code."""
+    hostile(
+        f"""
+        import work
+        arm = ctypes.PyDLL({str(failing_malloc)!r}).arm
+        arm.argtypes, arm.restype = [ctypes.c_long], ctypes.c_long
+        RESUME = {{
+            "values": lambda space: sum(space["values"](4)),
+            "agen": lambda space: space["drive"](space["later"](4)),
+            "later": lambda space: space["later"](4).send(None),
+        }}
+        whipsnake.enable(threshold=10**8, loop_threshold=10**8)
+        def attempt(name, n):
+            space = work.fresh()
+            for f in space.values():
+                if isinstance(f, types.FunctionType): assert whipsnake.compile(f)
+            arm(n)
+            try: return repr(RESUME[name](space)), arm(0)
+            except MemoryError: return None, arm(0)
+            except StopIteration as stop: return repr(stop.value), arm(0)
+        for name in RESUME:
+            expected, _ = attempt(name, 0)
+            n = refused = 1
+            while refused:
+                result, refused = attempt(name, n)
+                assert result in (expected, None), (name, n, result)
+                n += 1
+            assert n > 4, name
+        """,
+        LD_PRELOAD=str(failing_malloc),
+    )
+
+
 @pytest.mark.parametrize("mode", ["threshold=0, loop_threshold=3", ""])
 def test_no_address_space(hostile: Hostile, mode: str) -> None:
     """ulimit -v in the middle of a program: MemoryError perhaps, right results otherwise, and it goes on later."""

@@ -114,3 +114,30 @@ def test_ends_in_the_middle(hostile: Hostile, how: str) -> None:
     """
     )
     assert ran.stdout == "done\n"
+
+
+def test_threads_that_end_in_a_destructor(hostile: Hostile) -> None:
+    """A daemon thread wants the GIL back when its state has been freed: what unwinds of ours does not look at it.
+
+    So that looking would crash, the C library fills what is freed.
+    """
+    hostile(
+        """
+        from functools import partial
+        class Soon: __del__ = staticmethod(partial(time.sleep, 0.3))
+        class Later: __del__ = staticmethod(partial(time.sleep, 0.6))
+        class Holder:
+            def __init__(self, item): self.item = item
+        def drop_tuple(): item = ([Soon()], []); item = None
+        def drop_list(): item = [[Soon()]]; item = None
+        def drop_instance(): item = Holder(Holder(Soon())); item = None
+        def drop_exception(): item = ValueError([Soon()]); item = None
+        drops = drop_tuple, drop_list, drop_instance, drop_exception
+        whipsnake.enable(threshold=0)
+        for drop in drops: threading.Thread(target=drop, daemon=True).start()
+        time.sleep(0.1)
+        assert all(whipsnake.tier(drop) == "baseline" for drop in drops)
+        sys.later = Later()  # so the interpreter takes as long to shut down
+    """,
+        GLIBC_TUNABLES="glibc.malloc.tcache_count=0:glibc.malloc.perturb=127",
+    )

@@ -137,11 +137,28 @@ def test_in_threads(autoload: Environment, tmp_path: Path) -> None:
     check(autoload, tmp_path, WAIT + code + f"assert {STARTED} and threading.active_count() == 1")
 
 
+def test_other_threads_see_no_half_start(autoload: Environment, tmp_path: Path) -> None:
+    """The thread that starts us keeps the GIL, although others want it: none of their audit events is lost."""
+    code = (
+        "import threading\nheard, told = [], []\nsys.setswitchinterval(1e-6)\n"
+        "sys.addaudithook(lambda name, arguments: heard.append(name) if name == 'tick' else None)\n"
+        "def tick():\n    n = 0\n"
+        f"    while not ({STARTED}):\n        sys.audit('tick')\n        n += 1\n    told.append(n)\n"
+        "threads = [threading.Thread(target=tick) for _ in range(3)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "assert wait() and sum(told) == len(heard), (told, len(heard))"
+    )
+    for _ in range(5):
+        check(autoload, tmp_path, WAIT + code)
+
+
 def test_exit_at_any_moment(autoload: Environment, tmp_path: Path) -> None:
     """Around the time of the start: as always, with a thread that is left behind, and by exec."""
     endings = (
         "",
         "import threading; threading.Thread(target=wait, daemon=True).start()",
+        "import threading; sys.setswitchinterval(1e-6); threading.Thread(target=wait, daemon=True).start()",
         "import os; os.execv(sys.executable, [sys.executable, '-c', ''])",
         "sys.exit(0)",
         "import os; os._exit(0)",

@@ -169,8 +169,12 @@ def busy(n):
 
 signal.signal(signal.SIGALRM, count)
 signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
-print(busy(300_000), busy(300_000))
+answers = {busy(300_000), busy(300_000)}
+end = time.monotonic() + 30
+while len(FIRED) < 3 and time.monotonic() < end:
+    answers.add(busy(300_000))
 signal.setitimer(signal.ITIMER_REAL, 0)
+print(answers)
 print(len(FIRED) > 2, set(FIRED) <= {"busy", "<module>"})
 FIRED.clear()
 
