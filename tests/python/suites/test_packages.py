@@ -162,8 +162,11 @@ def test_rows_explain_differences_and_differences_only(
 
 def test_a_run_without_whipsnake_at_work_fails(tmp_path: Path) -> None:
     total = Total()
-    total.add(compare(tmp_path, SENSITIVE, {**OFF, "WHIPSNAKE_ENTRY": "vectorcall"}), {})
+    total.add(compare(tmp_path / "off", SENSITIVE, {**OFF, "WHIPSNAKE_THRESHOLD": "0"}), {})
     assert total.failures == 1
+    # The autoload file is not there, so it stays off.
+    result = compare(tmp_path / "on", SENSITIVE, {"WHIPSNAKE": "baseline"})
+    assert result.different == {SEES: ("ok", "fail"), "(Whipsnake)": ("missing", "not enabled")}
 
 
 def test_too_few_passing_cases_fail(tmp_path: Path) -> None:
