@@ -100,15 +100,19 @@ def test_a_process_that_dies_names_the_case(tmp_path: Path) -> None:
     assert outcome.cases == {"small: test_it.py::test_ok": "ok", "small: test_it.py::test_dies": "crash"}
 
 
-def test_programs_that_use_unittest(tmp_path: Path) -> None:
-    source = """
+OWN_RESULTS = "unittest.TextTestRunner(resultclass=unittest.TextTestResult)"
+
+
+@pytest.mark.parametrize("runner", ["unittest.TextTestRunner", OWN_RESULTS], ids=["usual", "own-results"])
+def test_programs_that_use_unittest(tmp_path: Path, runner: str) -> None:
+    source = f"""
 import sys, unittest
 
 class Test(unittest.TestCase):
     def test_ok(self): self.assertEqual(sys.argv, ["test_it.py", "--buffer"])
     def test_fail(self): self.fail()
 
-unittest.main()
+unittest.main(testRunner={runner})
 """
     outcome = run(tmp_path, source, "script", "test_it.py", "--buffer")
     assert outcome.ended
