@@ -87,7 +87,10 @@ def run_script(prefix, results, arguments):
     Returns the exit code.
     """
     Recorder.prefix, Recorder.results = prefix, results
-    unittest.TextTestRunner.resultclass = Recorder
+    # Not its `resultclass`: runners derived from it choose their own.
+    unittest.TextTestRunner._makeResult = lambda runner: Recorder(
+        runner.stream, runner.descriptions, runner.verbosity
+    )
     sys.argv = arguments
     program = arguments[0]
     try:

@@ -100,15 +100,19 @@ def test_a_process_that_dies_names_the_case(tmp_path: Path) -> None:
     assert outcome.cases == {"small: test_it.py::test_ok": "ok", "small: test_it.py::test_dies": "crash"}
 
 
-def test_programs_that_use_unittest(tmp_path: Path) -> None:
-    source = """
+OWN_RESULTS = "unittest.TextTestRunner(resultclass=unittest.TextTestResult)"
+
+
+@pytest.mark.parametrize("runner", ["unittest.TextTestRunner", OWN_RESULTS], ids=["usual", "own-results"])
+def test_programs_that_use_unittest(tmp_path: Path, runner: str) -> None:
+    source = f"""
 import sys, unittest
 
 class Test(unittest.TestCase):
     def test_ok(self): self.assertEqual(sys.argv, ["test_it.py", "--buffer"])
     def test_fail(self): self.fail()
 
-unittest.main()
+unittest.main(testRunner={runner})
 """
     outcome = run(tmp_path, source, "script", "test_it.py", "--buffer")
     assert outcome.ended
@@ -162,8 +166,11 @@ def test_rows_explain_differences_and_differences_only(
 
 def test_a_run_without_whipsnake_at_work_fails(tmp_path: Path) -> None:
     total = Total()
-    total.add(compare(tmp_path, SENSITIVE, {**OFF, "WHIPSNAKE_ENTRY": "vectorcall"}), {})
+    total.add(compare(tmp_path / "off", SENSITIVE, {**OFF, "WHIPSNAKE_THRESHOLD": "0"}), {})
     assert total.failures == 1
+    # The autoload file is not there, so it stays off.
+    result = compare(tmp_path / "on", SENSITIVE, {"WHIPSNAKE": "baseline"})
+    assert result.different == {SEES: ("ok", "fail"), "(Whipsnake)": ("missing", "not enabled")}
 
 
 def test_too_few_passing_cases_fail(tmp_path: Path) -> None:
