@@ -99,6 +99,7 @@ bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { re
 
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
   ++counters.entries;
+  port::set_delegated(frame, false);
   ThreadContext& context = thread_context();
   PyObject* result = thunks.run(ts, frame, &context, target);
   if (result == nullptr && context.leave) [[unlikely]] {  // for machine code that would have called; see after_return()

@@ -56,6 +56,43 @@ PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, 
   return result;
 }
 
+const uint8_t* delegate_otherwise(PyThreadState* ts, PyGenObject* gen, PyObject* value) {
+  Frame* frame = port::frame_of(gen);
+  const uint8_t* target = wanted_target(ts, frame);
+  CodeRecord* record = target != nullptr ? find_record(port::code_of(frame)) : nullptr;
+  if (record == nullptr || record->compiled->door == nullptr) {
+    resume_generator_at(ts, gen, value, target, &thread_context().exit_result);
+    return thunks.delegator;
+  }
+  record->resumption = record->compiled->resumption(record->code);
+  begin_resumption(ts, gen, value);
+  link_frame(ts, frame);
+  port::set_delegated(frame, true);
+  return target;
+}
+
+namespace {
+
+// Where the SEND of `frame` goes on in `compiled`, or null.
+const uint8_t* continuation(const CompiledCode& compiled, const Frame* frame) {
+  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
+  const auto wanted = static_cast<uint32_t>(port::instruction_index(frame) + 1);
+  for (const auto& [unit, offset] : compiled.continuations)
+    if (unit == wanted) return compiled.code + (offset & ~CompiledCode::kMerelyWaits);
+  return nullptr;
+}
+
+}  // namespace
+
+const uint8_t* continue_delegator(Frame* frame) {
+  const CodeRecord* record = find_record(port::code_of(frame));
+  if (record->compiled)
+    if (const uint8_t* found = continuation(*record->compiled, frame)) return found;
+  // There is one, because nobody delegates without.
+  for (auto old = record->retired.rbegin();; ++old)
+    if (const uint8_t* found = continuation(**old, frame)) return found;
+}
+
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result) {
   return resume_generator_at(ts, gen, arg, wanted_target(ts, port::frame_of(gen)), result);
 }
