@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "jit/runtime/objects.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake {
@@ -116,7 +117,9 @@ PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadCo
 
 // 3.13 Python/bytecodes.c, RETURN_GENERATOR.
 PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject*, ThreadContext* context) {
-  auto* gen = reinterpret_cast<PyGenObject*>(_Py_MakeCoro(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj)));
+  auto* func = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  PyGenObject* gen = new_generator(ts, func);
+  if (gen == nullptr) gen = reinterpret_cast<PyGenObject*>(_Py_MakeCoro(func));
   if (gen == nullptr) return finish_with_error(ts, frame, context);
   Frame* copy = port::frame_of(gen);
   frame->stacktop = port::code_of(frame)->co_nlocalsplus;

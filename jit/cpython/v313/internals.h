@@ -230,7 +230,7 @@ FloatFreeList* find_float_free_list();
 
 // Interned names used by opcode helpers, created at import.
 struct Names {
-  PyObject *send, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,
+  PyObject *send, *iter, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,
       *initializing, *empty_string, *origin, *dunder_file, *dunder_all, *dunder_dict;
 };
 extern Names names;
