@@ -155,6 +155,8 @@ class Walk {
       if (s.cold[i] == 0 && label.valid() && masm.is_bound(label))
         compiled->entries.emplace_back(instruction.start, masm.offset_of(label));
     }
+    for (const auto& [unit, label, waits] : emitter_.continuations_)
+      compiled->continuations.emplace_back(unit, masm.offset_of(label) | (waits ? CompiledCode::kMerelyWaits : 0));
     compiled->start_entry = masm.offset_of(emitter_.labels_[0]);
     door_->start = compiled->start();
     compiled->door = door_;

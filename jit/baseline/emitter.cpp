@@ -5,6 +5,7 @@
 
 #include "jit/cpython/opcodes.h"
 #include "jit/runtime/frames.h"
+#include "jit/runtime/generators.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/self_check.h"
 #include "jit/runtime/sequences.h"
@@ -250,8 +251,8 @@ void Emitter::emit_death(Reg object, Label resume) {
   masm_.jump(resume);
 }
 
-void Emitter::store_position() {
-  CodeUnit* unit = port::instructions(code_) + current_->index;
+void Emitter::store_position(int units) {
+  CodeUnit* unit = port::instructions(code_) + current_->index + units;
   const auto address = reinterpret_cast<uintptr_t>(unit);
   const auto first = reinterpret_cast<uintptr_t>(port::instructions(code_));
   const auto last = first + static_cast<uintptr_t>(port::instruction_count(code_)) * sizeof(CodeUnit);
@@ -417,6 +418,25 @@ void Emitter::finish_slow(const Slow& slow, std::function<void()> settle) {
 
 void Emitter::finish_slow(const Slow& slow, Reg result) {
   finish_slow(slow, [this, result] { masm_.mov(result, Reg::kRet); });
+}
+
+// SEND, YIELD_VALUE, RESUME, and back: what CPython's compiler makes of `yield from` and `await`.
+// 3.13 Python/compile.c, compiler_add_yield_from.
+bool Emitter::merely_waits() const {
+  constexpr ptrdiff_t kLength = 4;
+  if (instructions_->data() + instructions_->size() - current_ < kLength) return false;
+  const Instruction& yield = current_[1];
+  const Instruction& resume = current_[2];
+  const Instruction& jump = current_[3];
+  return yield.opcode == YIELD_VALUE && yield.oparg == 1 && yield.next == current_->index + kWaiting &&
+         resume.opcode == RESUME && (resume.oparg & RESUME_OPARG_LOCATION_MASK) >= RESUME_AFTER_YIELD_FROM &&
+         jump.opcode == JUMP_BACKWARD_NO_INTERRUPT && jump.target == static_cast<int32_t>(current_->index);
+}
+
+void Emitter::bind_continuation() {
+  const Label label = masm_.new_label();
+  masm_.bind(label);
+  continuations_.push_back({current_->index + 1, label, merely_waits()});
 }
 
 void Emitter::check_breaker(bool handle_requests) {

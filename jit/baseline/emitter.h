@@ -109,7 +109,8 @@ class Emitter {
   void decref(Reg object);  // object must survive calls or be dead after; all temporaries lost
 
   // --- calls ---
-  void store_position();  // frame->instr_ptr of the current instruction       [position]
+  // frame->instr_ptr of the current instruction, or of so many units behind it.      [position]
+  void store_position(int units = 0);
   template <typename Function>
   void call(Function* function) {
     call_address(reinterpret_cast<const void*>(function));
@@ -147,6 +148,9 @@ class Emitter {
   // Before a call that is not through operation_call() or a slow path; operands and position are stored.    [stress]
   void collect_before_call();
 
+  // Here the current SEND goes on that has delegated.                                                 [delegation]
+  void bind_continuation();
+
   // Leaves when signals, the GIL or tracing want something; the stack must be flushed.
   void check_breaker(bool handle_requests);
 
@@ -171,7 +175,8 @@ class Emitter {
   void emit_cold();
   // What stress wants before the current instruction, and in front of a helper that consumes `pops` operands.
   void emit_stress(bool entry);
-  void emit_self_check();  // in builds that check themselves
+  bool merely_waits() const;  // see CompiledCode
+  void emit_self_check();     // in builds that check themselves
   void put_stress_before(OpHelper* helper, intptr_t* arg, int pops);
   // Control comes to `label`, before the current instruction, and goes on in the interpreter.
   void emit_left_out(Label label, bool in_loop);
@@ -196,6 +201,12 @@ class Emitter {
   std::vector<Cold> cold_;
   std::vector<Label> labels_;                     // by instruction index
   std::vector<std::pair<Site*, Label>> resumes_;  // kBreaker sites
+  struct Continuation {
+    uint32_t unit;
+    Label label;
+    bool merely_waits;
+  };
+  std::vector<Continuation> continuations_;       // see CompiledCode
   const std::vector<int>* handler_of_ = nullptr;  // index into *handlers_ by instruction index, -1 none
   const std::vector<Handler>* handlers_ = nullptr;
   const Instruction* current_ = nullptr;

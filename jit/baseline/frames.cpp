@@ -45,7 +45,9 @@ void emit_return_generator(Emitter& e) { leave_by(e, &return_generator, thunks.f
 
 void emit_yield(Emitter& e, int oparg) {
   // An oparg that CPython's compiler does not make is yield_value()'s business.
-  if (oparg == 0 || oparg == 1) return leave_by(e, thunks.yield[oparg]);
+  const bool usual = oparg == 0 || oparg == 1;
+  e.store_position(usual ? 1 : 0);
+  if (usual) return leave_by(e, thunks.yield[oparg]);
   leave_by(e, &yield_value, thunks.finish_generator);
 }
 

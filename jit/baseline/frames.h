@@ -15,7 +15,7 @@ void emit_return(Emitter& e);
 // RETURN_GENERATOR; the position is stored.
 void emit_return_generator(Emitter& e);
 
-// Yields the owned reference in kArg2; position, stack and stacktop are stored.
+// Yields the owned reference in kArg2; stack and stacktop are stored.
 void emit_yield(Emitter& e, int oparg);
 
 }  // namespace whipsnake::baseline

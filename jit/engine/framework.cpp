@@ -256,7 +256,8 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   std::unique_ptr<CompiledCode> compiled =
       run_engine({record, record->code, globals, builtins, code_heap}, &reason, &nanoseconds);
   counters.compile_ns += nanoseconds;
-  if (!compiled) {
+  if (compiled && !set_compiled(record, std::move(compiled))) reason = "out of memory";
+  if (!record->compiled) {
     decline(record, reason);
     return nullptr;
   }
@@ -264,7 +265,6 @@ CompiledCode* compile(CodeRecord* record, PyObject* globals, PyObject* builtins)
   ++record->compilations;
   record->exits = record->cold_exits = 0;
   record->state = TierState::kCompiled;
-  record->compiled = std::move(compiled);
   if (on_compile != nullptr) on_compile(*record, *record->compiled);
   // Set before we were there to notice.
   if (port::has_foreign_local_events(record->code)) entry::events_changed(record->code);

@@ -89,7 +89,6 @@ void return_const(Emitter& e, const Instruction& i) {
 
 void yield_value(Emitter& e, const Instruction& i) {
   e.flush_below(1);
-  e.store_position();
   e.pop_owned(Reg::kArg2);
   e.masm().store32_imm(Mem::at(Reg::kFrame, port::offset::kFrameStackTop),
                        e.code()->co_nlocalsplus + e.stack().depth());

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/generators.h"
@@ -184,20 +186,14 @@ void next_of_range(Emitter& e, ForIter& loop, Label other, const Instruction* st
   masm.bind(made);
 }
 
-// Resumes the generator in kArg1 with the value in kArg2 and jumps to `finished` when it has returned, its result in
-// kRet. The value stack is in memory, the generator at `home`.
-bool resume(Emitter& e, Mem home, Label failed, Label finished) {
+// Behind the resumption of the generator at `home`: jumps to `finished` when it has returned, its result in kRet.
+void look_how_resumed(Emitter& e, Mem home, Label failed, Label finished) {
   Masm& masm = e.masm();
-  ResumeCache* cache = new_resume_cache(e);
-  if (cache == nullptr) return false;
-  masm.mov_ptr(Reg::kT0, cache);
-  masm.call_mem(near_constant(thunks.resume));
   masm.test(Reg::kRet, Reg::kRet);
   masm.jump_if(Cond::kEqual, failed);
   masm.load(Reg::kT1, home);
   masm.cmp8(Mem::at(Reg::kT1, port::offset::kGeneratorState), FRAME_EXECUTING);
   masm.jump_if(Cond::kGreaterEqual, finished);
-  return true;
 }
 
 void next_of_generator(Emitter& e, ForIter& loop, Label other) {
@@ -209,7 +205,11 @@ void next_of_generator(Emitter& e, ForIter& loop, Label other) {
   masm.cmp8(Mem::at(Reg::kArg1, port::offset::kGeneratorState), FRAME_EXECUTING);
   masm.jump_if(Cond::kGreaterEqual, other);
   masm.load(Reg::kArg2, near_constant(Py_None));
-  if (!resume(e, loop.iterator(), loop.failed(), returned)) return;
+  ResumeCache* cache = new_resume_cache(e);
+  if (cache == nullptr) return;
+  masm.mov_ptr(Reg::kT0, cache);
+  masm.call_mem(near_constant(thunks.resume));
+  look_how_resumed(e, loop.iterator(), loop.failed(), returned);
   masm.mov(loop.result(), Reg::kRet);
   e.stack().push(Value::in_register(loop.result()));
   e.jump_if_heard(e.leave_exit(e.instruction().next));
@@ -274,7 +274,9 @@ void send(Emitter& e, const Instruction& i) {
   const Label finished_tagged = masm.new_label();
   const Reg result = e.allocate();
   const Mem receiver = e.home(e.stack().depth() - 2);
-  if (i.specialized == SEND_GEN) {
+  const int top = e.code()->co_nlocalsplus + e.stack().depth() - 1;  // without the value
+  const bool delegates = i.specialized == SEND_GEN && top <= std::numeric_limits<uint16_t>::max();
+  if (delegates) {
     const Label known = masm.new_label();
     const Emitter::Slow slow = e.slow_path(&op_send, 1, 1, 0);
     e.store_position();
@@ -289,7 +291,10 @@ void send(Emitter& e, const Instruction& i) {
     masm.jump_if(Cond::kGreaterEqual, slow.label);
     masm.load(Reg::kArg2, e.home(e.stack().depth() - 1));
     e.stack().drop(1);
-    if (!resume(e, receiver, e.error_exit(), finished)) return;
+    masm.store16_imm(Mem::at(Reg::kFrame, port::offset::kFrameReturnOffset), static_cast<int16_t>(top));
+    masm.jump_code(thunks.delegate);
+    e.bind_continuation();
+    look_how_resumed(e, receiver, e.error_exit(), finished);
     masm.mov(result, Reg::kRet);
     masm.bind(slow.resume);
     e.finish_slow(slow, [&e, finished_tagged, result] {
@@ -319,7 +324,7 @@ void send(Emitter& e, const Instruction& i) {
     e.masm().jump(e.label_of(target));
   });
   e.stack().push(Value::in_register(result));
-  if (i.specialized == SEND_GEN) e.jump_if_heard(e.leave_exit(i.next));
+  if (delegates) e.jump_if_heard(e.leave_exit(i.next));
 }
 
 }  // namespace whipsnake::opcodes

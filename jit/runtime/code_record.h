@@ -42,6 +42,17 @@ struct CodeEntry {
   int32_t arguments;     // co_argcount; -1 where the arguments are not simply the first so many variables
 };
 
+// All that machine code needs to resume a suspended generator in its machine code. Borrowed; found by
+// CodeRecord::resumption, and gone when that machine code is retired.
+struct Resumption {
+  PyObject* code;
+  PyObject* globals;
+  PyObject* builtins;
+  CodeUnit* instructions;   // of the code object
+  const uint32_t* offsets;  // CompiledCode::entry_offsets()
+  const uint8_t* machine_code;
+};
+
 // Machine code for one code object with one globals/builtins pair.
 //
 // Convention of `entry(instruction)`: see thunks.h; the frame is linked as ts->current_frame, its stack is in memory
@@ -54,6 +65,11 @@ struct CompiledCode {
   PyObject* globals = nullptr;  // borrowed; compared by identity before entering
   PyObject* builtins = nullptr;
   std::vector<std::pair<uint32_t, uint32_t>> entries;  // (instruction index, code offset), sorted
+  // Where a SEND goes on that has delegated to another generator (see runtime/generators.h): (index of the unit behind
+  // it, where no instruction begins; code offset, with kMerelyWaits).
+  std::vector<std::pair<uint32_t, uint32_t>> continuations;
+  // Until the SEND is over, nothing is done but to resume and to yield.
+  static constexpr uint32_t kMerelyWaits = 1u << 31;
   std::unique_ptr<CodeResources> resources;
   const char* engine = "";   // name of the engine that made it
   uint32_t start_entry = 0;  // offset of the entry for instruction 0
@@ -62,13 +78,17 @@ struct CompiledCode {
   CodeEntry* door = nullptr;
   CodeLink* callers = nullptr;  // caches that resume generators in it
 
-  // Offsets of the entries by instruction index, 0 where there is none; made at the first call. For generators, which
-  // machine code resumes anywhere. Null when out of memory.
+  // Offsets of the entries and continuations by instruction index, 0 where there is none; made at the first call. For
+  // generators, which machine code resumes anywhere. kBefore more of them are in front. Null: out of memory.
   const uint32_t* entry_offsets(int instructions) {
     if (offsets_.empty()) [[unlikely]]
       make_offsets(instructions);
-    return offsets_.data();
+    return offsets_.empty() ? nullptr : offsets_.data() + kBefore;
   }
+  static constexpr size_t kBefore = 4;
+
+  // Null when out of memory.
+  const Resumption* resumption(PyCodeObject* of);
 
   // Null when compiled code can't be entered there.
   const uint8_t* entry(int instruction) const;
@@ -79,6 +99,7 @@ struct CompiledCode {
   void close();  // nobody enters any more
 
   std::vector<uint32_t> offsets_;  // see entry_offsets()
+  std::unique_ptr<Resumption> resumption_;
 
   CompiledCode() = default;
   CompiledCode(const CompiledCode&) = delete;
@@ -106,7 +127,13 @@ struct CodeLink {
 
 enum class TierState : uint8_t { kCold, kCompiled, kDeclined, kDisabled };
 
-struct CodeRecord {
+// What machine code reads of a record.
+struct CodeRecordHead {
+  const Resumption* resumption =
+      nullptr;  // of the machine code, once it was asked for, if that has entrances; else null
+};
+
+struct CodeRecord : CodeRecordHead {
   PyCodeObject* code = nullptr;  // borrowed: the record dies with the code object
   TierState state = TierState::kCold;
   bool marked_jit = false;  // @whipsnake.jit: compile at first call

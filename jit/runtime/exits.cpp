@@ -76,7 +76,10 @@ void set_depth(Frame* frame, int depth) { frame->stacktop = port::code_of(frame)
 class Leaving {
  public:
   Leaving(const Frame* frame, ThreadContext* context)
-      : context_(context), thunk_(port::owned_by_generator(frame) ? thunks.leave_generator : thunks.leave) {}
+      : context_(context),
+        thunk_(port::is_delegated(frame)         ? thunks.leave_delegated
+               : port::owned_by_generator(frame) ? thunks.leave_generator
+                                                 : thunks.leave) {}
   const void* with(PyObject* result) const {
     context_->exit_result = result;
     return thunk_;

@@ -1,6 +1,7 @@
 #include "jit/runtime/frames.h"
 
 #include "jit/cpython/opcodes.h"
+#include "jit/runtime/objects.h"
 #include "jit/runtime/self_check.h"
 #include "jit/runtime/thunks.h"
 
@@ -99,6 +100,7 @@ bool (*eval_frame_is_ours)(_PyFrameEvalFunction) = [](_PyFrameEvalFunction) { re
 
 PyObject* run_compiled(PyThreadState* ts, Frame* frame, const void* target) {
   ++counters.entries;
+  port::set_delegated(frame, false);
   ThreadContext& context = thread_context();
   PyObject* result = thunks.run(ts, frame, &context, target);
   if (result == nullptr && context.leave) [[unlikely]] {  // for machine code that would have called; see after_return()
@@ -230,6 +232,26 @@ PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_
   return result;
 }
 
+namespace {
+
+// A generator's frame without a frame object ends. 3.13 Python/ceval.c, clear_gen_frame; Python/frame.c,
+// _PyFrame_ClearExceptCode.
+void clear_generator(PyThreadState* ts, Frame* frame) {
+  PyGenObject* gen = port::generator_of(frame);
+  gen->gi_frame_state = FRAME_CLEARED;
+  ts->exc_info = gen->gi_exc_state.previous_item;
+  gen->gi_exc_state.previous_item = nullptr;
+  --ts->c_recursion_remaining;
+  const int count = std::exchange(frame->stacktop, 0);
+  for (int i = 0; i < count; ++i) release_or_null(frame->localsplus[i]);
+  release_object(frame->f_funcobj);
+  release_or_null(std::exchange(gen->gi_exc_state.exc_value, nullptr));
+  ++ts->c_recursion_remaining;
+  frame->previous = nullptr;
+}
+
+}  // namespace
+
 PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, ThreadContext* context) {
   PyCodeObject* code = port::code_of(frame);
   if (frame == context->osr_frame) [[unlikely]] {
@@ -254,6 +276,10 @@ PyObject* finish_frame(PyThreadState* ts, Frame* frame, PyObject* result, Thread
     Py_DECREF(frame->f_funcobj);
     Py_DECREF(code);
     ts->datastack_top = reinterpret_cast<PyObject**>(frame);
+    return result;
+  }
+  if (port::owned_by_generator(frame) && frame->frame_obj == nullptr && frame->f_locals == nullptr) [[likely]] {
+    clear_generator(ts, frame);
     return result;
   }
   _PyEval_FrameClearAndPop(ts, frame);

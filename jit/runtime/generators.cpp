@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "jit/runtime/objects.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake {
@@ -56,6 +57,43 @@ PyObject* resume_uncached(PyThreadState* ts, PyGenObject* gen, PyObject* value, 
   return result;
 }
 
+const uint8_t* delegate_otherwise(PyThreadState* ts, PyGenObject* gen, PyObject* value) {
+  Frame* frame = port::frame_of(gen);
+  const uint8_t* target = wanted_target(ts, frame);
+  CodeRecord* record = target != nullptr ? find_record(port::code_of(frame)) : nullptr;
+  if (record == nullptr || record->compiled->door == nullptr) {
+    resume_generator_at(ts, gen, value, target, &thread_context().exit_result);
+    return thunks.delegator;
+  }
+  record->resumption = record->compiled->resumption(record->code);
+  begin_resumption(ts, gen, value);
+  link_frame(ts, frame);
+  port::set_delegated(frame, true);
+  return target;
+}
+
+namespace {
+
+// Where the SEND of `frame` goes on in `compiled`, or null.
+const uint8_t* continuation(const CompiledCode& compiled, const Frame* frame) {
+  if (compiled.globals != frame->f_globals || compiled.builtins != frame->f_builtins) return nullptr;
+  const auto wanted = static_cast<uint32_t>(port::instruction_index(frame) + 1);
+  for (const auto& [unit, offset] : compiled.continuations)
+    if (unit == wanted) return compiled.code + (offset & ~CompiledCode::kMerelyWaits);
+  return nullptr;
+}
+
+}  // namespace
+
+const uint8_t* continue_delegator(Frame* frame) {
+  const CodeRecord* record = find_record(port::code_of(frame));
+  if (record->compiled)
+    if (const uint8_t* found = continuation(*record->compiled, frame)) return found;
+  // There is one, because nobody delegates without.
+  for (auto old = record->retired.rbegin();; ++old)
+    if (const uint8_t* found = continuation(**old, frame)) return found;
+}
+
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result) {
   return resume_generator_at(ts, gen, arg, wanted_target(ts, port::frame_of(gen)), result);
 }
@@ -79,7 +117,9 @@ PyObject* yield_value(PyThreadState* ts, Frame* frame, PyObject* value, ThreadCo
 
 // 3.13 Python/bytecodes.c, RETURN_GENERATOR.
 PyObject* return_generator(PyThreadState* ts, Frame* frame, PyObject*, ThreadContext* context) {
-  auto* gen = reinterpret_cast<PyGenObject*>(_Py_MakeCoro(reinterpret_cast<PyFunctionObject*>(frame->f_funcobj)));
+  auto* func = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  PyGenObject* gen = new_generator(ts, func);
+  if (gen == nullptr) gen = reinterpret_cast<PyGenObject*>(_Py_MakeCoro(func));
   if (gen == nullptr) return finish_with_error(ts, frame, context);
   Frame* copy = port::frame_of(gen);
   frame->stacktop = port::code_of(frame)->co_nlocalsplus;

@@ -21,15 +21,19 @@ inline const uint8_t* resume_target(PyThreadState* ts, Frame* frame) {
   return offset != 0 ? compiled.code + offset : nullptr;
 }
 
-// resume_generator() with the answer of that. 3.13 Objects/genobject.c, gen_send_ex2, for a generator that is known to
-// be resumable.
-inline PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
-                                        PyObject** result) {
-  Frame* frame = port::frame_of(gen);
-  _PyFrame_StackPush(frame, arg);
+// What a resumption does to the generator but for linking its frame. 3.13 Objects/genobject.c, gen_send_ex2.
+inline void begin_resumption(PyThreadState* ts, PyGenObject* gen, PyObject* arg) {
+  _PyFrame_StackPush(port::frame_of(gen), arg);
   gen->gi_exc_state.previous_item = ts->exc_info;
   ts->exc_info = &gen->gi_exc_state;
   gen->gi_frame_state = FRAME_EXECUTING;
+}
+
+// resume_generator() with the answer of that, for a generator that is known to be resumable.
+inline PySendResult resume_generator_at(PyThreadState* ts, PyGenObject* gen, PyObject* arg, const uint8_t* target,
+                                        PyObject** result) {
+  Frame* frame = port::frame_of(gen);
+  begin_resumption(ts, gen, arg);
   Py_INCREF(gen);  // the frame lives inside of it
   if (target != nullptr) {
     link_frame(ts, frame);
@@ -90,5 +94,28 @@ void remember_code(ResumeCache* cache, Frame* frame);
 // tp_iternext of a resumable generator whose code is that of the cache: the value yielded or (`returned`) returned, or
 // null with an exception.
 PyObject* resume_next(PyThreadState* ts, PyGenObject* gen, ResumeCache* cache, bool* returned);
+
+// --- delegation                                                                                        [delegation]
+//
+// SEND to a generator or coroutine makes no call: machine code jumps to thunks.delegate with kArg1 = the generator,
+// which is resumable, and kArg2 = the value, stolen; position, and stack with the generator on top, are stored, and the
+// stack top is in the frame's return_offset. The resumed frame is marked, see port::is_delegated(). When it is
+// suspended or over, thunks.delegator goes on with the frame that waits, by CompiledCode::continuations, as if a call
+// had returned: result in kRet, or null with an exception.
+//
+// So machine code need not be executed for a generator that merely waits in `yield from` or `await` for another.
+// thunks.delegate resumes it, and at once the one below it, and so on down to the one that has something to do; its
+// thunks.yield suspends all of them. Each has the state then that it would have by executing RESUME, SEND and
+// YIELD_VALUE itself.
+
+// Units from a SEND to the position of the generator that waits in it.
+inline constexpr int kWaiting = 3;
+
+// What thunks.delegate passes on when machine code does not know how to resume the generator. The address where to go
+// on, with ThreadContext::exit_result in kRet.
+const uint8_t* delegate_otherwise(PyThreadState* ts, PyGenObject* gen, PyObject* value);
+
+// The address where `frame`, which has delegated, goes on.
+const uint8_t* continue_delegator(Frame* frame);
 
 }  // namespace whipsnake

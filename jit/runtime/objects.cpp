@@ -202,6 +202,21 @@ bool end_frame(PyThreadState* ts, PyObject* object) {
   return true;
 }
 
+// A generator or coroutine that is over. 3.13 Objects/genobject.c, gen_dealloc.
+bool end_generator(PyThreadState* ts, PyObject* object) {
+  auto* generator = reinterpret_cast<PyGenObject*>(object);
+  if (generator->gi_frame_state != FRAME_CLEARED || generator->gi_weakreflist != nullptr) return false;
+  port::untrack(object);
+  PyObject* code = port::frame_of(generator)->f_executable;
+  if ((reinterpret_cast<PyCodeObject*>(code)->co_flags & CO_COROUTINE) != 0)
+    release_or_null(std::exchange(reinterpret_cast<PyCoroObject*>(object)->cr_origin_or_finalizer, nullptr));
+  release_object(code);
+  release_object(generator->gi_name);
+  release_object(generator->gi_qualname);
+  port::give_collected(ts, object, port::kGcHead);
+  return true;
+}
+
 // 3.13 Objects/unicodeobject.c, unicode_dealloc: text in one block that is not interned.
 bool end_text(PyObject* object) {
   const auto* text = reinterpret_cast<PyASCIIObject*>(object);
@@ -215,6 +230,7 @@ bool end_usual(PyThreadState* ts, PyObject* object, PyTypeObject* type) {
   if (type == &PyTuple_Type) return end_tuple(ts, object);
   if (type == &PyUnicode_Type) return end_text(object);
   if (type == &PyList_Type) return end_list(ts, object);
+  if (type == &PyGen_Type || type == &PyCoro_Type) return end_generator(ts, object);
   if (type == &PyMethod_Type) return end_method(ts, object);
   if (type == &PyCell_Type) return end_cell(ts, object);
   if (type == &PyTraceBack_Type) return end_traceback(ts, object);
@@ -329,6 +345,28 @@ PyObject* new_cell(PyThreadState* ts, PyObject* value) {
   reinterpret_cast<PyCellObject*>(object)->ob_ref = Py_XNewRef(value);
   port::track(ts, object);
   return object;
+}
+
+// 3.13 Objects/genobject.c, make_gen.
+PyGenObject* new_generator(PyThreadState* ts, PyFunctionObject* func) {
+  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
+  const int kind = code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR);
+  if ((kind != CO_GENERATOR && (kind != CO_COROUTINE || ts->coroutine_origin_tracking_depth != 0)) ||
+      !port::memory_is_usual())
+    return nullptr;
+  PyTypeObject* type = kind == CO_GENERATOR ? &PyGen_Type : &PyCoro_Type;
+  const size_t bytes = _PyObject_VAR_SIZE(type, _PyFrame_NumSlotsForCodeObject(code));
+  PyObject* object = port::take_collected_of(ts, type, bytes);
+  if (object == nullptr) return nullptr;
+  auto* generator = reinterpret_cast<PyGenObject*>(object);
+  generator->gi_frame_state = FRAME_CLEARED;
+  generator->gi_weakreflist = nullptr;
+  generator->gi_exc_state = {};
+  generator->gi_name = Py_NewRef(func->func_name);
+  generator->gi_qualname = Py_NewRef(func->func_qualname);
+  if (kind == CO_COROUTINE) reinterpret_cast<PyCoroObject*>(object)->cr_origin_or_finalizer = nullptr;
+  port::track(ts, object);
+  return generator;
 }
 
 // 3.13 Objects/classobject.c, PyMethod_New. Where it is entered is the interpreter's secret, seen in another one.

@@ -35,6 +35,10 @@ PyObject* new_cell(PyThreadState* ts, PyObject* value);
 // As PyMethod_New(); both are borrowed.
 PyObject* new_method(PyThreadState* ts, PyObject* function, PyObject* self);
 
+// As _Py_MakeCoro(), for generators, and coroutines of which nobody wants to know where they were made. Null: nothing
+// was done.
+PyGenObject* new_generator(PyThreadState* ts, PyFunctionObject* func);
+
 // A frame object that describes `frame`, which has none yet: borrowed from the frame. Null: without an exception, for
 // want of memory.
 PyFrameObject* new_frame_object(PyThreadState* ts, Frame* frame);

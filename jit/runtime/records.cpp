@@ -55,8 +55,6 @@ void free_record(void* pointer) {
 }  // namespace
 
 const uint8_t* CompiledCode::entry(int instruction) const {
-  if (static_cast<size_t>(instruction) < offsets_.size() && offsets_[static_cast<size_t>(instruction)] != 0)
-    return code + offsets_[static_cast<size_t>(instruction)];
   const auto wanted = static_cast<uint32_t>(instruction);
   auto it = std::lower_bound(entries.begin(), entries.end(), std::pair<uint32_t, uint32_t>(wanted, 0));
   return it != entries.end() && it->first == wanted ? code + it->second : nullptr;
@@ -64,12 +62,22 @@ const uint8_t* CompiledCode::entry(int instruction) const {
 
 void CompiledCode::make_offsets(int instructions) {
   try {
-    offsets_.resize(static_cast<size_t>(instructions));
+    offsets_.resize(static_cast<size_t>(instructions) + kBefore);
   } catch (const std::bad_alloc&) {
-    return;  // data() stays null
+    return;
   }
-  for (const auto& [instruction, offset] : entries)
-    if (instruction < offsets_.size()) offsets_[instruction] = offset;
+  for (const auto* places : {&entries, &continuations})
+    for (const auto& [instruction, offset] : *places)
+      if (instruction < static_cast<size_t>(instructions)) offsets_[instruction + kBefore] = offset;
+}
+
+const Resumption* CompiledCode::resumption(PyCodeObject* of) {
+  if (resumption_) return resumption_.get();
+  const uint32_t* offsets = entry_offsets(port::instruction_count(of));
+  if (offsets == nullptr) return nullptr;
+  resumption_.reset(new (std::nothrow) Resumption{reinterpret_cast<PyObject*>(of), globals, builtins,
+                                                  port::instructions(of), offsets, code});
+  return resumption_.get();
 }
 
 void CodeLink::link(PyObject* to_code, CompiledCode* to) {
@@ -150,15 +158,23 @@ void flush_released() {
   released().clear();
 }
 
+bool set_compiled(CodeRecord* record, std::unique_ptr<CompiledCode> compiled) {
+  auto& retired = record->retired;
+  try {
+    if (retired.size() == retired.capacity()) retired.reserve(2 * retired.size() + 1);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  record->compiled = std::move(compiled);
+  return true;
+}
+
 void retire(CodeRecord* record) {
   if (!record->compiled) return;
   ++counters.retired;
   record->compiled->close();
-  try {
-    record->retired.push_back(std::move(record->compiled));
-  } catch (const std::bad_alloc&) {
-    record->compiled.release();  // frames may be in it, and nobody can remember it until they end
-  }
+  record->resumption = nullptr;
+  record->retired.push_back(std::move(record->compiled));  // for which there is room, see set_compiled()
   record->state = TierState::kCold;
 }
 

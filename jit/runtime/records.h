@@ -18,6 +18,9 @@ extern CodeHeap* code_heap;
 void release_compiled(std::unique_ptr<CompiledCode> compiled);
 void flush_released();
 
+// Gives a record its machine code. False: out of memory, nothing was done.
+bool set_compiled(CodeRecord* record, std::unique_ptr<CompiledCode> compiled);
+
 // The machine code of `record` is not entered any more; frames that are inside go on in it, so it stays until the code
 // object dies. The record is cold again.
 void retire(CodeRecord* record);

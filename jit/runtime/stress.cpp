@@ -175,6 +175,15 @@ struct Retired {
   return true;
 }
 
+// Generators that have delegated have nothing there.                                                     [delegation]
+void keep_what_frames_run(const PyThreadState* ts, Retired& retired) {
+  for (const Frame* frame = ts->current_frame; frame != nullptr; frame = frame->previous) {
+    const CodeRecord* record = port::is_of_program(frame) ? find_record(port::code_of(frame)) : nullptr;
+    if (record == nullptr) continue;
+    for (const auto& piece : record->retired) retired.used.push_back(piece.get());
+  }
+}
+
 // Whether all native stacks there are can be looked at: one thread, nobody who keeps stacks elsewhere, and no garbage
 // collection, which would hide functions.
 bool may_free(PyThreadState* ts) {
@@ -215,6 +224,7 @@ void jettison() {
       &retired);
   retired.sort();
   if (!keep_what_is_on_stack(retired)) return;
+  keep_what_frames_run(ts, retired);
   std::sort(retired.used.begin(), retired.used.end());
   PyUnstable_GC_VisitObjects(forget_entrance, &retired);
   visit_records(

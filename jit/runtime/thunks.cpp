@@ -5,7 +5,7 @@
 #include "jit/runtime/calls.h"
 #include "jit/runtime/exits.h"
 #include "jit/runtime/frames.h"
-#include "jit/runtime/generators.h"
+#include "jit/runtime/generator_code.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/self_check.h"
 #include "jit/runtime/sequences.h"
@@ -55,6 +55,13 @@ void emit_returned(Masm& masm) {
   masm.jump_mem(near_constant(address_of(&after_return)));
 }
 
+void emit_call_finish(Masm& masm) {
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.mov(Reg::kArg1, Reg::kFrame);
+  masm.mov(Reg::kArg3, Reg::kContext);
+  masm.call(Reg::kT0);
+}
+
 void check_may_enter(Masm& masm, Label refused) {
   masm.cmp(Reg::kNativeStack, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, stack_limit))));
   masm.jump_if(Cond::kBelow, refused);
@@ -66,13 +73,6 @@ void check_may_enter(Masm& masm, Label refused) {
 }
 
 namespace {
-
-// Back from a generator's frame, its result in kRet.
-void emit_generator_returned(Masm& masm) {
-  masm.load(Reg::kFrame, Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame));
-  masm.leave_thunk();
-  masm.ret();
-}
 
 // run(thread, frame, context, target): from C++ into compiled code.
 void emit_run(Masm& masm) {
@@ -94,113 +94,9 @@ void emit_leave(Masm& masm) {
   emit_returned(masm);
 }
 
-void emit_call_finish(Masm& masm) {
-  masm.mov(Reg::kArg0, Reg::kThread);
-  masm.mov(Reg::kArg1, Reg::kFrame);
-  masm.mov(Reg::kArg3, Reg::kContext);
-  masm.call(Reg::kT0);
-}
-
 void emit_finish(Masm& masm) {
   emit_call_finish(masm);
   emit_returned(masm);
-}
-
-void emit_leave_generator(Masm& masm) {
-  masm.load(Reg::kRet, Mem::at(Reg::kContext, kExitResult));
-  emit_generator_returned(masm);
-}
-
-void emit_finish_generator(Masm& masm) {
-  emit_call_finish(masm);
-  emit_generator_returned(masm);
-}
-
-// A field of the generator that kFrame lies in.
-Mem generator(int32_t field) { return Mem::at(Reg::kFrame, field - port::offset::kGeneratorFrame); }
-
-// 3.13 Python/bytecodes.c, YIELD_VALUE.
-template <int kOparg>
-void emit_yield(Masm& masm) {
-  const Label in_loop = masm.new_label();
-  const Mem outer = generator(port::offset::kGeneratorExcInfo + port::offset::kExcInfoPrevious);
-  masm.cmp(Reg::kFrame, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, osr_frame))));
-  masm.jump_if(Cond::kEqual, in_loop);
-  masm.store8_imm(generator(port::offset::kGeneratorState), FRAME_SUSPENDED + kOparg);
-  masm.add_mem(Mem::at(Reg::kFrame, port::offset::kFrameInstrPtr), sizeof(CodeUnit));
-  masm.load(Reg::kT0, outer);
-  masm.store(Mem::at(Reg::kThread, port::offset::kThreadExcInfo), Reg::kT0);
-  masm.store_imm(outer, 0);
-  masm.add_mem32(Mem::at(Reg::kThread, port::offset::kThreadRecursionRemaining), 1);
-  masm.load(Reg::kT0, Mem::at(Reg::kFrame, port::offset::kFramePrevious));
-  masm.store_imm(Mem::at(Reg::kFrame, port::offset::kFramePrevious), 0);
-  masm.store(Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame), Reg::kT0);
-  masm.mov(Reg::kFrame, Reg::kT0);
-  masm.mov(Reg::kRet, Reg::kArg2);
-  masm.leave_thunk();
-  masm.ret();
-  masm.bind(in_loop);
-  masm.load(Reg::kT0, near_constant(address_of(&yield_value)));
-  emit_finish_generator(masm);
-}
-
-// 3.13 Objects/genobject.c, gen_send_ex2; Python/bytecodes.c, SEND_GEN.
-void emit_resume(Masm& masm) {
-  namespace offset = port::offset;
-  const Label uncached = masm.new_label();
-  const auto cache = [](size_t field) { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); };
-  const auto link = [&](size_t field) { return cache(offsetof(ResumeCache, link) + field); };
-  const auto same = [&](int32_t field, Mem wanted) {
-    masm.load(Reg::kS0, Mem::at(Reg::kT1, field));
-    masm.cmp(Reg::kS0, wanted);
-    masm.jump_if(Cond::kNotEqual, uncached);
-  };
-  masm.lea(Reg::kT1, Mem::at(Reg::kArg1, offset::kGeneratorFrame));
-  same(offset::kFrameExecutable, link(offsetof(CodeLink, code)));
-  same(offset::kFrameGlobals, link(offsetof(CodeLink, globals)));
-  same(offset::kFrameBuiltins, link(offsetof(CodeLink, builtins)));
-  check_may_enter(masm, uncached);
-  static_assert(2 * sizeof(CodeUnit) == sizeof(uint32_t));
-  masm.load(Reg::kS0, Mem::at(Reg::kT1, offset::kFrameInstrPtr));
-  masm.sub(Reg::kS0, cache(offsetof(ResumeCache, instructions)));
-  masm.load(Reg::kS1, cache(offsetof(ResumeCache, offsets)));
-  masm.load32(Reg::kS1, Mem::indexed(Reg::kS1, Reg::kS0, 2));
-  masm.test(Reg::kS1, Reg::kS1);
-  masm.jump_if(Cond::kEqual, uncached);
-  masm.add(Reg::kS1, cache(offsetof(ResumeCache, machine_code)));
-  masm.load32_signed(Reg::kS0, Mem::at(Reg::kT1, offset::kFrameStackTop));
-  masm.store(Mem::indexed(Reg::kT1, Reg::kS0, 8, offset::kFrameSlots), Reg::kArg2);
-  masm.store32_imm(Mem::at(Reg::kT1, offset::kFrameStackTop), -1);
-  masm.load(Reg::kS0, Mem::at(Reg::kThread, offset::kThreadExcInfo));
-  masm.store(Mem::at(Reg::kArg1, offset::kGeneratorExcInfo + offset::kExcInfoPrevious), Reg::kS0);
-  masm.lea(Reg::kS0, Mem::at(Reg::kArg1, offset::kGeneratorExcInfo));
-  masm.store(Mem::at(Reg::kThread, offset::kThreadExcInfo), Reg::kS0);
-  masm.store8_imm(Mem::at(Reg::kArg1, offset::kGeneratorState), FRAME_EXECUTING);
-  masm.store(Mem::at(Reg::kT1, offset::kFramePrevious), Reg::kFrame);
-  masm.mov(Reg::kFrame, Reg::kT1);
-  masm.store(Mem::at(Reg::kThread, offset::kThreadCurrentFrame), Reg::kFrame);
-  masm.add_mem32(Mem::at(Reg::kThread, offset::kThreadRecursionRemaining), -1);
-  masm.enter_thunk();
-  masm.jump_reg(Reg::kS1);
-  masm.bind(uncached);
-  masm.mov(Reg::kArg3, Reg::kT0);
-  masm.mov(Reg::kArg0, Reg::kThread);
-  masm.jump_mem(near_constant(address_of(&resume_uncached)));
-}
-
-void emit_resume_next(Masm& masm) {
-  const Label inside = masm.new_label();
-  masm.enter(0);
-  masm.mov(Reg::kThread, Reg::kArg0);
-  masm.mov(Reg::kContext, Reg::kArg2);
-  masm.mov(Reg::kT0, Reg::kArg3);
-  masm.load(Reg::kArg2, near_constant(Py_None));
-  masm.load(Reg::kFrame, Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame));
-  masm.lea_label(Reg::kT1, inside);
-  masm.call(Reg::kT1);
-  masm.leave(0);
-  masm.bind(inside);
-  emit_resume(masm);
 }
 
 void emit_exit(Masm& masm) {
@@ -340,8 +236,10 @@ bool make_thunks(CodeHeap& heap) {
   };
   Thunks made;
   make("call_generic", &made.call_generic, emit_call_generic);
+  make("delegator", &made.delegator, emit_delegator);
   if (!install()) return false;
   thunks.call_generic = made.call_generic;  // which the others go to
+  thunks.delegator = made.delegator;
   const uint8_t* run = nullptr;
   make("run", &run, emit_run);
   make("leave", &made.leave, emit_leave);
@@ -355,10 +253,12 @@ bool make_thunks(CodeHeap& heap) {
     emit_call(*masm, arguments);
   }
   make("leave_generator", &made.leave_generator, emit_leave_generator);
+  make("leave_delegated", &made.leave_delegated, emit_leave_delegated);
   make("finish_generator", &made.finish_generator, emit_finish_generator);
   make("yield.0", &made.yield[0], emit_yield<0>);
   make("yield.1", &made.yield[1], emit_yield<1>);
   make("resume", &made.resume, emit_resume);
+  make("delegate", &made.delegate, emit_delegate);
   const uint8_t* resume_next = nullptr;
   make("resume_next", &resume_next, emit_resume_next);
   if (!install()) return false;

@@ -24,11 +24,16 @@ struct Thunks {
   // The same for frames that belong to generators: whoever resumed them asks who listens.
   const uint8_t* leave_generator = nullptr;
   const uint8_t* finish_generator = nullptr;
-  const uint8_t* yield[2] = {};     // jumped to by YIELD_VALUE (oparg 0 and 1) with the owned value in kArg2, position,
-                                    // stack and stacktop stored
+  const uint8_t* yield[2] = {};     // jumped to by YIELD_VALUE (oparg 0 and 1) with the owned value in kArg2, stack and
+                                    // stacktop stored, and the position behind the instruction
   const uint8_t* resume = nullptr;  // called to resume a generator; see ResumeCache
   // The same from C++: resumes with None.
   PyObject* (*resume_next)(PyThreadState*, PyGenObject*, ThreadContext*, ResumeCache*) = nullptr;
+  // Generators that delegate to others; see generators.h.
+  const uint8_t* delegate = nullptr;   // jumped to by SEND
+  const uint8_t* delegator = nullptr;  // jumped to with the result of a generator resumed by that, in kRet, kFrame
+                                       // = the frame that waits for it
+  const uint8_t* leave_delegated = nullptr;  // leave_generator for one that was resumed by that
   // Calls of Python functions; see calls.h. By the operand of CALL; the last takes it in kT1.
   static constexpr int kCalls = 5;
   const uint8_t* call[kCalls + 1] = {};
@@ -38,6 +43,9 @@ extern Thunks thunks;
 
 class CodeHeap;
 bool make_thunks(CodeHeap& heap);
+
+// Calls the function in kT0 that finishes or suspends the frame; see Thunks::finish.
+void emit_call_finish(Masm& masm);
 
 // The frame is finished, its result in kRet: back to the caller, which must not go on if somebody began to listen.
 void emit_returned(Masm& masm);

@@ -101,6 +101,10 @@ def count(n):
         i += 1
 
 
+def delegate(n):
+    yield from count(n)
+
+
 def unpack(pair):
     a, b = pair  # noqa: RUF059
     return b
@@ -178,6 +182,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "load_global": (load_global, load_global),
     "list_index": (list_index, lambda: list_index([1, 2, 3], 1)),
     "generator": (count, lambda: use(count(3))),
+    "delegate": (delegate, lambda: use(delegate(3))),
     "try_except": (guarded, lambda: guarded({1: 2}, 1)),
 }
 """Name of the text file: the function, and a call that shows the interpreter what it is used for."""

@@ -67,6 +67,9 @@ inline constexpr int32_t kFrameInstrPtr = offsetof(Frame, instr_ptr);
 inline constexpr int32_t kFrameStackTop = offsetof(Frame, stacktop);
 inline constexpr int32_t kFrameReturnOffset = offsetof(Frame, return_offset);
 inline constexpr int32_t kFrameOwner = offsetof(Frame, owner);
+// A byte of padding, for is_delegated().
+inline constexpr int32_t kFrameDelegated = kFrameOwner + 1;
+static_assert(kFrameDelegated < static_cast<int32_t>(offsetof(Frame, localsplus)));
 inline constexpr int32_t kFrameSlots = offsetof(Frame, localsplus);
 
 inline constexpr int32_t kGeneratorState = offsetof(PyGenObject, gi_frame_state);
@@ -85,6 +88,7 @@ inline constexpr int32_t kStackChunkData = offsetof(_PyStackChunk, data);
 inline constexpr int32_t kThreadCurrentException = offsetof(PyThreadState, current_exception);
 inline constexpr int32_t kThreadExcInfo = offsetof(PyThreadState, exc_info);
 
+inline constexpr int32_t kCodeExtra = offsetof(PyCodeObject, co_extra);
 inline constexpr int32_t kLongTag = offsetof(PyLongObject, long_value.lv_tag);
 inline constexpr int32_t kLongDigit = offsetof(PyLongObject, long_value.ob_digit);
 inline constexpr int32_t kFloatValue = offsetof(PyFloatObject, ob_fval);
@@ -169,6 +173,15 @@ inline bool is_import_machinery(const PyCodeObject* code) {
 }
 inline bool owned_by_generator(const Frame* frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
 
+// Whether a generator's frame that is running in machine code was resumed by the SEND of another's, see
+// runtime/generators.h. Kept where the interpreter has nothing and looks at nothing.
+inline bool is_delegated(const Frame* frame) {
+  return owned_by_generator(frame) && reinterpret_cast<const char*>(frame)[offset::kFrameDelegated] != 0;
+}
+inline void set_delegated(Frame* frame, bool delegated) {
+  reinterpret_cast<char*>(frame)[offset::kFrameDelegated] = static_cast<char>(delegated);
+}
+
 // CPython's own function-call entry point (hidden symbol; read off a fresh function object at import).
 extern vectorcallfunc function_vectorcall;
 
@@ -217,7 +230,7 @@ FloatFreeList* find_float_free_list();
 
 // Interned names used by opcode helpers, created at import.
 struct Names {
-  PyObject *send, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,
+  PyObject *send, *iter, *aenter, *aexit, *enter, *exit, *build_class, *annotations, *import_, *name, *path, *spec,
       *initializing, *empty_string, *origin, *dunder_file, *dunder_all, *dunder_dict;
 };
 extern Names names;

@@ -17,6 +17,7 @@ struct Spelling {
 
 constexpr Spelling kSpellings[] = {
     {&Names::send, "send"},
+    {&Names::iter, "__iter__"},
     {&Names::aenter, "__aenter__"},
     {&Names::aexit, "__aexit__"},
     {&Names::enter, "__enter__"},

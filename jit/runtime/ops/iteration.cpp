@@ -1,12 +1,34 @@
 // Iterators and awaitables. 3.13 Python/bytecodes.c: GET_ITER, GET_YIELD_FROM_ITER, GET_LEN, FOR_ITER, GET_AITER,
 // GET_ANEXT, GET_AWAITABLE, END_SEND.
+#include "jit/runtime/frames.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
 
+namespace {
+
+// PyObject_GetIter(). Where the class has an __iter__() that is a function in machine code, tp_iter would do nothing
+// but look it up and call it. 3.13 Objects/typeobject.c, slot_tp_iter.
+PyObject* iterator_of(PyThreadState* ts, PyObject* iterable) {
+  PyTypeObject* type = Py_TYPE(iterable);
+  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return PyObject_GetIter(iterable);
+  PyObject* found = _PyType_Lookup(type, port::names.iter);  // borrowed
+  if (found == nullptr || !Py_IS_TYPE(found, &PyFunction_Type) ||
+      !enters_machine_code(reinterpret_cast<PyFunctionObject*>(found)))
+    return PyObject_GetIter(iterable);
+  PyObject* args[] = {nullptr, Py_NewRef(iterable)};
+  PyObject* iterator = call_stealing(ts, Py_NewRef(found), args + 1, 1, nullptr);
+  if (iterator == nullptr || PyGen_CheckExact(iterator) || PyIter_Check(iterator)) return iterator;
+  PyErr_Format(PyExc_TypeError, "iter() returned non-iterator of type '%.100s'", Py_TYPE(iterator)->tp_name);
+  Py_DECREF(iterator);
+  return nullptr;
+}
+
+}  // namespace
+
 PyObject* op_get_iter(PyThreadState* ts, PyObject** top, intptr_t) {
   PyObject* iterable = top[-1];
-  PyObject* iterator = PyObject_GetIter(iterable);
+  PyObject* iterator = iterator_of(ts, iterable);
   release(iterable);
   return after_escape(ts, iterator);
 }

@@ -432,3 +432,69 @@ def test_generator_expressions_and_methods():
         "late_binding() ;; first_iterable_is_eager()",
         "list(arguments(1, x=2)) ;; list(arguments())",
     )
+
+
+def test_beginnings_and_ends():
+    """What is made and ended without CPython's functions is what those make, and ends as by them."""
+    check(
+        """
+        import weakref
+        held = []
+        class Noisy:
+            def __init__(self, name): self.name = name
+            def __del__(self): log.append((self.name, [(g.gi_frame is None, g.gi_running) for g in held]))
+        def noisy(n, *rest):
+            a, b = Noisy('a'), Noisy('b')
+            for i in range(n): yield i
+            return rest
+        def ended(n):
+            g = noisy(n, Noisy('rest'))
+            held.append(g)
+            out = [*g], g.gi_code.co_name, g.__name__, g.__qualname__
+            held.clear()
+            log.append('over')
+            return out
+        def with_weak_reference(n):
+            g = noisy(n)
+            r = weakref.ref(g, lambda r: log.append('weak'))
+            for x in g: pass
+            del g
+            return r() is None
+        def with_frame(n):
+            g = noisy(n)
+            frame = g.gi_frame
+            for x in g: log.append(sorted(frame.f_locals))
+            del g
+            return sorted(frame.f_locals), frame.f_back
+        def left(n):
+            for x in noisy(n): return x
+        def renamed(n):
+            g = noisy(n)
+            g.__name__ = 'new'; g.__qualname__ = 'newer'
+            return g.__name__, repr(g)[:24], [*g]
+        async def leaf(n): return n
+        async def coroutine(n): return await leaf(n)
+        def driven(n):
+            c = coroutine(n)
+            try: c.send(None)
+            except StopIteration as e: return e.value, c.cr_frame, c.cr_origin
+        def with_origin(n):
+            sys.set_coroutine_origin_tracking_depth(n)
+            try:
+                c = coroutine(n)
+                found = c.cr_origin and [place[2] for place in c.cr_origin][:1]
+                return found, driven(n)[2] is None
+            finally:
+                c.close()
+                sys.set_coroutine_origin_tracking_depth(0)
+        """,
+        "ended(0)",
+        "ended(3)",
+        "with_weak_reference(2)",
+        "with_frame(2)",
+        "left(3)",
+        "renamed(2)",
+        "driven(5)",
+        "with_origin(0)",
+        "with_origin(2)",
+    )
