@@ -5,6 +5,7 @@
 #include <new>
 
 #include "jit/cpython/memory.h"
+#include "jit/cpython/opcodes.h"
 #include "jit/cpython/port_check.h"
 #include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
@@ -16,6 +17,7 @@
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
+#include "jit/runtime/site.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake::framework {
@@ -150,6 +152,27 @@ void review(CodeRecord* record) {
   }
 }
 
+// Called from within a frame that runs, or ran, the record's machine code.
+bool review_guard(const Site* site) {
+  CodeRecord* record = site->record;
+  if (record == nullptr || !record->compiled || stress::settings.on()) return false;
+  if (!policy::learns_anew(*record, site->taken)) return false;
+  const uint8_t specialized = port::instructions(record->code)[site->instruction].op.code;
+  if (is_base_opcode(specialized)) return false;
+  // Where the interpreter has come to the same conclusion again, guards fail for another reason.
+  const bool known =
+      record->lessons != 0 && record->lesson_at == site->instruction && record->lesson_opcode == specialized;
+  ++record->lessons;
+  if (known) return false;
+  record->lesson_at = site->instruction;
+  record->lesson_opcode = specialized;
+  retire(record);
+  record->calls = record->back_edges = 0;
+  record->heat = policy::heat_of_relearned();
+  if (!policy::thresholds.sampled) entry::watch_loops(record);
+  return true;
+}
+
 // An evaluator sees every call anyway, so it counts.
 void choose_thresholds(const Settings& settings) {
   const bool sampled = !settings.threshold && !settings.loop_threshold && settings.entry == EntryMode::kVectorcall;
@@ -185,6 +208,7 @@ std::string enable(const Settings& wanted) {
   s.engine = engine;
   s.unavailable.clear();
   review_exits = review;
+  review_slow_path = review_guard;
   choose_thresholds(s.settings);
   // Code that was made for other stress is retired.
   if (wanted.stress.on() || stress::settings.on()) visit_records(retire_compiled, nullptr);

@@ -60,4 +60,10 @@ bool loop_entry_pays(LoopAccount& account, uint64_t nanoseconds_inside);
 enum class Verdict { kKeep, kCompileNow, kCompileLater, kGiveBack };
 Verdict review_exits(const CodeRecord& record);
 
+// Asked now and then about machine code where one guard has failed `slow` times: whether it has been made for what does
+// not come any more, so that the interpreter is to specialise the code anew for what comes now.
+bool learns_anew(const CodeRecord& record, uint32_t slow);
+// Heat of such code: it is compiled again at the next sample that finds it.
+uint32_t heat_of_relearned();
+
 }  // namespace whipsnake::policy

@@ -232,19 +232,20 @@ const void* slow_failed(PyThreadState* ts, Frame* frame, const Site* site, Threa
 }
 
 PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
-  ++const_cast<Site*>(site)->taken;
+  const uint32_t taken = ++const_cast<Site*>(site)->taken;
   ++counters.slow_ops;
   const int below = site->depth - site->pops;
   materialize(frame, site, context, below);
   port::set_instruction(frame, static_cast<int>(site->instruction));
   PyObject* result = site->helper(ts, port::stack_base(frame) + site->depth, site->arg);
   if (result != nullptr) [[likely]] {
-    if (drop_lower(frame, site, below)) [[likely]]
+    const bool given_up = taken % kSlowPerReview == 0 && review_slow_path != nullptr && review_slow_path(site);
+    if (!given_up && drop_lower(frame, site, below)) [[likely]]
       return result;
     take_lower(site, below);
     push_results(frame, site, result, below);
-    context->jump_target =
-        go_on_interpreted(ts, frame, site, context, below + site->results, site->next, ExitReason::kLocalsChanged);
+    context->jump_target = go_on_interpreted(ts, frame, site, context, below + site->results, site->next,
+                                             given_up ? ExitReason::kGuard : ExitReason::kLocalsChanged);
     return nullptr;
   }
   take_lower(site, below);

@@ -13,6 +13,7 @@ Py_ssize_t code_extra_index = -1;
 CodeHeap* code_heap = nullptr;
 void (*on_release)(const CompiledCode& compiled) = nullptr;
 void (*review_exits)(CodeRecord* record) = nullptr;
+bool (*review_slow_path)(const Site* site) = nullptr;
 
 namespace {
 

@@ -36,8 +36,13 @@ inline void count_exits(CodeRecord* record, uint32_t weight) {
     review_exits(record);
 }
 
-// The same for an exit to code that was left out as never executed, `instruction` being its first: the next compilation
-// has it. One from within a loop weighs more, for it is the rest of the loop that machine code loses.
+// A guard of `site` has failed again, and the helper has done the instruction, kSlowPerReview more times. True: its
+// machine code is not entered any more, and the frame is to go on in the interpreter.
+inline constexpr uint32_t kSlowPerReview = 4096;
+extern bool (*review_slow_path)(const Site* site);  // may be null
+
+// count_exits() for an exit to code that was left out as never executed, `instruction` being its first: the next
+// compilation has it. One from within a loop weighs more, for it is the rest of the loop that machine code loses.
 void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight);
 
 // Calls visit(record) for every record there is. `visit` must not create or destroy records, so it must not run

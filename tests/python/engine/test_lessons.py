@@ -1,0 +1,141 @@
+"""Machine code made for what does not come any more is given up, and made anew for what comes now."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Script
+
+FUNCTIONS = """
+    def total(items):
+        t = items[0]
+        for x in items:
+            t = t + x * x - x
+        return t
+
+    def at(container, key):
+        return container[key]
+
+    def long(n, change):
+        step, t = 1, 0
+        for i in range(n):
+            if i == change: step = 0.5
+            t = t + step
+        return t
+
+    INTS = list(range(50))
+    FLOATS = [x + 0.5 for x in INTS]
+    calls(total, 30, INTS), calls(at, 30, [1, 2], 1), long(500, 400)
+
+    def stats():
+        found = whipsnake.stats()
+        return found["slow_ops"], found["retired"], found["exits"].get("guard", 0)
+
+    def settles(use):
+        "Whether use() comes to do without slow paths."
+        for _ in range(100):
+            before = stats()[0]
+            use()
+            if stats()[0] - before < 20: return True
+        return False
+"""
+
+
+@pytest.mark.parametrize("enable", ["threshold=20, loop_threshold=100", "threshold=20, loops=False", ""])
+def test_types_that_change(script: Script, enable: str) -> None:
+    script(
+        FUNCTIONS
+        + f"""
+    def warm(use):
+        end = time.monotonic() + 30
+        while whipsnake.tier(total) != "baseline" or whipsnake.tier(at) != "baseline":
+            use()
+            assert time.monotonic() < end
+    def ints(): calls(total, 20, INTS), calls(at, 400, [1, 2], 1)
+    def floats():
+        assert calls(total, 20, FLOATS) == sum(x * x - x for x in FLOATS) + 0.5
+        assert calls(at, 400, {{1: "one"}}, 1) == "one"
+    whipsnake.enable({enable})
+    warm(ints)
+    assert settles(ints) and stats()[2] == 0
+    assert settles(floats)
+    warm(floats)
+    assert settles(floats) and 2 <= stats()[2] <= 4, stats()
+    assert stats()[2] <= stats()[1] <= 6, stats()  # code that had never run may be another reason
+    """
+    )
+
+
+def test_a_loop_that_goes_on(script: Script) -> None:
+    """The frame leaves the machine code that is given up, and enters the new one in mid-run."""
+    script(
+        FUNCTIONS
+        + """
+    whipsnake.enable(threshold=20, loop_threshold=100)
+    calls(long, 30, 500, 400)
+    assert whipsnake.tier(long) == "baseline"
+    before = stats()
+    assert long(60_000, 20_000) == 20_000 + 40_000 / 2
+    after = stats()
+    assert after[2] - before[2] == 1 and after[0] - before[0] < 5000, (before, after)
+    assert whipsnake.tier(long) == "baseline"
+    """
+    )
+
+
+def test_what_alternates_is_settled_in_the_end(script: Script) -> None:
+    script(
+        FUNCTIONS
+        + """
+    whipsnake.enable(threshold=20, loop_threshold=100)
+    for _ in range(12):
+        calls(total, 400, INTS)
+        calls(total, 400, FLOATS)
+    assert 1 <= stats()[1] <= 4, stats()
+    assert whipsnake.tier(total) == "baseline"
+    """
+    )
+
+
+def test_guards_that_fail_for_another_reason(script: Script) -> None:
+    """Ints that are too long for machine code are ints all the same: there is nothing to learn, which is found out once."""
+    script(
+        FUNCTIONS
+        + """
+    big = 1 << 100
+    calls(at, 30, (big, big), 1)
+    def add(x, y):
+        return x + y - 1
+    calls(add, 30, big, big)
+    whipsnake.enable(threshold=20)
+    calls(add, 200_000, big, big)
+    assert stats()[1] <= 1, stats()
+    assert whipsnake.tier(add) == "baseline"
+    """
+    )
+
+
+def test_marked_functions_learn_too(script: Script) -> None:
+    script(
+        FUNCTIONS
+        + """
+    whipsnake.enable(threshold=10**6)
+    whipsnake.jit(at)
+    calls(at, 100, [1, 2], 1)
+    assert whipsnake.tier(at) == "baseline"
+    assert settles(lambda: calls(at, 1000, {1: 2}, 1))
+    assert whipsnake.tier(at) == "baseline" and stats()[1] == 1
+    """
+    )
+
+
+def test_under_stress_nothing_is_learnt(script: Script) -> None:
+    """Guards that fail by chance say nothing about types."""
+    script(
+        FUNCTIONS
+        + """
+    whipsnake.enable(threshold=20, loop_threshold=100, slow_every=2, stress_seed=1)
+    calls(total, 2000, INTS)
+    assert stats()[0] > 50_000 and stats()[1] == 0, stats()
+    """
+    )
