@@ -19,6 +19,10 @@ constexpr int kMaxInstructions = 20000;
 // Sites have 16 bits for a depth. CPython's compiler keeps to a few hundred.
 constexpr int kMaxStack = 0x7fff;
 
+constexpr uint8_t kBlockStart = 1;  // control arrives by a jump, an exception or a resumption
+constexpr uint8_t kLoopHead = 2;    // by a back edge
+constexpr int kLoopAlignment = 16;  // what processors fetch at a time
+
 // Buffers kept from one compilation to the next (with the GIL held, compilations never overlap).
 struct Scratch {
   std::unique_ptr<Masm> masm;
@@ -27,7 +31,7 @@ struct Scratch {
   std::vector<Handler> handlers;
   std::vector<int> handler_of;
   std::vector<int> depths;
-  std::vector<uint8_t> block_start;
+  std::vector<uint8_t> block_start;  // by instruction index: kBlockStart, kLoopHead
   std::vector<uint8_t> cold;
 };
 
@@ -81,16 +85,18 @@ class Walk {
     s.handler_of.assign(size, -1);
     for (size_t i = 0; i < s.handlers.size(); ++i) {
       const Handler& handler = s.handlers[i];
-      s.block_start[handler.target] = 1;
+      s.block_start[handler.target] |= kBlockStart;
     }
     for (const Instruction& instruction : s.instructions) {
       const Handler* handler = find_handler(s.handlers, instruction);
       if (handler != nullptr) s.handler_of[instruction.index] = static_cast<int>(handler - s.handlers.data());
     }
     for (const Instruction& instruction : s.instructions) {
-      if (instruction.target >= 0) s.block_start[static_cast<size_t>(instruction.target)] = 1;
+      if (instruction.target >= 0)
+        s.block_start[static_cast<size_t>(instruction.target)] |=
+            instruction.opcode == JUMP_BACKWARD ? kBlockStart | kLoopHead : kBlockStart;
       if (instruction.opcode == YIELD_VALUE || instruction.opcode == RETURN_GENERATOR)
-        s.block_start[instruction.next] = 1;
+        s.block_start[instruction.next] |= kBlockStart;
     }
     if (options.leave_out_cold)
       find_cold_code(s.instructions, s.handlers, options.record->warm, s.cold);
@@ -122,6 +128,7 @@ class Walk {
         if (emitter_.reachable_ && i != 0) emitter_.flush();
         emitter_.stack_.reset(depth);
         emitter_.reachable_ = true;
+        if ((s.block_start[instruction.start] & kLoopHead) != 0) emitter_.masm_.align(kLoopAlignment);
         emitter_.masm_.bind(emitter_.label_of(static_cast<int>(instruction.start)));
       }
       emitter_.skip_ = 0;

@@ -12,19 +12,32 @@ namespace {
 
 // kT1 = the result, if the operands, in `a` and `b`, are compact ints; else on to `otherwise`.
 void operate_on_compact(Masm& masm, int operation, Reg a, Reg b, const Value& right, Label otherwise) {
-  const auto operate = [&masm, operation](auto other) {
-    if (operation == NB_ADD) return masm.add(Reg::kT1, other);
-    return operation == NB_SUBTRACT ? masm.sub(Reg::kT1, other) : masm.and_(Reg::kT1, other);
-  };
   sequences::compact_value(masm, Reg::kT1, a, Reg::kT0, otherwise);
-  if (right.is(Value::Kind::kConstant)) return operate(static_cast<int32_t>(port::compact_value(right.constant)));
-  sequences::compact_value(masm, Reg::kT2, b, Reg::kT0, otherwise);
-  operate(Reg::kT2);
+  if (right.is(Value::Kind::kConstant))
+    masm.mov_imm(Reg::kT2, port::compact_value(right.constant));
+  else
+    sequences::compact_value(masm, Reg::kT2, b, Reg::kT0, otherwise);
+  switch (operation) {
+    case NB_ADD: return masm.add(Reg::kT1, Reg::kT2);
+    case NB_SUBTRACT: return masm.sub(Reg::kT1, Reg::kT2);
+    case NB_MULTIPLY: return masm.mul(Reg::kT1, Reg::kT2);
+    case NB_AND: return masm.and_(Reg::kT1, Reg::kT2);
+    case NB_OR: return masm.or_(Reg::kT1, Reg::kT2);
+    case NB_XOR: return masm.xor_(Reg::kT1, Reg::kT2);
+    default: Py_UNREACHABLE();
+  }
 }
 
 bool is_for_compact(int operation, const Value& right) {
-  if (operation != NB_ADD && operation != NB_SUBTRACT && operation != NB_AND) return false;
-  return !is_constant_of(right, &PyLong_Type) || port::is_compact(right.constant);
+  switch (operation) {
+    case NB_ADD:
+    case NB_SUBTRACT:
+    case NB_MULTIPLY:
+    case NB_AND:
+    case NB_OR:
+    case NB_XOR: return !is_constant_of(right, &PyLong_Type) || port::is_compact(right.constant);
+    default: return false;
+  }
 }
 
 // Small results of small operands in place, others by a call.
