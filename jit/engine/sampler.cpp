@@ -27,6 +27,10 @@ pthread_t thread;
 std::atomic<pid_t> thread_id{0};  // the kernel's
 pid_t thread_of = -1;             // the process that has the thread; a child of a plain fork() has none
 
+// Guards the thread's life, and what follows: the first thread ends without the GIL.
+pthread_mutex_t lifetime = PTHREAD_MUTEX_INITIALIZER;
+pid_t without_first_thread = -1;  // the process whose first thread has ended
+
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // guards `stopping`
 pthread_cond_t wake;
 bool stopping = false;
@@ -93,8 +97,18 @@ void* run(void*) {
   return nullptr;
 }
 
+class Lifetime {
+ public:
+  Lifetime() { pthread_mutex_lock(&lifetime); }
+  ~Lifetime() { pthread_mutex_unlock(&lifetime); }
+  Lifetime(const Lifetime&) = delete;
+  Lifetime& operator=(const Lifetime&) = delete;
+};
+
 bool start_thread() {
+  const Lifetime locked;
   if (thread_of == getpid()) return true;
+  if (without_first_thread == getpid()) return false;
   pthread_condattr_t clock;
   pthread_condattr_init(&clock);
   pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -117,7 +131,8 @@ bool start_thread() {
   return started;
 }
 
-void stop_thread() {
+// Needs `lifetime`, but not the GIL.
+void end_thread() {
   if (thread_of != getpid()) return;
   pthread_mutex_lock(&mutex);
   stopping = true;
@@ -128,6 +143,25 @@ void stop_thread() {
   for (int i = 0; i < 2000 && syscall(SYS_tgkill, getpid(), thread_id.load(), 0) == 0; ++i) usleep(20);
   pthread_cond_destroy(&wake);
   thread_of = -1;
+}
+
+void stop_thread() {
+  const Lifetime locked;
+  end_thread();
+}
+
+void first_thread_ends(void*) {
+  const Lifetime locked;
+  without_first_thread = getpid();
+  end_thread();
+}
+
+// A process whose first thread ends by pthread_exit() goes on until no thread is left, and ours must not be the last.
+// In a child that a thread has forked the first thread is a thread of Python, and ends like that.
+void watch_first_thread() {
+  static pthread_key_t key;
+  static const bool has_key = pthread_key_create(&key, first_thread_ends) == 0;
+  if (has_key && syscall(SYS_gettid) == getpid()) pthread_setspecific(key, &key);
 }
 
 const Frame* forking = nullptr;  // the frame that called os.fork(), and where it was then
@@ -162,8 +196,15 @@ PyObject* after_fork(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
+PyObject* after_fork_in_child(PyObject*, PyObject*) {
+  pthread_mutex_init(&lifetime, nullptr);  // it may have been held by a thread that is not there
+  watch_first_thread();
+  return after_fork(nullptr, nullptr);
+}
+
 PyMethodDef kBefore = {"whipsnake_before_fork", before_fork, METH_NOARGS, nullptr};
 PyMethodDef kAfter = {"whipsnake_after_fork", after_fork, METH_NOARGS, nullptr};
+PyMethodDef kAfterInChild = {"whipsnake_after_fork_in_child", after_fork_in_child, METH_NOARGS, nullptr};
 
 // There is no way to take fork hooks back: they look whether sampling is on.
 bool register_fork_hooks() {
@@ -175,13 +216,14 @@ bool register_fork_hooks() {
   PyObject* hook = posix == nullptr ? nullptr : PyObject_GetAttrString(posix, "register_at_fork");
   PyObject* before = PyCFunction_New(&kBefore, nullptr);
   PyObject* after = PyCFunction_New(&kAfter, nullptr);
+  PyObject* in_child = PyCFunction_New(&kAfterInChild, nullptr);
   PyObject* arguments = PyTuple_New(0);
   PyObject* keywords =
-      Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after, "after_in_child", after);
+      Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after, "after_in_child", in_child);
   PyObject* done = hook != nullptr && keywords != nullptr ? PyObject_Call(hook, arguments, keywords) : nullptr;
   fork_hooks_registered = done != nullptr;
   PyErr_Clear();
-  for (PyObject* object : {posix, hook, before, after, arguments, keywords, done}) Py_XDECREF(object);
+  for (PyObject* object : {posix, hook, before, after, in_child, arguments, keywords, done}) Py_XDECREF(object);
   return fork_hooks_registered;
 }
 
@@ -189,6 +231,7 @@ bool register_fork_hooks() {
 
 bool start(void (*take)(PyThreadState* ts)) {
   if (!register_fork_hooks()) return false;
+  watch_first_thread();
   take_sample = take;
   if (start_thread()) return true;
   take_sample = nullptr;

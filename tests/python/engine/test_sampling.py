@@ -466,6 +466,32 @@ def test_fork_in_a_thread(sampled: Script) -> None:
     )
 
 
+def test_child_of_a_thread_ends_with_its_threads(sampled: Script) -> None:
+    """Its first thread is the one that forked, which ends by pthread_exit(): the process then lives until no thread
+    is left."""
+    sampled(
+        """
+        whipsnake.enable()
+        statuses = []
+        def work(depth):
+            pid = os.fork()
+            if pid == 0:
+                assert goes_on()
+                if depth:
+                    thread = threading.Thread(target=work, args=[depth - 1])
+                    thread.start()
+                return
+            ended = until(lambda: os.waitpid(pid, os.WNOHANG) != (0, 0), time.sleep, 0.01)
+            statuses.append(ended)
+        thread = threading.Thread(target=work, args=[1])
+        thread.start()
+        thread.join()
+        assert len(statuses) == 1
+    """,
+        **SILENT,
+    )
+
+
 def test_fork_while_other_threads_are_busy(sampled: Script) -> None:
     sampled(
         """
