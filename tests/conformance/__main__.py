@@ -15,7 +15,6 @@ import os
 import platform
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.conformance import modules
@@ -29,7 +28,7 @@ from tests.conformance.compare import (
     report,
     switches,
 )
-from tests.conformance.runner import BUILD, Suite, make_environment
+from tests.conformance.runner import BUILD, Pool, Suite, make_environment
 
 EXPECTATIONS = Path(__file__).with_name("expectations.toml")
 RECORDER = Path(__file__).with_name("case_recorder.py")
@@ -51,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"CPython {platform.python_version()}, {len(names)} modules, {side}", flush=True)
     print(header("module"))
     total = Total()
-    with ThreadPoolExecutor(arguments.jobs) as pool:
+    with Pool(arguments.jobs) as pool:
         for done, result in enumerate(pool.map(runs.compare, suites), 1):
             total.add(result, expected)
             progress(f"{done} of {len(names)} modules")

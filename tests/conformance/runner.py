@@ -10,9 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 #: The build directory: that of the environment that runs us.
 BUILD = Path(sys.prefix).parent if sys.prefix != sys.base_prefix else Path("build").resolve()
@@ -60,6 +64,65 @@ class Outcome:
 TIMED_OUT = -999
 
 
+class Interrupted(Exception):
+    """The suite was ended because the whole run is."""
+
+
+class Processes:
+    """Those of the suites that are running."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def start(self, command: list[Any], **options: Any) -> subprocess.Popen[bytes]:
+        """Start one, in a session of its own. Raises Interrupted after stop()."""
+        with self._lock:
+            if self._stopped:
+                raise Interrupted
+            process = subprocess.Popen(command, start_new_session=True, **options)
+            self._running.add(process)
+            return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """End one, and what it has left behind. Raises Interrupted after stop()."""
+        self._kill(process)
+        process.wait()
+        with self._lock:
+            self._running.discard(process)
+            if self._stopped:
+                raise Interrupted
+
+    def stop(self) -> None:
+        """End all, and start no more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                self._kill(process)
+
+    @staticmethod
+    def _kill(process: subprocess.Popen[bytes]) -> None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+processes = Processes()
+
+
+class Pool(ThreadPoolExecutor):
+    """Suites at the same time; an exception that leaves its context, such as Ctrl-C, ends them all."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            processes.stop()
+        self.shutdown(cancel_futures=kind is not None)
+
+
 def make_environment(environment: Path) -> Path:
     """A virtual environment's interpreter, with this one's Whipsnake, switched on by variables alone.
 
@@ -96,7 +159,7 @@ def fingerprint() -> str:
 
 
 def run_suite(suite: Suite, switches: dict[str, str], directory: Path, timeout: float) -> Outcome:
-    """Run *suite* in a fresh process and folder; *switches* go into the environment."""
+    """Run *suite* in a fresh process and folder; *switches* go into the environment. Raises Interrupted."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     scratch = tempfile.mkdtemp(prefix="conf-")  # short: tests put sockets there
@@ -110,25 +173,20 @@ def run_suite(suite: Suite, switches: dict[str, str], directory: Path, timeout: 
         folder = shutil.copytree(suite.folder, Path(scratch, "suite"), symlinks=True)
     started = time.monotonic()
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        process = processes.start(
             [suite.python, "-X", "faulthandler", suite.recorder, results, *suite.arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=environ,
             cwd=folder,
-            start_new_session=True,
         )
         try:
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             status = TIMED_OUT
         finally:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)  # and what it left behind
-            except ProcessLookupError:
-                pass
-            process.wait()
+            processes.end(process)
     seconds = time.monotonic() - started
     cases, details, compiled = read_results(results)
     with log.open("rb") as output:

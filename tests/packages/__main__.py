@@ -16,7 +16,6 @@ import argparse
 import os
 import platform
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from tests.conformance.compare import (
     row,
     switches,
 )
-from tests.conformance.runner import BUILD, Suite
+from tests.conformance.runner import BUILD, Pool, Suite
 from tests.packages.install import InstallError, environment, suite_folder
 from tests.packages.table import RECORDER, Package, packages
 
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         flush=True,
     )
     try:
-        with ThreadPoolExecutor(arguments.jobs) as pool:
+        with Pool(arguments.jobs) as pool:
             for done, results in enumerate(pool.map(comparison.compare, chosen), 1):
                 comparison.add(results, f"[{done}/{len(chosen)}]")
     except InstallError as error:

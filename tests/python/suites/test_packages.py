@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
 import sys
+import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from tests.packages import __main__ as command
 from tests.packages import install
 from tests.packages.table import CONSTRAINTS, RECORDER, Package, packages
 
+ROOT = Path(__file__).resolve().parents[3]
 OFF = {"WHIPSNAKE": "off"}
 OUTCOMES = """
 import os, unittest, pytest
@@ -221,3 +226,40 @@ def test_names_of_results_depend_on_the_row() -> None:
     assert len({row.recorded_as for row in rows}) == 2
     assert len({row.installed_as for row in rows}) == 1
     assert rows[0].installed_as != Package("small", "1", least=1, needs=["other"]).installed_as
+
+
+def test_an_interrupted_run_ends_its_suites(tmp_path: Path) -> None:
+    """The one that runs and those that have not begun; what it would have run on another side is not begun, either."""
+    recorder = tmp_path / "recorder.py"
+    recorder.write_text("import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(100)")
+    program = f"""
+        import os, signal, sys, threading, time
+        from pathlib import Path
+        from tests.conformance.runner import Pool, Suite, run_suite
+
+        def both(number):
+            for side in "plain", "ours":
+                folder = Path({str(tmp_path)!r}, f"{{number}}-{{side}}")
+                run_suite(Suite("slow", sys.executable, Path({str(recorder)!r}), ()), {{}}, folder, 100)
+
+        def interrupt():
+            while not Path({str(tmp_path)!r}, "0-plain", "results.jsonl").exists(): time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
+        with Pool(1) as pool:
+            list(pool.map(both, range(3)))
+    """
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert "KeyboardInterrupt" in done.stderr and done.returncode != 0, done
+    assert time.monotonic() - started < 30
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["0-plain"]
