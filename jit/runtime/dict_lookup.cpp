@@ -54,47 +54,54 @@ Match match(PyObject* left, PyObject* right, int nesting) {
   return port::short_value(left) == port::short_value(right) ? Match::kSame : Match::kOther;
 }
 
-bool hash_of(PyObject* key, Py_hash_t* hash, int nesting = 0);
+// No object's.
+constexpr Py_hash_t kUnknownHash = -1;
+
+// Of a short int: it is below the prime that hashes are reduced by.
+[[gnu::always_inline]] inline Py_hash_t hash_of_short(PyObject* number) {
+  const Py_hash_t value = port::is_compact(number) ? port::compact_value(number) : port::short_value(number);
+  return value == -1 ? -2 : value;
+}
+
+Py_hash_t hash_of_other(PyObject* key, int nesting);
+
+// Of what is hashed without running anybody's code, as hash() tells it; else kUnknownHash.
+[[gnu::always_inline]] inline Py_hash_t hash_of(PyObject* key, int nesting = 0) {
+  if (Py_IS_TYPE(key, &PyLong_Type) && port::is_short(key)) return hash_of_short(key);
+  if (Py_IS_TYPE(key, &PyUnicode_Type)) {
+    const Py_hash_t known = reinterpret_cast<PyASCIIObject*>(key)->hash;
+    return known != -1 ? known : PyUnicode_Type.tp_hash(key);
+  }
+  return hash_of_other(key, nesting);
+}
 
 // 3.13 Objects/tupleobject.c, tuplehash: xxHash, a round for each item.
-bool hash_of_tuple(PyObject* tuple, Py_hash_t* hash, int nesting) {
+Py_hash_t hash_of_tuple(PyObject* tuple, int nesting) {
   constexpr uint64_t kPrime1 = 11400714785074694791ULL;
   constexpr uint64_t kPrime2 = 14029467366897019727ULL;
   constexpr uint64_t kPrime5 = 2870177450012600261ULL;
   constexpr uint64_t kLengthMix = kPrime5 ^ 3527539;
   constexpr Py_hash_t kInsteadOfError = 1546275796;
+  PyObject* const* item = reinterpret_cast<PyTupleObject*>(tuple)->ob_item;
   const Py_ssize_t count = PyTuple_GET_SIZE(tuple);
   uint64_t sum = kPrime5;
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    Py_hash_t item;
-    if (!hash_of(PyTuple_GET_ITEM(tuple, i), &item, nesting)) return false;
-    sum = std::rotl(sum + static_cast<uint64_t>(item) * kPrime2, 31) * kPrime1;
+  for (PyObject* const* end = item + count; item != end; ++item) {
+    const Py_hash_t hash = hash_of(*item, nesting);
+    if (hash == kUnknownHash) [[unlikely]]
+      return kUnknownHash;
+    sum = std::rotl(sum + static_cast<uint64_t>(hash) * kPrime2, 31) * kPrime1;
   }
   sum += static_cast<uint64_t>(count) ^ kLengthMix;
-  *hash = sum == ~uint64_t{0} ? kInsteadOfError : static_cast<Py_hash_t>(sum);
-  return true;
+  return sum == ~uint64_t{0} ? kInsteadOfError : static_cast<Py_hash_t>(sum);
 }
 
-// Of what is hashed without running anybody's code, as hash() tells it. False: of something else.
-bool hash_of(PyObject* key, Py_hash_t* hash, int nesting) {
+Py_hash_t hash_of_other(PyObject* key, int nesting) {
   const PyTypeObject* type = Py_TYPE(key);
-  if (type == &PyUnicode_Type) {
-    *hash = reinterpret_cast<PyASCIIObject*>(key)->hash;
-    if (*hash == -1) *hash = PyUnicode_Type.tp_hash(key);
-    return true;
-  }
-  if (type == &PyLong_Type && port::is_short(key)) {
-    *hash = port::short_value(key);  // below the prime that hashes are reduced by
-    if (*hash == -1) *hash = -2;
-    return true;
-  }
   if (type->tp_hash == PyTuple_Type.tp_hash)
-    return is_plain_tuple(key) && nesting < kMaxNesting && hash_of_tuple(key, hash, nesting + 1);
-  if (type == &PyFloat_Type || type == &PyBool_Type || key == Py_None || type->tp_hash == PyBaseObject_Type.tp_hash) {
-    *hash = type->tp_hash(key);
-    return true;
-  }
-  return false;
+    return is_plain_tuple(key) && nesting < kMaxNesting ? hash_of_tuple(key, nesting + 1) : kUnknownHash;
+  if (type == &PyFloat_Type || type == &PyBool_Type || key == Py_None || type->tp_hash == PyBaseObject_Type.tp_hash)
+    return type->tp_hash(key);
+  return kUnknownHash;
 }
 
 template <typename Entry>
@@ -143,7 +150,10 @@ bool find(const PyDictKeysObject* keys, PyObject* key, Py_hash_t hash, PyObject*
 
 }  // namespace
 
-bool known_hash(PyObject* key, Py_hash_t* hash) { return hash_of(key, hash); }
+bool known_hash(PyObject* key, Py_hash_t* hash) {
+  *hash = hash_of(key);
+  return *hash != kUnknownHash;
+}
 
 bool find_in_dict(PyObject* dict, PyObject* key, PyObject** value) {
   if (!Py_IS_TYPE(dict, &PyDict_Type)) return false;
@@ -151,8 +161,8 @@ bool find_in_dict(PyObject* dict, PyObject* key, PyObject** value) {
 }
 
 bool find_in_any_dict(PyObject* dict, PyObject* key, PyObject** value) {
-  Py_hash_t hash;
-  if (!hash_of(key, &hash)) return false;
+  const Py_hash_t hash = hash_of(key);
+  if (hash == kUnknownHash) return false;
   const PyDictKeysObject* keys = reinterpret_cast<PyDictObject*>(dict)->ma_keys;
   switch (keys->dk_kind) {
     case DICT_KEYS_UNICODE: return find<PyDictUnicodeEntry>(keys, key, hash, value);

@@ -3,8 +3,12 @@
 //
 // 3.13 Objects/obmalloc.c, _PyObject_Malloc and _PyObject_Free ask the thread for its interpreter, whose pools they
 // use: in a shared library that is a call, and a good part of the whole. While there is but one interpreter its pools
-// are the only ones, so there is nothing to ask. Blocks come from the same lists in the same order and go back there;
+// are the only ones, so there is nothing to ask. (In an executable it is an instruction, and the front, which is one
+// call more, would cost more than it saves.) Blocks come from the same lists in the same order and go back there;
 // whatever is not that simple is pymalloc's own to do. Anybody (tracemalloc) may put another allocator on top.
+#include <dlfcn.h>
+#include <link.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -67,6 +71,15 @@ void set_both(PyMemAllocatorEx allocator) {
   memory.pymalloc = reinterpret_cast<const void*>(allocator.malloc);
 }
 
+// Whether the interpreter is a shared library, not the program itself, which comes first in the list of what is loaded.
+bool is_in_library(const PyMemAllocatorEx& pymalloc) {
+  Dl_info info;
+  void* found = nullptr;
+  const void* address = reinterpret_cast<const void*>(pymalloc.malloc);
+  if (dladdr1(address, &info, &found, RTLD_DL_LINKMAP) == 0 || found == nullptr) return false;
+  return static_cast<const link_map*>(found)->l_prev != nullptr;
+}
+
 constexpr PyMemAllocatorEx kFront = {nullptr, front_malloc, front_calloc, front_realloc, front_free};
 
 }  // namespace
@@ -75,7 +88,7 @@ bool start_allocator_front() {
   if (!memory_is_usual()) return false;
   if (both_are(kFront)) return true;
   PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &behind);
-  if (*newest_interpreter == nullptr || !both_are(behind)) return false;
+  if (*newest_interpreter == nullptr || !both_are(behind) || !is_in_library(behind)) return false;
   set_both(kFront);
   return true;
 }

@@ -28,7 +28,8 @@ void init_memory(PyObject* instance);
 inline bool memory_is_usual() { return *memory.object_malloc == memory.pymalloc && *memory.tracer == nullptr; }
 
 // Puts the front of pymalloc (allocator_front.cpp) in its place, for the whole process, and back. False: memory is not
-// usual. Where somebody has put another allocator on top meanwhile, the front stays below it and works on.
+// usual, or the interpreter is no shared library, whose pymalloc is as fast. Where somebody has put another allocator
+// on top meanwhile, the front stays below it and works on.
 bool start_allocator_front();
 void stop_allocator_front();
 

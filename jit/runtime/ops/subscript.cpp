@@ -42,6 +42,31 @@ void set_key_error(PyThreadState* ts, PyObject* key) {
   Py_DECREF(error);
 }
 
+// 3.13 Objects/dictobject.c, dict_subscript of a subclass.
+PyObject* missing_item(PyThreadState* ts, PyObject* dict, PyObject* key) {
+  static PyObject* const name = PyUnicode_InternFromString("__missing__");
+  PyObject* missing = name != nullptr ? _PyType_Lookup(Py_TYPE(dict), name) : nullptr;
+  if (missing == nullptr) {
+    if (name != nullptr) set_key_error(ts, key);
+    return nullptr;
+  }
+  Py_INCREF(missing);
+  const PyTypeObject* type = Py_TYPE(missing);
+  PyObject* result = nullptr;
+  if ((type->tp_flags & Py_TPFLAGS_METHOD_DESCRIPTOR) != 0) {
+    PyObject* arguments[] = {dict, key};
+    result = PyObject_Vectorcall(missing, arguments, 2, nullptr);
+  } else {
+    PyObject* bound = type->tp_descr_get == nullptr
+                          ? Py_NewRef(missing)
+                          : type->tp_descr_get(missing, dict, reinterpret_cast<PyObject*>(Py_TYPE(dict)));
+    if (bound != nullptr) result = PyObject_CallOneArg(bound, key);
+    Py_XDECREF(bound);
+  }
+  Py_DECREF(missing);
+  return result;
+}
+
 // What a slice selects from a sequence.
 struct Selection {
   Py_ssize_t start, stop, step;
@@ -193,13 +218,10 @@ PyObject* op_binary_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
     }
     release(container, key);
     return after_escape(ts, value);
-  } else if (has_items_of_dict(type)) {  // and perhaps __missing__
-    PyObject* value = nullptr;
-    if (find_in_any_dict(container, key, &value) && value != nullptr) {
-      Py_INCREF(value);
-      release(container, key);
-      return after_escape(ts, value);
-    }
+  } else if (PyObject* value = nullptr; has_items_of_dict(type) && find_in_any_dict(container, key, &value)) {
+    value = value != nullptr ? Py_NewRef(value) : missing_item(ts, container, key);
+    release(container, key);
+    return after_escape(ts, value);
   } else if (type == &PyUnicode_Type) {
     const Py_ssize_t index = plain_index(key, PyUnicode_GET_LENGTH(container));
     if (index >= 0) {

@@ -189,6 +189,55 @@ def test_hashes_of_tuples_are_those_of_the_interpreter() -> None:
     )
 
 
+def test_missing_keys_of_subclasses() -> None:
+    check(
+        LOOKUPS
+        + """
+        import collections
+        class Plain(dict): pass
+        class Static(dict):
+            @staticmethod
+            def __missing__(key): log.append(key); return 'static'
+        class Class(dict):
+            @classmethod
+            def __missing__(cls, key): return cls.__name__, key
+        class Given(dict): __missing__ = len
+        class Fails(dict):
+            def __missing__(self, key): raise LookupError(key, len(self))
+        class Getter:
+            def __get__(self, o, owner): log.append(owner.__name__); raise RuntimeError('get')
+        class Odd(dict): __missing__ = Getter()
+        class Late(dict): pass
+        class Changes(dict):
+            def __missing__(self, key): self[key] = [key]; return self[key]
+        def instance(): d = Plain(); d.__missing__ = lambda key: 'of the instance'; return d
+        def late(key):
+            d = Late(); out = []
+            for n in range(3):
+                try: out.append(item(d, key))
+                except KeyError as e: out.append(e.args)
+                if n == 0: Late.__missing__ = lambda self, key: ('late', key)
+            del Late.__missing__
+            return out
+        def count(words):
+            d = collections.defaultdict(int)
+            for w in words: d[w] += 1
+            return dict(d), d.default_factory
+        def nested():
+            d = collections.defaultdict(lambda: collections.defaultdict(list))
+            for i in range(9): d[i % 2][i % 3].append(i)
+            return {k: dict(v) for k, v in d.items()}
+        """,
+        *[f"item({kind}(), {key})" for kind in ("Static", "Class", "Given") for key in ("'abc'", "(1, 2)", "5")],
+        "item(Plain(), 1) ;; item(Plain(), (1, 2)) ;; item(Fails(a=1), 'b') ;; item(Odd(), 1) ;; item(instance(), 1)",
+        "late(1) ;; late('x') ;; late((1, 'x'))",
+        "(d := Changes(), item(d, 1), item(d, 1), d) ;; count('abracadabra') ;; count([(1, 2), (1, 2), 3]) ;; nested()",
+        "item(collections.defaultdict(), 1) ;; item(collections.Counter(), 'x') ;; item(collections.OrderedDict(), 'x')",
+        "item(collections.defaultdict(lambda: 1 / 0), 1) ;; item(Fails(), [])",
+        warm=[0, 3],
+    )
+
+
 def test_tables_of_each_size() -> None:
     check(
         LOOKUPS,
