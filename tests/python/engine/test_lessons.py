@@ -98,7 +98,7 @@ def test_what_alternates_is_settled_in_the_end(script: Script) -> None:
 
 
 def test_guards_that_fail_for_another_reason(script: Script) -> None:
-    """Ints that are too long for machine code are ints all the same: there is nothing to learn, which is found out once."""
+    """Ints too long for machine code are ints all the same: there is nothing to learn, which is found out once."""
     script(
         FUNCTIONS
         + """

@@ -228,11 +228,16 @@ def test_missing_keys_of_subclasses() -> None:
             for i in range(9): d[i % 2][i % 3].append(i)
             return {k: dict(v) for k, v in d.items()}
         """,
-        *[f"item({kind}(), {key})" for kind in ("Static", "Class", "Given") for key in ("'abc'", "(1, 2)", "5")],
+        *[
+            f"item({kind}(), {key})"
+            for kind in ("Static", "Class", "Given")
+            for key in ("'abc'", "(1, 2)", "5")
+        ],
         "item(Plain(), 1) ;; item(Plain(), (1, 2)) ;; item(Fails(a=1), 'b') ;; item(Odd(), 1) ;; item(instance(), 1)",
         "late(1) ;; late('x') ;; late((1, 'x'))",
         "(d := Changes(), item(d, 1), item(d, 1), d) ;; count('abracadabra') ;; count([(1, 2), (1, 2), 3]) ;; nested()",
-        "item(collections.defaultdict(), 1) ;; item(collections.Counter(), 'x') ;; item(collections.OrderedDict(), 'x')",
+        "item(collections.defaultdict(), 1) ;; item(collections.Counter(), 'x')",
+        "item(collections.OrderedDict(), 'x')",
         "item(collections.defaultdict(lambda: 1 / 0), 1) ;; item(Fails(), [])",
         warm=[0, 3],
     )
