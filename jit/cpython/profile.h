@@ -11,6 +11,10 @@ namespace whipsnake {
 enum class Ran : uint8_t { kUnknown, kNever, kYes };
 Ran has_run(const Instruction& instruction);
 
+// So often the interpreter finds a specialised instruction to be wrong before it specialises it anew.
+// 3.13 Include/internal/pycore_code.h, ADAPTIVE_COOLDOWN_VALUE.
+inline constexpr uint32_t kMissesToSpecializeAnew = 53;
+
 // What a conditional jump did, each of the last 16 times or so that the interpreter executed it.
 enum class Jumped : uint8_t { kEither, kNever, kAlways };
 Jumped has_jumped(const Instruction& instruction);

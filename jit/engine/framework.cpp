@@ -127,6 +127,14 @@ void drop_other_engines(CodeRecord* record, void* engine) {
   forget_declined(record, engine);
 }
 
+// The interpreter gets a while to adapt to what it sees.
+void leave_to_interpreter(CodeRecord* record, uint32_t heat) {
+  retire(record);
+  record->calls = record->back_edges = 0;
+  record->heat = heat;
+  if (!policy::thresholds.sampled) entry::watch_loops(record);
+}
+
 // Called from within a frame that runs the record's machine code.
 void review(CodeRecord* record) {
   if (!record->compiled) return;
@@ -139,12 +147,7 @@ void review(CodeRecord* record) {
       compile(record, globals, builtins);
       return;
     }
-    case policy::Verdict::kCompileLater:
-      // The interpreter gets a while to adapt to what it sees.
-      retire(record);
-      record->calls = record->back_edges = record->heat = 0;
-      if (!policy::thresholds.sampled) entry::watch_loops(record);
-      return;
+    case policy::Verdict::kCompileLater: leave_to_interpreter(record, 0); return;
     case policy::Verdict::kGiveBack:
       retire(record);
       decline(record, "left too often");
@@ -166,10 +169,7 @@ bool review_guard(const Site* site) {
   if (known) return false;
   record->lesson_at = site->instruction;
   record->lesson_opcode = specialized;
-  retire(record);
-  record->calls = record->back_edges = 0;
-  record->heat = policy::heat_of_relearned();
-  if (!policy::thresholds.sampled) entry::watch_loops(record);
+  leave_to_interpreter(record, policy::heat_of_relearned());
   return true;
 }
 

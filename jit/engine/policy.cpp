@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jit/cpython/profile.h"
 #include "jit/runtime/frames.h"
 
 namespace whipsnake::policy {
@@ -11,10 +12,10 @@ Thresholds thresholds;
 bool counts_calls(const CodeRecord* record) { return !thresholds.sampled || (record != nullptr && record->marked_jit); }
 
 namespace {
-// Whether the interpreter has had the executions that it needs to specialise an instruction anew: 53 misses.
-// 3.13 Include/internal/pycore_code.h, ADAPTIVE_COOLDOWN_VALUE.
+// Whether the interpreter has had the executions that it needs to specialise instructions anew.
 bool lesson_is_over(const CodeRecord& record, uint32_t executions) {
   constexpr uint32_t kLesson = 128;
+  static_assert(kLesson > kMissesToSpecializeAnew);
   return record.lessons == 0 || executions >= kLesson;
 }
 }  // namespace

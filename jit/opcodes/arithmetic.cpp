@@ -29,15 +29,7 @@ void operate_on_compact(Masm& masm, int operation, Reg a, Reg b, const Value& ri
 }
 
 bool is_for_compact(int operation, const Value& right) {
-  switch (operation) {
-    case NB_ADD:
-    case NB_SUBTRACT:
-    case NB_MULTIPLY:
-    case NB_AND:
-    case NB_OR:
-    case NB_XOR: return !is_constant_of(right, &PyLong_Type) || port::is_compact(right.constant);
-    default: return false;
-  }
+  return is_total_on_ints(operation) && (!is_constant_of(right, &PyLong_Type) || port::is_compact(right.constant));
 }
 
 // Small results of small operands in place, others by a call.

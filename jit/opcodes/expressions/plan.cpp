@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "jit/opcodes/expressions/expressions.h"
+
 namespace whipsnake::opcodes {
 
 namespace {
@@ -121,13 +123,8 @@ class Planner {
     if (!may_be_int(left) || !may_be_int(right)) return Act::kStop;
     const bool known = right.is_compact_constant();
     const Py_ssize_t value = known ? port::compact_value(right.value.constant) : 0;
+    if (is_total_on_ints(operation)) return Act::kInts;
     switch (operation) {
-      case NB_ADD:
-      case NB_SUBTRACT:
-      case NB_MULTIPLY:
-      case NB_AND:
-      case NB_OR:
-      case NB_XOR: return Act::kInts;
       case NB_LSHIFT:
       case NB_RSHIFT: return known && value >= 0 && value < 63 ? Act::kInts : Act::kStop;
       case NB_FLOOR_DIVIDE:

@@ -20,15 +20,11 @@ Py_ssize_t plain_index(PyObject* key, Py_ssize_t size) {
   return index < size ? index : -1;
 }
 
-// Whether subscripts of a subclass of dict are those of dict.
-bool has_items_of_dict(const PyTypeObject* type) {
+// Whether it is a subclass of dict that has kept this method.
+template <typename Method>
+bool keeps_of_dict(const PyTypeObject* type, Method PyMappingMethods::*method) {
   return (type->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0 &&
-         type->tp_as_mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript;
-}
-
-bool stores_as_dict(const PyTypeObject* type) {
-  return (type->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0 &&
-         type->tp_as_mapping->mp_ass_subscript == PyDict_Type.tp_as_mapping->mp_ass_subscript;
+         type->tp_as_mapping->*method == PyDict_Type.tp_as_mapping->*method;
 }
 
 // 3.13 Python/errors.c, _PyErr_SetKeyError.
@@ -218,7 +214,8 @@ PyObject* op_binary_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
     }
     release(container, key);
     return after_escape(ts, value);
-  } else if (PyObject* value = nullptr; has_items_of_dict(type) && find_in_any_dict(container, key, &value)) {
+  } else if (PyObject* value = nullptr;
+             keeps_of_dict(type, &PyMappingMethods::mp_subscript) && find_in_any_dict(container, key, &value)) {
     value = value != nullptr ? Py_NewRef(value) : missing_item(ts, container, key);
     release(container, key);
     return after_escape(ts, value);
@@ -261,7 +258,8 @@ PyObject* op_store_subscr(PyThreadState* ts, PyObject** top, intptr_t) {
     }
     release(container);
     return after_escape(ts, done_if(failed == 0));
-  } else if (Py_hash_t hash; stores_as_dict(Py_TYPE(container)) && known_hash(key, &hash)) {
+  } else if (Py_hash_t hash;
+             keeps_of_dict(Py_TYPE(container), &PyMappingMethods::mp_ass_subscript) && known_hash(key, &hash)) {
     const int failed = _PyDict_SetItem_KnownHash(container, key, value, hash);
     release(value, container, key);
     return after_escape(ts, done_if(failed == 0));
