@@ -15,6 +15,7 @@ neither output stream is touched:
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -47,10 +48,10 @@ def run(work: Callable[[Any], Iterable[str]], data: Any) -> None:
 
 def _jit_stats() -> dict[str, Any] | None:
     """Return ``whipsnake.stats()`` of this process, or None where Whipsnake is not at work."""
-    whipsnake: Any = sys.modules.get("whipsnake")
-    if whipsnake is None or not whipsnake.is_enabled():
+    if "whipsnake" not in sys.modules and os.environ.get("WHIPSNAKE", "off") == "off":
         return None
-    stats: dict[str, Any] = whipsnake.stats()
+    whipsnake = importlib.import_module("whipsnake")  # started late, it is no module that a program sees
+    stats: dict[str, Any] | None = whipsnake.stats() if whipsnake.is_enabled() else None
     return stats
 
 

@@ -1,5 +1,6 @@
 """Autoload starts the core a few milliseconds into the program: who looks, sees nothing of it."""
 
+import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from .conftest import Environment, needs_core
 
 pytestmark = needs_core
+
+ROOT = Path(__file__).resolve().parents[3]
 
 STARTED = "sys.monitoring.get_tool(5) == 'whipsnake'"  # without importing anything
 WAIT = f"""
@@ -55,6 +58,20 @@ def test_whoever_asks_first_is_not_too_early(autoload: Environment, tmp_path: Pa
         "whipsnake.disable(); time.sleep(0.2); assert not whipsnake.is_enabled()",
     ):
         check(autoload, tmp_path, f"import whipsnake, time\ndef f(): pass\n{first}")
+
+
+def test_the_demo_sees_whether_it_is_at_work(autoload: Environment, tmp_path: Path) -> None:
+    if autoload.core != "real":
+        pytest.skip("needs the real core")
+    figures = tmp_path / "figures.json"
+    code = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+    code += "from demo import harness\nharness.run(lambda data: iter(['text']), None)\n"
+    for engine in ("baseline", "off"):
+        env = {"WHIPSNAKE": engine, "DEMO_STATS": str(figures)}
+        done = autoload.run([autoload.python, "-c", code], tmp_path, env=env)
+        assert (done.returncode, done.stderr) == (0, "")
+        found = json.loads(figures.read_text())["whipsnake"]
+        assert (found is not None and found["enabled"]) == (engine == "baseline")
 
 
 def test_fork_before_and_after(autoload: Environment, tmp_path: Path) -> None:
