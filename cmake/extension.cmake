@@ -28,7 +28,9 @@ set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINAR
 # What autoload loads first: small, without the C++ library, and bound in no time. A build without machine code has none.
 if(NOT WHIPSNAKE_OFF_REASON)
   whipsnake_sources(late_sources module/late)
-  Python_add_library(_late MODULE WITH_SOABI ${late_sources})
+  whipsnake_sources(support_sources support)
+  Python_add_library(_late MODULE WITH_SOABI ${late_sources} ${support_sources})
+  target_include_directories(_late SYSTEM PRIVATE "${Python_INCLUDE_DIRS}/internal" "${Python_INCLUDE_DIRS}/internal/mimalloc")
   target_link_libraries(_late PRIVATE whipsnake_options)
   target_compile_options(_late PRIVATE -fno-exceptions -fno-rtti)
   target_link_options(_late PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed -Wl,--exclude-libs,ALL)

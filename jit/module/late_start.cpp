@@ -44,9 +44,7 @@ void start_if_asked() {
 
 extern "C" {
 
-__attribute__((visibility("default"))) bool whipsnake_request_start() {
-  return whipsnake::port::add_pending_call(whipsnake::serve);
-}
+__attribute__((visibility("default"))) void whipsnake_start() { whipsnake::serve(nullptr); }
 
 __attribute__((visibility("default"))) void whipsnake_start_before_fork() {
   whipsnake::start_if_asked();

@@ -214,6 +214,16 @@ inline bool add_pending_call(int (*call)(void*)) {
   return _PyEval_AddPendingCall(PyInterpreterState_Main(), call, nullptr, 0) == 0;
 }
 
+// The same for a thread that the C library may not know of, and which has no thread state: waits for no other thread.
+// `only`: the one thread that the C library knows, whose mutexes must then be left alone; null if it knows more. False:
+// not at this moment.
+bool try_add_pending_call(int (*call)(void*), PyThreadState* only);
+
+// The main interpreter's first thread state, whose memory is never given back.
+inline bool is_first_thread_state(const PyThreadState* ts) {
+  return ts == &PyInterpreterState_Main()->_initial_thread.base;
+}
+
 // The head of the list of all interpreters, to which new ones come first. Null when it is not found.
 PyInterpreterState* const* find_newest_interpreter();
 

@@ -193,6 +193,8 @@ bool check_thread() {
   PyThreadState* ts = PyThreadState_Get();
   const int limit = Py_GetRecursionLimit();
   if (ts->interp == PyInterpreterState_Main() && ts->interp->ceval.gil->last_holder != ts) return false;
+  const _pending_calls& queue = ts->interp->ceval.pending;
+  if (queue.max != MAXPENDINGCALLS || queue.maxloop != MAXPENDINGCALLSLOOP) return false;
   if (ts->interp != PyThreadState_GetInterpreter(ts) || ts->py_recursion_limit != limit ||
       ts->py_recursion_remaining > limit || ts->py_recursion_remaining < -50 ||
       ts->c_recursion_remaining > kCRecursionLimit || ts->c_recursion_remaining < 0 || ts->tracing < 0 ||

@@ -1,16 +1,13 @@
 // [late-start] whipsnake._late: what autoload loads at start-up instead of the core, because most processes of a
-// machine are over in a few milliseconds. It starts a thread that waits that long, loads the core without the GIL, and
-// asks for a pending call in which the core starts. Nothing here needs the C++ library, and nothing runs Python code.
+// machine are over in a few milliseconds. It starts a thread that waits that long and asks for a pending call, in which
+// the core is loaded and starts. Nothing here needs the C++ library, and nothing runs Python code.
 #include <Python.h>
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +15,9 @@
 #include <ctime>
 #include <cwchar>
 
+#include "jit/cpython/port.h"
 #include "jit/module/late/late.h"
+#include "jit/support/quiet_thread.h"
 
 namespace whipsnake {
 
@@ -29,15 +28,14 @@ namespace {
 constexpr int64_t kShare = 2;
 constexpr int64_t kLongestNs = 40'000'000;
 constexpr int64_t kShortestWaitNs = 1'000'000;
-constexpr size_t kStackSize = size_t{256} << 10;  // the dynamic loader runs on it
+constexpr size_t kStackSize = size_t{64} << 10;
 
 LateStart late_start;
 char* core_path = nullptr;
 
-pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // held while the thread touches Python, and to change `state`
-pthread_cond_t wake;
-std::atomic<pid_t> thread_id{0};  // the kernel's; 0 before the thread runs
-pid_t thread_of = -1;             // the process that it was started in
+QuietThread thread;
+std::atomic<uint32_t> signal{0};  // the thread waits for it
+std::atomic<bool> asking{false};  // the thread touches Python
 
 bool starts_with(const char* text, const char* prefix) { return std::strncmp(text, prefix, std::strlen(prefix)) == 0; }
 
@@ -78,12 +76,10 @@ int64_t read_clock(clockid_t clock) {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-// With the mutex, which it gives up meanwhile. False when there is nothing to wait for any more.
+// False when there is nothing to wait for any more.
 bool wait_for(int64_t nanoseconds) {
-  const int64_t end = read_clock(CLOCK_MONOTONIC) + nanoseconds;
-  const timespec until{end / 1'000'000'000, end % 1'000'000'000};
-  while (late_start.state == StartState::kWaiting && pthread_cond_timedwait(&wake, &mutex, &until) == 0) {
-  }
+  const uint32_t seen = signal;
+  if (late_start.state == StartState::kWaiting) wait_for_wake(signal, seen, nanoseconds);
   return late_start.state == StartState::kWaiting;
 }
 
@@ -98,52 +94,28 @@ bool wait_until_worthwhile() {
   return false;
 }
 
-void* run(void*) {
-  thread_id = static_cast<pid_t>(syscall(SYS_gettid));
-  prctl(PR_SET_NAME, "whipsnake");
-  pthread_mutex_lock(&mutex);
-  if (wait_until_worthwhile()) {
-    pthread_mutex_unlock(&mutex);
-    const auto request = core_function<RequestStart>(kRequestStart);
-    pthread_mutex_lock(&mutex);
-    // The queue of pending calls may be full.
-    while (request != nullptr && late_start.state == StartState::kWaiting && !request() && wait_for(kShortestWaitNs)) {
-    }
+// A pending call.
+int load_and_start(void*) {
+  if (late_start.state != StartState::kWaiting) return 0;
+  if (const auto start = core_function<Start>(kStart)) start();
+  return 0;
+}
+
+// False: not now, the queue of pending calls may be full.
+bool request() {
+  asking = true;  // and only then look: at_exit() does both the other way round
+  const bool waiting = late_start.state == StartState::kWaiting;
+  // The first needs no mutex of the C library, the second finds whichever thread is running.
+  const bool done = !waiting || (is_alone() ? Py_AddPendingCall(load_and_start, nullptr) == 0
+                                            : port::add_pending_call(load_and_start));
+  asking = false;
+  return done;
+}
+
+void run() {
+  if (!wait_until_worthwhile()) return;
+  while (!request() && wait_for(kShortestWaitNs)) {
   }
-  pthread_mutex_unlock(&mutex);
-  return nullptr;
-}
-
-bool start_thread() {
-  pthread_condattr_t clock;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(&wake, &clock);
-  pthread_condattr_destroy(&clock);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackSize);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the thread inherits it
-  pthread_t thread;
-  const bool started = pthread_create(&thread, &attributes, run, nullptr) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
-  if (started) thread_of = getpid();
-  return started;
-}
-
-// Waits until the kernel counts the thread no more.
-void end_thread() {
-  if (thread_of != getpid()) return;
-  pthread_mutex_lock(&mutex);
-  pthread_cond_signal(&wake);
-  pthread_mutex_unlock(&mutex);
-  while (thread_id == 0) usleep(20);
-  for (int i = 0; i < 50'000 && syscall(SYS_tgkill, getpid(), thread_id.load(), 0) == 0; ++i) usleep(20);
-  thread_of = -1;
 }
 
 // CPython warns of a process that forks with threads. `_core` has fork hooks of its own, but this fork has begun.
@@ -152,16 +124,15 @@ PyObject* before_fork(PyObject*, PyObject*) {
     if (auto start = core_function<StartBeforeFork>(kStartBeforeFork)) start();
     late_start.state = StartState::kStarted;  // also where the core could not be loaded
   }
-  end_thread();
+  wake(signal);
+  thread.join();
   Py_RETURN_NONE;
 }
 
-// After this nobody of us touches Python. The thread ends by itself, or with the process.
+// After this nobody of us touches Python. The thread ends with the process.
 void at_exit(void*) {
-  const bool has_thread = thread_of == getpid();  // or the mutex may be held by the one that a child has not got
-  if (has_thread) pthread_mutex_lock(&mutex);
   late_start.state = StartState::kCancelled;
-  if (has_thread) pthread_mutex_unlock(&mutex);
+  while (thread.runs() && asking) sched_yield();
 }
 
 PyMethodDef kBefore = {"whipsnake_before_fork", before_fork, METH_NOARGS, nullptr};
@@ -202,7 +173,8 @@ char* find_core() {
 bool begin() {
   core_path = find_core();
   return core_path != nullptr && access(core_path, R_OK) == 0 && register_fork_hook() &&
-         PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0 && announce() && start_thread();
+         PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0 && announce() &&
+         thread.start(run, kStackSize);
 }
 
 // Raises RuntimeError when the package has to decide, at once.

@@ -19,11 +19,11 @@ struct LateStart {
 
 inline constexpr char kLateStartKey[] = "whipsnake.late";  // in the dictionary, and the capsule's name
 
-// Exported by `_core`.
-// Queues a pending call that starts; without the GIL. False: not now, the queue is full.
-using RequestStart = bool (*)();
-inline constexpr char kRequestStart[] = "whipsnake_request_start";
-// Starts, with the GIL, from a before-fork hook: no thread of ours is left afterwards, until the process has forked.
+// Exported by `_core`; both with the GIL.
+// Starts in a pending call, or asks for another if this is no moment to do it.
+using Start = void (*)();
+inline constexpr char kStart[] = "whipsnake_start";
+// Starts from a before-fork hook: no thread of ours is left afterwards, until the process has forked.
 using StartBeforeFork = void (*)();
 inline constexpr char kStartBeforeFork[] = "whipsnake_start_before_fork";
 
