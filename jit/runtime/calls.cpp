@@ -1,5 +1,7 @@
 #include "jit/runtime/calls.h"
 
+#include <algorithm>
+
 #include "jit/runtime/frames.h"
 #include "jit/runtime/objects.h"
 
@@ -26,6 +28,20 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
   return {base[0], args - 1, nargs + 1};
 }
 
+// Calls a class whose __new__ is Python code. The same contract as make_instance().
+bool make_with_new(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
+  if (!call_python_new(ts, callable, args, nargs, result)) return false;
+  release_call(callable, args, nargs);
+  return true;
+}
+
+// object.__new__(cls), likewise.
+bool make_object(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
+  if (callable != known_callables.object_new || nargs != 1 || !call_object_new(ts, args[0], result)) return false;
+  release_call(callable, args, nargs);
+  return true;
+}
+
 // Calls a class of exceptions without a way of its own to make them. The same contract as make_instance().
 bool make_exception(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
   auto* type = reinterpret_cast<PyTypeObject*>(callable);
@@ -43,8 +59,10 @@ PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject* result = nullptr;
   if (callee.nargs == oparg && PyType_Check(callee.callable) &&
       (make_instance(ts, callee.callable, callee.args, callee.nargs, &result) ||
-       make_exception(ts, callee.callable, callee.args, callee.nargs, &result)))
+       make_exception(ts, callee.callable, callee.args, callee.nargs, &result) ||
+       make_with_new(ts, callee.callable, callee.args, callee.nargs, &result)))
     return after_call(ts, result);
+  if (make_object(ts, callee.callable, callee.args, callee.nargs, &result)) return after_call(ts, result);
   return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
 }
 
@@ -103,6 +121,15 @@ PyObject* call_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callarg
   return result;
 }
 
+// callable(*callargs) for a class whose __new__ is Python code; borrows both. The same contract as call_python_new().
+bool call_class_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callargs, PyObject** result) {
+  const Py_ssize_t nargs = PyTuple_GET_SIZE(callargs);
+  if (!PyType_Check(callable) || nargs >= kSmallCall) return false;
+  PyObject* stack[kSmallCall + 1];
+  std::copy_n(reinterpret_cast<PyTupleObject*>(callargs)->ob_item, nargs, stack + 1);
+  return call_python_new(ts, callable, stack + 1, nargs, result);
+}
+
 }  // namespace
 
 // 3.13 Python/bytecodes.c, CALL_FUNCTION_EX.
@@ -128,7 +155,8 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
     bool taken = false;
     result = call_unpacked(ts, callable, callargs, kwargs, &taken);
     if (taken) return after_call(ts, result);
-    result = PyObject_Call(callable, callargs, kwargs);
+    if (kwargs != nullptr || !call_class_unpacked(ts, callable, callargs, &result))
+      result = PyObject_Call(callable, callargs, kwargs);
   }
   Py_DECREF(callable);
   Py_DECREF(callargs);

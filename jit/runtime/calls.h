@@ -52,10 +52,14 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg);
 PyObject* op_init_failed(PyObject* returned, PyObject* self);
 
 // Calls a class as op_begin_class() does, at a site without a cache: what object.__new__() makes is initialised by a
-// Python
-// __init__. args[-1] is scratch. False: it is not such a class, nothing was done. Else the class and the arguments are
-// gone, and *result is the instance or null with an exception.
+// Python __init__. args[-1] is scratch. False: it is not such a class, nothing was done. Else the class and the
+// arguments are gone, and *result is the instance or null with an exception.
 bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result);
+// Calls a class whose __new__ is a Python function; borrows it and the arguments. args[-1] is scratch. False: it is not
+// such a class, nothing was done. Else *result is what the class gives or null with an exception.
+bool call_python_new(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result);
+// object.__new__(cls), which such a __new__ ends with; borrows `cls`. The same contract.
+bool call_object_new(PyThreadState* ts, PyObject* cls, PyObject** result);
 
 // The builtins that the helpers above and machine code compare with; all borrowed from immortal modules and types, but
 // for the interned names.
@@ -64,7 +68,9 @@ struct KnownCallables {
   PyObject* isinstance;
   PyObject* list_append;
   PyObject* dunder_init;
+  PyObject* dunder_new;
   PyObject* dunder_class;
+  PyObject* object_new;       // object.__new__
   PyObject* class_of_object;  // the descriptor object.__class__
 };
 extern KnownCallables known_callables;

@@ -49,11 +49,13 @@ bool init_known_callables() {
   known.isinstance = PyDict_GetItemString(builtins, "isinstance");
   known.list_append = PyDict_GetItemString(PyType_GetDict(&PyList_Type), "append");
   known.dunder_init = PyUnicode_InternFromString("__init__");
+  known.dunder_new = PyUnicode_InternFromString("__new__");
   known.dunder_class = PyUnicode_InternFromString("__class__");
-  if (known.dunder_init == nullptr || known.dunder_class == nullptr) return false;
+  if (known.dunder_init == nullptr || known.dunder_new == nullptr || known.dunder_class == nullptr) return false;
   init_dict_get();
+  known.object_new = _PyType_Lookup(&PyBaseObject_Type, known.dunder_new);
   known.class_of_object = _PyType_Lookup(&PyBaseObject_Type, known.dunder_class);
-  return known.class_of_object != nullptr;
+  return known.object_new != nullptr && known.class_of_object != nullptr;
 }
 
 // 3.13 Python/bytecodes.c, CALL_BUILTIN_* and CALL_METHOD_DESCRIPTOR_*.
@@ -200,6 +202,99 @@ bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ss
   args[-1] = Py_NewRef(self);
   PyObject* none = call_stealing(ts, Py_NewRef(init), args - 1, nargs + 1, nullptr);
   *result = none == Py_None ? self : op_init_failed(none, self);
+  return true;
+}
+
+namespace {
+
+// The attribute of a class if it is a Python function, behind a staticmethod or not; borrowed.
+PyObject* python_function(PyTypeObject* type, PyObject* name, bool is_static) {
+  PyObject* found = _PyType_Lookup(type, name);
+  if (found != nullptr && is_static)
+    found = Py_IS_TYPE(found, &PyStaticMethod_Type) ? port::wrapped_callable(found) : nullptr;
+  return found != nullptr && Py_IS_TYPE(found, &PyFunction_Type) ? found : nullptr;
+}
+
+// 3.13 Objects/typeobject.c, slot_tp_new: it is the attribute __new__ of the class, of which a metatype may say more.
+bool metatype_leaves_new(PyTypeObject* metatype) {
+  if (metatype == &PyType_Type) return true;
+  if (metatype->tp_call != PyType_Type.tp_call || metatype->tp_getattro != PyType_Type.tp_getattro) return false;
+  PyObject* found = _PyType_Lookup(metatype, known.dunder_new);
+  return found != nullptr && Py_TYPE(found)->tp_descr_set == nullptr;
+}
+
+struct MakingClass {
+  PyTypeObject* type;  // borrowed; valid as long as it has `version`
+  uint32_t version;
+  PyObject* make;  // __new__, borrowed; null when it is no Python function
+  PyObject* init;  // __init__, likewise
+};
+
+// By the class's version, which nothing else ever has again; the metatype can change without it.
+const MakingClass* find_python_new(PyTypeObject* type) {
+  constexpr uint32_t kClasses = 256;
+  static MakingClass known_classes[kClasses];
+  if (type->tp_new == PyBaseObject_Type.tp_new || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return nullptr;
+  if (!metatype_leaves_new(Py_TYPE(type))) return nullptr;
+  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return nullptr;
+  MakingClass& entry = known_classes[type->tp_version_tag % kClasses];
+  if (entry.type != type || entry.version != type->tp_version_tag)
+    entry = {type, type->tp_version_tag, python_function(type, known.dunder_new, true),
+             python_function(type, known.dunder_init, false)};
+  return entry.make != nullptr ? &entry : nullptr;
+}
+
+// What __new__ has given is initialised as its own type says. False with an exception set.
+bool initialise(PyThreadState* ts, PyObject* self, PyObject** args, Py_ssize_t nargs) {
+  PyTypeObject* type = Py_TYPE(self);
+  if (type->tp_init == nullptr) return true;
+  const MakingClass* cls = find_python_new(type);
+  if (cls == nullptr || cls->init == nullptr) {
+    for (Py_ssize_t i = 0; i < nargs; ++i) Py_INCREF(args[i]);
+    PyObject* tuple = new_tuple(ts, args, nargs);
+    const bool done = tuple != nullptr && type->tp_init(self, tuple, nullptr) >= 0;
+    Py_XDECREF(tuple);
+    return done;
+  }
+  PyObject* init = Py_NewRef(cls->init);
+  args[-1] = self;
+  PyObject* none = PyObject_Vectorcall(init, args - 1, static_cast<size_t>(nargs) + 1, nullptr);
+  Py_DECREF(init);
+  if (none == Py_None) return true;
+  if (none != nullptr)
+    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
+  Py_XDECREF(none);
+  return false;
+}
+
+}  // namespace
+
+// 3.13 Objects/typeobject.c, type_call, without the tuple that it and slot_tp_new make of the arguments.
+bool call_python_new(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
+  auto* type = reinterpret_cast<PyTypeObject*>(callable);
+  const MakingClass* cls = ts->c_recursion_remaining > 0 ? find_python_new(type) : nullptr;
+  if (cls == nullptr) return false;
+  PyObject* make = Py_NewRef(cls->make);
+  --ts->c_recursion_remaining;
+  args[-1] = callable;
+  PyObject* self = PyObject_Vectorcall(make, args - 1, static_cast<size_t>(nargs) + 1, nullptr);
+  Py_DECREF(make);
+  if (self != nullptr && PyObject_TypeCheck(self, type) && !initialise(ts, self, args, nargs)) Py_CLEAR(self);
+  ++ts->c_recursion_remaining;
+  *result = self;
+  return true;
+}
+
+// 3.13 Objects/typeobject.c, tp_new_wrapper and object_new: it must be the first __new__ below those in Python.
+bool call_object_new(PyThreadState* ts, PyObject* cls, PyObject** result) {
+  if (!PyType_Check(cls)) return false;
+  auto* type = reinterpret_cast<PyTypeObject*>(cls);
+  if (type->tp_alloc != PyType_GenericAlloc || (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) != 0) return false;
+  if (find_python_new(type) == nullptr) return false;
+  const PyTypeObject* base = type;
+  while (base != nullptr && base->tp_new == type->tp_new) base = base->tp_base;
+  if (base == nullptr || base->tp_new != PyBaseObject_Type.tp_new) return false;
+  *result = new_instance(ts, reinterpret_cast<PyTypeObject*>(Py_NewRef(cls)));
   return true;
 }
 

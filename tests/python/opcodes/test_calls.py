@@ -516,6 +516,94 @@ def test_init_changes():
     )
 
 
+def test_new_is_python_code():
+    check(
+        """
+        import abc
+        class Tracked:
+            def __init__(self, name): self.name = name
+            def __del__(self): log.append(('gone', self.name))
+        class New:
+            def __new__(cls, *a): return object.__new__(cls)
+            def __init__(self, *a): self.a = a
+        class Sub(New):
+            def __init__(self, *a): super().__init__(a)
+        class Elsewhere(New):
+            def __new__(cls, *a): return super().__new__(Sub if cls is Elsewhere else cls)
+        class OtherInit:
+            def __new__(cls, *a): return New.__new__(New, a)
+        class NoInit:
+            def __new__(cls, *a): return object.__new__(cls)
+        class NativeInit(list):
+            def __new__(cls, *a): return super().__new__(cls)
+        class OfObject(list):
+            def __new__(cls, *a): return object.__new__(cls)
+        class Unchecked(NoInit):
+            __init__ = object.__init__
+        class BadInit(New):
+            def __init__(self, *a): return a
+        class RaisingInit(New):
+            def __init__(self, *a): raise ValueError(a)
+            def __del__(self): log.append('del')
+        class RaisingNew:
+            def __new__(cls, *a): raise KeyError(a)
+        class Abstract(abc.ABC):
+            def __new__(cls, *a): return object.__new__(cls)
+            @abc.abstractmethod
+            def f(self): pass
+        class Concrete(Abstract):
+            def f(self): pass
+        class DataNew(type):
+            @property
+            def __new__(cls): log.append('asked'); return lambda cls, *a: a
+        class Drops:
+            def __new__(cls, a):
+                del a
+                log.append('new is over')
+                return object.__new__(cls)
+            def __init__(self, a):
+                del a
+                log.append('init is over')
+        class Deep:
+            def __new__(cls, n): return n and Deep(n - 1)
+        def plain(c): return [type(c()).__name__, type(c(1)).__name__]
+        def unpacked(c, *a): return type(c(*a)).__name__
+        def by_keyword(c, **k): return type(c(**k)).__name__
+        def data(): return DataNew.__call__(type.__new__(DataNew, 'D', (), {}), 1)
+        def drops(): Drops(Tracked('a')); log.append('end')
+        def drops_unpacked(): Drops(*[Tracked('b')]); log.append('end')
+        def deep(n):
+            try:
+                return Deep(n)
+            except RecursionError as error:
+                return str(error)[:30]
+        def change(name, value, c=New):
+            old = getattr(c, name)
+            setattr(c, name, value)
+            try:
+                return plain(c)
+            finally:
+                setattr(c, name, staticmethod(old) if name == '__new__' else old)
+        """,
+        *[
+            f"{f}({c}{arguments})"
+            for f, arguments in (
+                ("plain", ""),
+                ("unpacked", ""),
+                ("unpacked", ", 1, [2]"),
+                ("by_keyword", ", a=1"),
+            )
+            for c in (
+                "New Sub Elsewhere OtherInit NoInit NativeInit OfObject Unchecked BadInit RaisingInit RaisingNew "
+                "Abstract Concrete".split()
+            )
+        ],
+        "data() ;; drops() ;; drops_unpacked() ;; deep(5) ;; deep(100000) ;; plain(New)",
+        "change('__new__', lambda cls, *a: 7) ;; plain(New) ;; change('__init__', lambda self, *a: log.append('other'))",
+        "change('__init__', lambda self, *a: 5) ;; plain(New) ;; change('__new__', lambda cls: object.__new__(cls))",
+    )
+
+
 def test_callable_objects():
     check(
         """
