@@ -4,8 +4,23 @@
 namespace whipsnake {
 namespace {
 
+using Divide = void (Masm::*)(Reg quotient, Reg remainder, Reg dividend, Reg divisor);
+
 class MasmInt : public MasmTest {
  protected:
+  // Quotient, remainder and both operands of kArg0 and kArg1 go to cells.
+  void compile_division(Divide divide) {
+    compile([&] {
+      m.mov(Reg::kT0, Reg::kArg0);
+      m.mov(Reg::kT1, Reg::kArg1);
+      (m.*divide)(Reg::kS0, Reg::kS1, Reg::kT0, Reg::kT1);
+      m.store(cell_mem(0), Reg::kS0);
+      m.store(cell_mem(1), Reg::kS1);
+      m.store(cell_mem(2), Reg::kT0);
+      m.store(cell_mem(3), Reg::kT1);
+    });
+  }
+
   // kRet = kArg0 with `operation` applied to it and kArg1, for all pairs of edge values.
   template <typename Emit, typename Model>
   void check_binary(Emit emit, Model model) {
@@ -152,15 +167,7 @@ TEST_P(MasmInt, MulOverflowIsNoticedExactly) {
 }
 
 TEST_P(MasmInt, DivSigned) {
-  compile([&] {
-    m.mov(Reg::kT0, Reg::kArg0);
-    m.mov(Reg::kT1, Reg::kArg1);
-    m.div_signed(Reg::kS0, Reg::kS1, Reg::kT0, Reg::kT1);
-    m.store(cell_mem(0), Reg::kS0);
-    m.store(cell_mem(1), Reg::kS1);
-    m.store(cell_mem(2), Reg::kT0);
-    m.store(cell_mem(3), Reg::kT1);
-  });
+  compile_division(&Masm::div_signed);
   for (int64_t a : edge_values()) {
     for (int64_t b : edge_values()) {
       if (b == 0 || (b == -1 && a == std::numeric_limits<int64_t>::min())) continue;
@@ -175,15 +182,7 @@ TEST_P(MasmInt, DivSigned) {
 
 // The high halves do not matter.
 TEST_P(MasmInt, DivSigned32) {
-  compile([&] {
-    m.mov(Reg::kT0, Reg::kArg0);
-    m.mov(Reg::kT1, Reg::kArg1);
-    m.div_signed32(Reg::kS0, Reg::kS1, Reg::kT0, Reg::kT1);
-    m.store(cell_mem(0), Reg::kS0);
-    m.store(cell_mem(1), Reg::kS1);
-    m.store(cell_mem(2), Reg::kT0);
-    m.store(cell_mem(3), Reg::kT1);
-  });
+  compile_division(&Masm::div_signed32);
   for (int64_t a : edge_values()) {
     for (int64_t b : edge_values()) {
       const auto dividend = static_cast<int32_t>(a);
@@ -198,7 +197,6 @@ TEST_P(MasmInt, DivSigned32) {
   }
 }
 
-using Divide = void (Masm::*)(Reg quotient, Reg remainder, Reg dividend, Reg divisor);
 constexpr Divide kDivisions[] = {&Masm::div_signed, &Masm::div_signed32};
 
 // All placements that the contract allows: quotient, remainder and divisor distinct, the dividend anywhere.
