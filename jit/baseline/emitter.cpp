@@ -375,10 +375,31 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
 }
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
-  const Slow slow{masm_.new_label(), masm_.new_label(), slow_site(helper, pops, results, arg)};
-  if (without_fast_path_) masm_.jump(slow.label);
-  fail_under_stress(slow.label);
-  return slow;
+  Site* site = slow_site(helper, pops, results, arg);
+  return {new_guard(), masm_.new_label(), site};
+}
+
+Label Emitter::new_guard() {
+  const Label failed = masm_.new_label();
+  if (without_fast_path_) masm_.jump(failed);
+  fail_under_stress(failed);
+  return failed;
+}
+
+Label Emitter::operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume) {
+  protect_locals_below(pops);  // here, so that both ways have the same below the operands
+  const Label failed = new_guard();
+  cold([this, helper, pops, arg, result, resume, failed, before = stack_] {
+    const ValueStack kept = std::exchange(stack_, before);
+    masm_.bind(failed);
+    operation_call(helper, pops, arg);
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, error_exit());
+    masm_.mov(result, Reg::kRet);
+    masm_.jump(resume);
+    stack_ = kept;
+  });
+  return failed;
 }
 
 void Emitter::fail_under_stress(Label failed) {

@@ -135,6 +135,9 @@ class Emitter {
     Site* site;
   };
   Slow slow_path(OpHelper helper, int pops, int results, intptr_t arg);
+  // The same where other operands are as likely as those of the fast path, so that none is counted: the helper is
+  // called as operation() does, in the state as it is here, and its result, one, is in `result` at `resume`.
+  Label operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume);
   // Only the description, for machine code elsewhere that goes to thunks.slow by itself.
   Site* slow_site(OpHelper helper, int pops, int results, intptr_t arg);
   void finish_slow(const Slow& slow, std::function<void()> settle);
@@ -175,6 +178,7 @@ class Emitter {
   void emit_cold();
   // What stress wants before the current instruction, and in front of a helper that consumes `pops` operands.
   void emit_stress(bool entry);
+  Label new_guard();          // what guards of the current instruction lead to; now and then it is gone to   [stress]
   bool merely_waits() const;  // see CompiledCode
   void emit_self_check();     // in builds that check themselves
   void put_stress_before(OpHelper* helper, intptr_t* arg, int pops);

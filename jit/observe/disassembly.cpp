@@ -70,8 +70,16 @@ const Named kNamed[] = {
 std::map<const void*, const char*> known_addresses() {
   std::map<const void*, const char*> known;
   for (const Named& row : kNamed) known.emplace(row.address, row.name);
-  for (const auto& [oparg, name] :
-       {std::pair(NB_ADD, "int_add"), {NB_SUBTRACT, "int_subtract"}, {NB_MULTIPLY, "int_multiply"}})
+  for (const auto& [oparg, name] : {std::pair(NB_ADD, "int_add"),
+                                    {NB_SUBTRACT, "int_subtract"},
+                                    {NB_MULTIPLY, "int_multiply"},
+                                    {NB_FLOOR_DIVIDE, "int_floor_divide"},
+                                    {NB_REMAINDER, "int_remainder"},
+                                    {NB_LSHIFT, "int_shift_left"},
+                                    {NB_RSHIFT, "int_shift_right"},
+                                    {NB_AND, "int_and"},
+                                    {NB_OR, "int_or"},
+                                    {NB_XOR, "int_xor"}})
     known.emplace(address_of(int_function(oparg)), name);
   known.emplace(Py_None, "None");
   known.emplace(Py_True, "True");

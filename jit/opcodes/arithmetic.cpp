@@ -1,5 +1,8 @@
+#include <optional>
+
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
+#include "jit/runtime/int_sequences.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
@@ -10,71 +13,141 @@ using baseline::Value;
 
 namespace {
 
-// kT1 = the result, if the operands, in `a` and `b`, are compact ints; else on to `otherwise`.
-void operate_on_compact(Masm& masm, int operation, Reg a, Reg b, const Value& right, Label otherwise) {
-  sequences::compact_value(masm, Reg::kT1, a, Reg::kT0, otherwise);
-  if (right.is(Value::Kind::kConstant))
-    masm.mov_imm(Reg::kT2, port::compact_value(right.constant));
-  else
-    sequences::compact_value(masm, Reg::kT2, b, Reg::kT0, otherwise);
-  switch (operation) {
-    case NB_ADD: return masm.add(Reg::kT1, Reg::kT2);
-    case NB_SUBTRACT: return masm.sub(Reg::kT1, Reg::kT2);
-    case NB_MULTIPLY: return masm.mul(Reg::kT1, Reg::kT2);
-    case NB_AND: return masm.and_(Reg::kT1, Reg::kT2);
-    case NB_OR: return masm.or_(Reg::kT1, Reg::kT2);
-    case NB_XOR: return masm.xor_(Reg::kT1, Reg::kT2);
-    default: Py_UNREACHABLE();
+// Whether other operands than ints are out of the ordinary.
+enum class Ints : uint8_t { kExpected, kLikely };
+
+// What operands lead to that are no ints: a slow path where they are not expected, else the helper.
+class Others {
+ public:
+  Others(Emitter& e, Ints ints, OpHelper helper, int pops, intptr_t arg, Reg result) : e_(e), result_(result) {
+    if (ints == Ints::kExpected) {
+      slow_ = e.slow_path(helper, pops, 1, arg);
+      return;
+    }
+    resume_ = e.masm().new_label();
+    label_ = e.operation_aside(helper, pops, arg, result, resume_);
   }
-}
 
-bool is_for_compact(int operation, const Value& right) {
-  return is_total_on_ints(operation) && (!is_constant_of(right, &PyLong_Type) || port::is_compact(right.constant));
-}
+  Label label() const { return slow_ ? slow_->label : label_; }
+  // The end of the fast path: the result is there, and the operands are released.
+  void finish() {
+    e_.masm().bind(slow_ ? slow_->resume : resume_);
+    if (slow_) e_.finish_slow(*slow_, result_);
+    e_.stack().push(Value::in_register(result_));
+  }
 
-// Small results of small operands in place, others by a call.
-void ints(Emitter& e, const Instruction& i, IntFunction function) {
-  Masm& masm = e.masm();
-  const Label general = masm.new_label();
-  const Label made = masm.new_label();
-  const Reg result = e.allocate();
-  const Emitter::Slow slow = e.slow_path(&op_binary_op, 2, 1, i.oparg);
-  const Value left = e.stack().peek(2);
-  const Value right = e.stack().peek(1);
-  const Reg a = e.use(2, Reg::kArg0);
-  const Reg b = e.use(1, Reg::kArg1);
-  if (!is_constant_of(left, &PyLong_Type)) sequences::guard_type(masm, a, &PyLong_Type, Reg::kT0, slow.label);
-  if (!is_constant_of(right, &PyLong_Type)) sequences::guard_type(masm, b, &PyLong_Type, Reg::kT0, slow.label);
-  const auto call = [&e, function, a, b, result, failed = e.error_exit()] {
-    if (a != Reg::kArg0) e.masm().mov(Reg::kArg0, a);
-    if (b != Reg::kArg1) e.masm().mov(Reg::kArg1, b);
-    e.store_position();  // tracemalloc asks who allocates
-    e.call(function);
-    // Out of memory: the operands are still on the stack, which is what the error exit describes.
-    e.masm().test(Reg::kRet, Reg::kRet);
-    e.masm().jump_if(Cond::kEqual, failed);
-    e.masm().mov(result, Reg::kRet);
+ private:
+  Emitter& e_;
+  const Reg result_;
+  std::optional<Emitter::Slow> slow_;
+  Label label_;
+  Label resume_;
+};
+
+// Of two ints that an operator is for; a constant that machine code knows the value of is in no register.
+struct Operands {
+  Value left, right;
+  Reg a = Reg::kNone, b = Reg::kNone;
+
+  bool is_for_compact(int operation) const {
+    for (const Value& value : {left, right})
+      if (is_constant_of(value, &PyLong_Type) && !port::is_compact(value.constant)) return false;
+    std::optional<Py_ssize_t> known;
+    if (is_compact_constant(right)) known = port::compact_value(right.constant);
+    return sequences::has_int_sequence(operation, sequences::IntRange::kCompact, known);
+  }
+};
+
+// kT1 = the result, if the operands are compact ints and it is one of those that machine code is for; else on to
+// `otherwise`.
+void operate_on_compact(Masm& masm, int operation, const Operands& operands, Label otherwise) {
+  const auto load = [&](const Value& value, Reg object, Reg into) {
+    if (object == Reg::kNone)
+      masm.mov_imm(into, port::compact_value(value.constant));
+    else
+      sequences::compact_value(masm, into, object, Reg::kT0, otherwise);
   };
-  const auto operation = static_cast<int>(port::without_in_place(i.oparg));
-  if (is_for_compact(operation, right)) {
-    operate_on_compact(masm, operation, a, b, right, general);
-    load_if_small_int(masm, result, Reg::kT1, Reg::kT0, general);
-    e.cold([&masm, general, made, call] {
-      masm.bind(general);
-      call();
-      masm.jump(made);
-    });
-    masm.bind(made);
+  load(operands.left, operands.a, Reg::kT1);
+  sequences::IntOperand right;
+  if (operands.b == Reg::kNone) {
+    right.value = static_cast<int32_t>(port::compact_value(operands.right.constant));
   } else {
-    call();
+    right.reg = Reg::kT2;
+    load(operands.right, operands.b, right.reg);
+  }
+  const sequences::IntScratch scratch{.temp = Reg::kT0, .temp2 = Reg::kNone, .rest = Reg::kArg2};
+  sequences::operate_on_ints(masm, operation, sequences::IntRange::kCompact, Reg::kT1, right, scratch,
+                             [otherwise] { return otherwise; });
+}
+
+// result = function(a, b); the operands are still on the stack where it fails, which is what the error exit describes.
+void call_int_function(Emitter& e, const Operands& operands, IntFunction function, Reg result, Label failed) {
+  const auto load = [&e](Reg into, Reg object, const Value& value) {
+    if (object == Reg::kNone)
+      e.masm().mov_ptr(into, value.constant);
+    else if (object != into)
+      e.masm().mov(into, object);
+  };
+  load(Reg::kArg0, operands.a, operands.left);
+  load(Reg::kArg1, operands.b, operands.right);
+  e.store_position();  // tracemalloc asks who allocates
+  e.call(function);
+  e.masm().test(Reg::kRet, Reg::kRet);
+  e.masm().jump_if(Cond::kEqual, failed);
+  e.masm().mov(result, Reg::kRet);
+}
+
+// Compact ints in place, others by a call.
+void ints(Emitter& e, const Instruction& i, Ints likelihood) {
+  Masm& masm = e.masm();
+  const auto operation = static_cast<int>(port::without_in_place(i.oparg));
+  const IntFunction function = int_function(i.oparg);
+  const Reg result = e.allocate();
+  Others others(e, likelihood, &op_binary_op, 2, i.oparg, result);
+  Operands operands{.left = e.stack().peek(2), .right = e.stack().peek(1)};
+  const bool in_place = operands.is_for_compact(operation);
+  if (!in_place || !is_compact_constant(operands.left)) operands.a = e.use(2, Reg::kArg0);
+  if (!in_place || !is_compact_constant(operands.right)) operands.b = e.use(1, Reg::kArg1);
+  if (!is_constant_of(operands.left, &PyLong_Type))
+    sequences::guard_type(masm, operands.a, &PyLong_Type, Reg::kT0, others.label());
+  if (!is_constant_of(operands.right, &PyLong_Type))
+    sequences::guard_type(masm, operands.b, &PyLong_Type, Reg::kT0, others.label());
+  const Label failed = e.error_exit();
+  if (in_place) {
+    const Label general = masm.new_label();
+    const Label made = masm.new_label();
+    operate_on_compact(masm, operation, operands, general);
+    load_int(e, result, Reg::kT1, failed);
+    masm.bind(made);
+    e.cold([&e, operands, function, result, failed, general, made] {
+      e.masm().bind(general);
+      call_int_function(e, operands, function, result, failed);
+      e.masm().jump(made);
+    });
+  } else {
+    call_int_function(e, operands, function, result, failed);
   }
   e.stack().drop(2);
   const int slot = e.stack().depth();
-  e.release(right, slot + 1);
-  e.release(left, slot);
-  masm.bind(slow.resume);
-  e.finish_slow(slow, result);
-  e.stack().push(Value::in_register(result));
+  e.release(operands.right, slot + 1);
+  e.release(operands.left, slot);
+  others.finish();
+}
+
+// Minus and ~ of compact ints in place. The interpreter does not specialise them.
+void unary(Emitter& e, const Instruction& i, OpHelper helper, void (Masm::*operation)(Reg)) {
+  Masm& masm = e.masm();
+  const Reg result = e.allocate();
+  Others others(e, Ints::kLikely, helper, 1, i.oparg, result);
+  const Value operand = e.stack().peek(1);
+  const Reg object = e.use(1, Reg::kArg0);
+  sequences::guard_type(masm, object, &PyLong_Type, Reg::kT0, others.label());
+  sequences::compact_value(masm, Reg::kT1, object, Reg::kT0, others.label());
+  (masm.*operation)(Reg::kT1);
+  load_int(e, result, Reg::kT1, e.error_exit());
+  e.stack().drop(1);
+  e.release(operand, e.stack().depth());
+  others.finish();
 }
 
 // The interpreter does not specialise divisions; by a constant other than zero they are like multiplications.
@@ -90,16 +163,20 @@ void release_float(Emitter& e, const Value& value, int slot) {
   e.masm().call_code(release_float_code());
 }
 
-// Nor does it specialise what else ints do; with an int constant such operations are hardly ever about anything else.
-bool is_about_ints(Emitter& e) {
+// Nor does it specialise what else ints do. Next to an int constant such operations are hardly ever about anything
+// else, and without constants they are so more often than not; additions and the like it would have specialised.
+std::optional<Ints> about_ints(Emitter& e, int operation) {
+  if (int_function(operation) == nullptr) return std::nullopt;
   int constants = 0;
   for (int from_top : {1, 2}) {
     const Value& operand = e.stack().peek(from_top);
     if (!operand.is(Value::Kind::kConstant)) continue;
-    if (!is_constant_of(operand, &PyLong_Type)) return false;
+    if (!is_constant_of(operand, &PyLong_Type)) return std::nullopt;
     ++constants;
   }
-  return constants > 0;
+  if (constants > 0) return Ints::kExpected;
+  const bool specialised = operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
+  return specialised ? std::nullopt : std::optional(Ints::kLikely);
 }
 
 // The result goes into an operand that nobody else has, else into a new float.
@@ -181,16 +258,38 @@ void binary_op(Emitter& e, const Instruction& i) {
   switch (i.specialized) {
     case BINARY_OP_ADD_INT:
     case BINARY_OP_SUBTRACT_INT:
-    case BINARY_OP_MULTIPLY_INT: return ints(e, i, int_function(i.oparg));
+    case BINARY_OP_MULTIPLY_INT: return ints(e, i, Ints::kExpected);
     case BINARY_OP_ADD_FLOAT: return floats(e, i, &Masm::fadd);
     case BINARY_OP_SUBTRACT_FLOAT: return floats(e, i, &Masm::fsub);
     case BINARY_OP_MULTIPLY_FLOAT: return floats(e, i, &Masm::fmul);
     default: break;
   }
-  if (port::without_in_place(i.oparg) == NB_TRUE_DIVIDE && divides_by_constant(e)) return floats(e, i, &Masm::fdiv);
-  IntFunction function = int_function(i.oparg);
-  if (function != nullptr && is_about_ints(e)) return ints(e, i, function);
+  const auto operation = static_cast<int>(port::without_in_place(i.oparg));
+  if (operation == NB_TRUE_DIVIDE && divides_by_constant(e)) return floats(e, i, &Masm::fdiv);
+  if (const auto likelihood = about_ints(e, operation)) return ints(e, i, *likelihood);
   e.operation(&op_binary_op, 2, 1, i.oparg);
+}
+
+void unary_negative(Emitter& e, const Instruction& i) { unary(e, i, &op_unary_negative, &Masm::neg); }
+
+void unary_invert(Emitter& e, const Instruction& i) { unary(e, i, &op_unary_invert, &Masm::not_); }
+
+void load_int(Emitter& e, Reg result, Reg value, Label failed) {
+  const Label larger = e.masm().new_label();
+  const Label made = e.masm().new_label();
+  load_if_small_int(e.masm(), result, value, Reg::kT0, larger);
+  e.masm().bind(made);
+  e.cold([&e, result, value, failed, larger, made] {
+    Masm& masm = e.masm();
+    masm.bind(larger);
+    masm.mov(Reg::kArg0, value);
+    e.store_position();  // tracemalloc asks who allocates
+    e.call(&int_from_signed);
+    masm.test(Reg::kRet, Reg::kRet);
+    masm.jump_if(Cond::kEqual, failed);
+    if (result != Reg::kRet) masm.mov(result, Reg::kRet);
+    masm.jump(made);
+  });
 }
 
 }  // namespace whipsnake::opcodes

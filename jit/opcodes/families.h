@@ -12,6 +12,9 @@ using baseline::Emitter;
 inline bool is_constant_of(const baseline::Value& value, const PyTypeObject* type) {
   return value.is(baseline::Value::Kind::kConstant) && Py_IS_TYPE(value.constant, const_cast<PyTypeObject*>(type));
 }
+inline bool is_compact_constant(const baseline::Value& value) {
+  return is_constant_of(value, &PyLong_Type) && port::is_compact(value.constant);
+}
 
 // A borrowed operand as an argument of a call.
 inline void load_operand(Emitter& e, int from_top, Reg into) {
@@ -79,6 +82,11 @@ void contains_op(Emitter& e, const Instruction& i);
 
 // arithmetic.cpp
 void binary_op(Emitter& e, const Instruction& i);
+void unary_negative(Emitter& e, const Instruction& i);
+void unary_invert(Emitter& e, const Instruction& i);
+// `result` = a new reference to an int object for the number in `value`, which is lost, as kT0 is; it goes on at
+// `failed` if there is no memory.
+void load_int(Emitter& e, Reg result, Reg value, Label failed);
 
 // containers.cpp
 void binary_subscr(Emitter& e, const Instruction& i);

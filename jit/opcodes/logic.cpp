@@ -27,10 +27,6 @@ Operands pop_two(Emitter& e) {
   return operands;
 }
 
-bool is_compact_constant(const Value& value) {
-  return is_constant_of(value, &PyLong_Type) && port::is_compact(value.constant);
-}
-
 // An opcode that always asks its helper for a bool object.
 void ask_helper(Emitter& e, OpHelper helper, int pops, intptr_t arg) {
   e.flush_below(pops);

@@ -93,8 +93,8 @@ constexpr Row kRows[] = {
     {BEFORE_ASYNC_WITH, with_oparg<op_before_async_with, 1, 2>, nullptr},
     {WITH_EXCEPT_START, with_view<op_with_except_start, 0, 1, 4>, nullptr},
     // arithmetic and logic
-    {UNARY_NEGATIVE, with_oparg<op_unary_negative, 1, 1>, nullptr},
-    {UNARY_INVERT, with_oparg<op_unary_invert, 1, 1>, nullptr},
+    {UNARY_NEGATIVE, unary_negative, nullptr},
+    {UNARY_INVERT, unary_invert, nullptr},
     {UNARY_NOT, unary_not, nullptr},
     {TO_BOOL, to_bool, nullptr},
     {BINARY_OP, binary_op, nullptr},

@@ -114,6 +114,22 @@ def shift(a):
     return a >> 3
 
 
+def floor_divide(a, b):
+    return a // b
+
+
+def last_digit(a):
+    return a % 10
+
+
+def shift_left(a, b):
+    return a << b
+
+
+def negate(a):
+    return -a
+
+
 def closure(n):
     def inner():
         return n
@@ -163,6 +179,10 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "add_floats": (add_floats, lambda: add_floats(1.5, 2.5)),
     "unpack_pair": (unpack, lambda: unpack((1, 2))),
     "shift_int": (shift, lambda: shift(1000)),
+    "floor_divide_ints": (floor_divide, lambda: floor_divide(1000, 7)),
+    "remainder_by_constant": (last_digit, lambda: last_digit(1000)),
+    "shift_left_ints": (shift_left, lambda: shift_left(1, 3)),
+    "negate_int": (negate, lambda: negate(5)),
     "closure_variable": (CLOSURE, lambda: CLOSURE()),
     "make_instance": (make_scale, make_scale),
     "dot_product": (dot, lambda: dot([1.5, 2.5], [2.5, 3.5], 2)),

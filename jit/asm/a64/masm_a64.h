@@ -64,6 +64,7 @@ class MasmA64 final : public Masm {
   void mul(Reg dst, Reg src) override;
   void mul_ov(Reg dst, Reg src, Label overflow) override;
   void div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor) override;
+  void div_signed32(Reg quotient, Reg remainder, Reg dividend, Reg divisor) override;
   void neg(Reg dst) override;
   void not_(Reg dst) override;
   void and_(Reg dst, Reg src) override;

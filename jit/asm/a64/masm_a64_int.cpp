@@ -151,6 +151,14 @@ void MasmA64::div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor)
   if (remainder != Reg::kNone) as_->mov(x(remainder), x17);
 }
 
+void MasmA64::div_signed32(Reg quotient, Reg remainder, Reg dividend, Reg divisor) {
+  ensure();
+  as_->sdiv(w16, w(dividend), w(divisor));
+  if (remainder != Reg::kNone) as_->msub(w17, w16, w(divisor), w(dividend));
+  if (quotient != Reg::kNone) as_->sxtw(x(quotient), x16);
+  if (remainder != Reg::kNone) as_->sxtw(x(remainder), x17);
+}
+
 void MasmA64::neg(Reg dst) {
   if (!is_plain(dst)) return;
   ensure();

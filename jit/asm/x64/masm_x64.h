@@ -60,6 +60,7 @@ class MasmX64 final : public Masm {
   void mul(Reg dst, Reg src) override;
   void mul_ov(Reg dst, Reg src, Label overflow) override;
   void div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor) override;
+  void div_signed32(Reg quotient, Reg remainder, Reg dividend, Reg divisor) override;
   void neg(Reg dst) override;
   void not_(Reg dst) override;
   void and_(Reg dst, Reg src) override;
@@ -153,6 +154,7 @@ class MasmX64 final : public Masm {
   void jump_cc(Cc code, Label label);
   void set_byte(Cc code, Gpr dst);  // dst's low byte = 0 or 1
   void zero_extend_byte(Gpr reg);
+  void divide(bool wide, Reg quotient, Reg remainder, Reg dividend, Reg divisor);
   void shift_by_register(unsigned operation, Reg dst, Reg count);
   void shift_by_constant(unsigned operation, Reg dst, int bits);
   void sse(uint8_t prefix, uint8_t code, FReg dst, FReg src);

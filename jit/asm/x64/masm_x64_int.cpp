@@ -17,6 +17,8 @@ constexpr unsigned kShl = 4;
 constexpr unsigned kShr = 5;
 constexpr unsigned kSar = 7;
 
+constexpr Opcode kSignExtend32{.wide = true, .code = 0x63};  // movsxd
+
 constexpr Opcode alu(unsigned operation, bool wide) {
   return {.wide = wide, .code = static_cast<uint8_t>(operation * 8 + 3)};
 }
@@ -87,6 +89,14 @@ void MasmX64::mul_ov(Reg dst, Reg src, Label overflow) {
 }
 
 void MasmX64::div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor) {
+  divide(true, quotient, remainder, dividend, divisor);
+}
+
+void MasmX64::div_signed32(Reg quotient, Reg remainder, Reg dividend, Reg divisor) {
+  divide(false, quotient, remainder, dividend, divisor);
+}
+
+void MasmX64::divide(bool wide, Reg quotient, Reg remainder, Reg dividend, Reg divisor) {
   enc_.ensure();
   Gpr by = gpr(divisor);
   if (by == kRax || by == kRdx) {
@@ -94,21 +104,32 @@ void MasmX64::div_signed(Reg quotient, Reg remainder, Reg dividend, Reg divisor)
     by = kScratch;
   }
   if (gpr(dividend) != kRax) enc_.mov(reg64(kRax), reg64(gpr(dividend)));
-  enc_.cqo();
-  enc_.idiv(reg64(by));
-  // The parallel move (quotient, remainder) = (rax, rdx).
-  bool want_quotient = quotient != Reg::kNone;
-  bool want_remainder = remainder != Reg::kNone;
-  Gpr q = want_quotient ? gpr(quotient) : kRax;
-  Gpr r = want_remainder ? gpr(remainder) : kRdx;
-  if (want_quotient && want_remainder && q == kRdx && r == kRax) {
-    enc_.xchg(reg64(kRax), reg64(kRdx));
-  } else if (want_quotient && q == kRdx) {
-    if (want_remainder) enc_.mov(reg64(r), reg64(kRdx));
-    enc_.mov(reg64(kRdx), reg64(kRax));
+  if (wide) {
+    enc_.cqo();
+    enc_.idiv(reg64(by));
   } else {
-    if (q != kRax) enc_.mov(reg64(q), reg64(kRax));
-    if (r != kRdx) enc_.mov(reg64(r), reg64(kRdx));
+    enc_.cdq();
+    enc_.idiv(Xbyak::Reg32(by));
+  }
+  const auto take = [&](Gpr into, Gpr from) {
+    if (!wide)
+      enc_.op_rr(kSignExtend32, into, from);
+    else if (into != from)
+      enc_.mov(reg64(into), reg64(from));
+  };
+  // The parallel move (quotient, remainder) = (rax, rdx).
+  const bool want_quotient = quotient != Reg::kNone;
+  const bool want_remainder = remainder != Reg::kNone;
+  if (want_quotient && want_remainder && gpr(quotient) == kRdx && gpr(remainder) == kRax) {
+    enc_.xchg(reg64(kRax), reg64(kRdx));
+    take(kRax, kRax);
+    take(kRdx, kRdx);
+  } else if (want_quotient && gpr(quotient) == kRdx) {
+    if (want_remainder) take(gpr(remainder), kRdx);
+    take(kRdx, kRax);
+  } else {
+    if (want_quotient) take(gpr(quotient), kRax);
+    if (want_remainder) take(gpr(remainder), kRdx);
   }
 }
 
@@ -198,7 +219,7 @@ void MasmX64::add_mem32(Mem mem, int32_t imm) {
 
 void MasmX64::sign_extend32(Reg dst, Reg src) {
   enc_.ensure();
-  enc_.op_rr({.wide = true, .code = 0x63}, gpr(dst), gpr(src));
+  enc_.op_rr(kSignExtend32, gpr(dst), gpr(src));
 }
 
 // --- comparisons ---

@@ -8,6 +8,7 @@
 #include "jit/opcodes/expressions/by_steps.h"
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/expressions/plan.h"
+#include "jit/runtime/int_sequences.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/sequences.h"
 #include "jit/runtime/stress.h"
@@ -258,77 +259,21 @@ class Compute {
     const Cell right_cell = peek(1);
     const Reg into = allocate();
     const bool constant = right_cell.is_compact_constant();
-    const auto value = static_cast<int32_t>(constant ? port::compact_value(right_cell.value.constant) : 0);
+    sequences::IntOperand right;
     // An element's register is free once its value has been loaded, but the element is needed where a guard fails.
     const Reg left = int_of(left_cell, into);
-    Reg right = Reg::kNone;
-    if (!constant) {
-      const Reg loaded = right_cell.is(Cell::Form::kInt) ? right_cell.reg : allocate();
-      right = int_of(right_cell, loaded);
-    }
+    if (constant)
+      right.value = static_cast<int32_t>(port::compact_value(right_cell.value.constant));
+    else
+      right.reg = int_of(right_cell, right_cell.is(Cell::Form::kInt) ? right_cell.reg : allocate());
     if (left != into) masm_.mov(into, left);
-    operate(operation, into, right, value);
-    if (right != Reg::kNone && right != right_cell.reg) free(right);
+    const sequences::IntScratch scratch{.temp = kTemp, .temp2 = kTemp2, .rest = kObject};
+    sequences::operate_on_ints(masm_, operation, sequences::IntRange::kWord, into, right, scratch,
+                               [this] { return fail(); });
+    if (!right.is_constant() && right.reg != right_cell.reg) free(right.reg);
     free(pop());
     free(pop());
     cells_.push_back({.form = Cell::Form::kInt, .reg = into});
-  }
-
-  // into = into `operation` (right, or the constant `value` where that is none)
-  void operate(int operation, Reg into, Reg right, int32_t value) {
-    const bool constant = right == Reg::kNone;
-    switch (operation) {
-      case NB_ADD:
-        constant ? masm_.add(into, value) : masm_.add(into, right);
-        return masm_.jump_if(Cond::kOverflow, fail());
-      case NB_SUBTRACT:
-        constant ? masm_.sub(into, value) : masm_.sub(into, right);
-        return masm_.jump_if(Cond::kOverflow, fail());
-      case NB_MULTIPLY:
-        if (constant) masm_.mov_imm(kTemp, value);
-        return masm_.mul_ov(into, constant ? kTemp : right, fail());
-      case NB_AND: return constant ? masm_.and_(into, value) : masm_.and_(into, right);
-      case NB_OR: return constant ? masm_.or_(into, value) : masm_.or_(into, right);
-      case NB_XOR: return constant ? masm_.xor_(into, value) : masm_.xor_(into, right);
-      case NB_RSHIFT: return masm_.sar(into, value);
-      case NB_LSHIFT:
-        masm_.mov(kTemp, into);
-        masm_.shl(into, value);
-        masm_.mov(kTemp2, into);
-        masm_.sar(kTemp2, value);
-        masm_.cmp(kTemp2, kTemp);
-        return masm_.jump_if(Cond::kNotEqual, fail());
-      default: return divide(operation == NB_REMAINDER, into, right, value);
-    }
-  }
-
-  // By a positive number; the result is rounded down.
-  void divide(bool remainder, Reg into, Reg right, int32_t value) {
-    if (right == Reg::kNone && (value & (value - 1)) == 0) {
-      if (remainder) return masm_.and_(into, value - 1);
-      int bits = 0;
-      while (1 << bits < value) ++bits;
-      if (bits > 0) masm_.sar(into, bits);
-      return;
-    }
-    const Label positive = masm_.new_label();
-    const Reg divisor = right == Reg::kNone ? kTemp : right;
-    if (right == Reg::kNone) {
-      masm_.mov_imm(kTemp, value);
-    } else {
-      masm_.test(right, right);
-      masm_.jump_if(Cond::kLessEqual, fail());
-    }
-    const Reg rest = kObject;  // kArg2, where x86-64 has it anyway
-    masm_.div_signed(remainder ? Reg::kNone : into, rest, into, divisor);
-    masm_.test(rest, rest);
-    masm_.skip_if(Cond::kGreaterEqual, positive);
-    if (remainder)
-      masm_.add(rest, divisor);
-    else
-      masm_.sub(into, 1);
-    masm_.bind(positive);
-    if (remainder) masm_.mov(into, rest);
   }
 
   void item(const Instruction& i) {
@@ -500,28 +445,12 @@ class Compute {
       if (cell.reg != Reg::kRet) masm_.mov(Reg::kRet, cell.reg);
       return;
     }
-    if (cell.is(Cell::Form::kInt)) return make_int(cell.reg);
+    if (cell.is(Cell::Form::kInt)) return load_int(e_, Reg::kRet, cell.reg, e_.error_exit());
     e_.store_position();  // tracemalloc asks who allocates
     if (cell.freg != FReg::kF0) masm_.fmov(FReg::kF0, cell.freg);
     masm_.call_code(new_float_code());
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.jump_if(Cond::kEqual, e_.error_exit());
-  }
-
-  void make_int(Reg value) {
-    const Label larger = masm_.new_label();
-    const Label made = masm_.new_label();
-    load_if_small_int(masm_, Reg::kRet, value, kTemp, larger);
-    masm_.bind(made);
-    e_.cold([&e = e_, value, larger, made, failed = e_.error_exit()] {
-      e.masm().bind(larger);
-      e.masm().mov(Reg::kArg0, value);
-      e.store_position();
-      e.call(&int_from_signed);
-      e.masm().test(Reg::kRet, Reg::kRet);
-      e.masm().jump_if(Cond::kEqual, failed);
-      e.masm().jump(made);
-    });
   }
 
   void end_with_object() {

@@ -18,18 +18,4 @@ namespace whipsnake::opcodes {
 // it. False: nothing was emitted.
 bool expression(Emitter& e, const Instruction& i);
 
-// Whether every two ints have a result: there is no divisor that may be zero, and no count of bits. `operation` is not
-// in place.
-constexpr bool is_total_on_ints(int operation) {
-  switch (operation) {
-    case NB_ADD:
-    case NB_SUBTRACT:
-    case NB_MULTIPLY:
-    case NB_AND:
-    case NB_OR:
-    case NB_XOR: return true;
-    default: return false;
-  }
-}
-
 }  // namespace whipsnake::opcodes

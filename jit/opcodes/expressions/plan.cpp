@@ -1,8 +1,10 @@
 #include "jit/opcodes/expressions/plan.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "jit/opcodes/expressions/expressions.h"
+#include "jit/runtime/int_sequences.h"
 
 namespace whipsnake::opcodes {
 
@@ -121,16 +123,9 @@ class Planner {
 
   static Act ints(const Cell& left, const Cell& right, int operation) {
     if (!may_be_int(left) || !may_be_int(right)) return Act::kStop;
-    const bool known = right.is_compact_constant();
-    const Py_ssize_t value = known ? port::compact_value(right.value.constant) : 0;
-    if (is_total_on_ints(operation)) return Act::kInts;
-    switch (operation) {
-      case NB_LSHIFT:
-      case NB_RSHIFT: return known && value >= 0 && value < 63 ? Act::kInts : Act::kStop;
-      case NB_FLOOR_DIVIDE:
-      case NB_REMAINDER: return !known || value > 0 ? Act::kInts : Act::kStop;
-      default: return Act::kStop;
-    }
+    std::optional<Py_ssize_t> known;
+    if (right.is_compact_constant()) known = port::compact_value(right.value.constant);
+    return sequences::has_int_sequence(operation, sequences::IntRange::kWord, known) ? Act::kInts : Act::kStop;
   }
 
   Act of_subscript(const Instruction& i) {

@@ -32,7 +32,7 @@ struct Cell {
   bool is_number() const { return is(Form::kInt) || is(Form::kFloat); }
   bool is_constant(const PyTypeObject* type) const { return is_object() && is_constant_of(value, type); }
   bool is_short_constant() const { return is_constant(&PyLong_Type) && port::is_short(value.constant); }
-  bool is_compact_constant() const { return is_constant(&PyLong_Type) && port::is_compact(value.constant); }
+  bool is_compact_constant() const { return is_object() && opcodes::is_compact_constant(value); }
   bool is_float() const { return is(Form::kFloat) || is_constant(&PyFloat_Type); }
   bool is_int() const { return is(Form::kInt) || is_short_constant(); }
   bool is_object_constant() const { return is_object() && value.is(Value::Kind::kConstant); }

@@ -4,8 +4,23 @@
 namespace whipsnake {
 namespace {
 
+using Divide = void (Masm::*)(Reg quotient, Reg remainder, Reg dividend, Reg divisor);
+
 class MasmInt : public MasmTest {
  protected:
+  // Quotient, remainder and both operands of kArg0 and kArg1 go to cells.
+  void compile_division(Divide divide) {
+    compile([&] {
+      m.mov(Reg::kT0, Reg::kArg0);
+      m.mov(Reg::kT1, Reg::kArg1);
+      (m.*divide)(Reg::kS0, Reg::kS1, Reg::kT0, Reg::kT1);
+      m.store(cell_mem(0), Reg::kS0);
+      m.store(cell_mem(1), Reg::kS1);
+      m.store(cell_mem(2), Reg::kT0);
+      m.store(cell_mem(3), Reg::kT1);
+    });
+  }
+
   // kRet = kArg0 with `operation` applied to it and kArg1, for all pairs of edge values.
   template <typename Emit, typename Model>
   void check_binary(Emit emit, Model model) {
@@ -152,15 +167,7 @@ TEST_P(MasmInt, MulOverflowIsNoticedExactly) {
 }
 
 TEST_P(MasmInt, DivSigned) {
-  compile([&] {
-    m.mov(Reg::kT0, Reg::kArg0);
-    m.mov(Reg::kT1, Reg::kArg1);
-    m.div_signed(Reg::kS0, Reg::kS1, Reg::kT0, Reg::kT1);
-    m.store(cell_mem(0), Reg::kS0);
-    m.store(cell_mem(1), Reg::kS1);
-    m.store(cell_mem(2), Reg::kT0);
-    m.store(cell_mem(3), Reg::kT1);
-  });
+  compile_division(&Masm::div_signed);
   for (int64_t a : edge_values()) {
     for (int64_t b : edge_values()) {
       if (b == 0 || (b == -1 && a == std::numeric_limits<int64_t>::min())) continue;
@@ -173,11 +180,32 @@ TEST_P(MasmInt, DivSigned) {
   }
 }
 
+// The high halves do not matter.
+TEST_P(MasmInt, DivSigned32) {
+  compile_division(&Masm::div_signed32);
+  for (int64_t a : edge_values()) {
+    for (int64_t b : edge_values()) {
+      const auto dividend = static_cast<int32_t>(a);
+      const auto divisor = static_cast<int32_t>(b);
+      if (divisor == 0 || (divisor == -1 && dividend == std::numeric_limits<int32_t>::min())) continue;
+      run(a, b);
+      ASSERT_EQ(cell(0), dividend / divisor) << a << " / " << b;
+      ASSERT_EQ(cell(1), dividend % divisor) << a << " % " << b;
+      ASSERT_EQ(cell(2), a) << "the dividend survives";
+      ASSERT_EQ(cell(3), b) << "the divisor survives";
+    }
+  }
+}
+
+constexpr Divide kDivisions[] = {&Masm::div_signed, &Masm::div_signed32};
+
 // All placements that the contract allows: quotient, remainder and divisor distinct, the dividend anywhere.
 TEST_P(MasmInt, DivSignedWithEveryPlacement) {
   constexpr int64_t kDividend = -1000003;
   constexpr int64_t kDivisor = 17;
-  for (Reg dividend : kGeneral) {
+  for (size_t round = 0; round < 2 * std::size(kGeneral); ++round) {
+    const Reg dividend = kGeneral[round / 2];
+    const Divide divide = kDivisions[round % 2];
     std::vector<std::string> where;
     compile([&] {
       for (Reg divisor : kGeneral) {
@@ -187,7 +215,7 @@ TEST_P(MasmInt, DivSignedWithEveryPlacement) {
             if (same(dividend, divisor)) continue;
             m.mov_imm(dividend, kDividend);
             m.mov_imm(divisor, kDivisor);
-            m.div_signed(quotient, remainder, dividend, divisor);
+            (m.*divide)(quotient, remainder, dividend, divisor);
             m.store(cell_mem(where.size() * 2), quotient);
             m.store(cell_mem(where.size() * 2 + 1), remainder);
             where.push_back(std::string(name(quotient)) + " " + name(remainder) + " <- " + name(dividend) + " / " +
@@ -206,22 +234,19 @@ TEST_P(MasmInt, DivSignedWithEveryPlacement) {
 }
 
 TEST_P(MasmInt, DivSignedMayDropOneResult) {
-  int64_t quotient = run_body(
-      [&] {
-        m.mov(Reg::kT0, Reg::kArg0);
-        m.mov(Reg::kT1, Reg::kArg1);
-        m.div_signed(Reg::kRet, Reg::kNone, Reg::kT0, Reg::kT1);
-      },
-      100, 7);
-  EXPECT_EQ(quotient, 14);
-  int64_t remainder = run_body(
-      [&] {
-        m.mov(Reg::kT0, Reg::kArg0);
-        m.mov(Reg::kT1, Reg::kArg1);
-        m.div_signed(Reg::kNone, Reg::kRet, Reg::kT0, Reg::kT1);
-      },
-      100, 7);
-  EXPECT_EQ(remainder, 2);
+  for (const Divide divide : kDivisions) {
+    const auto result = [&](Reg quotient, Reg remainder) {
+      return run_body(
+          [&] {
+            m.mov(Reg::kT0, Reg::kArg0);
+            m.mov(Reg::kT1, Reg::kArg1);
+            (m.*divide)(quotient, remainder, Reg::kT0, Reg::kT1);
+          },
+          -100, 7);
+    };
+    EXPECT_EQ(result(Reg::kRet, Reg::kNone), -14);
+    EXPECT_EQ(result(Reg::kNone, Reg::kRet), -2);
+  }
 }
 
 TEST_P(MasmInt, NegAndNot) {
