@@ -1,7 +1,6 @@
 // Engines behind the public interface. What they return are C functions; a short stub, entered like all compiled code,
 // leaves for call_external(), which calls the function on the running frame.
 #include <algorithm>
-#include <cstring>
 #include <exception>
 
 #include "jit/asm/masm.h"
@@ -130,27 +129,16 @@ class InterpreterProfile final : public api::Profile {
   const std::vector<Instruction>& instructions_;
 };
 
-uint32_t read_u32(const CodeUnit* cache, size_t offset) {
-  uint32_t value;
-  std::memcpy(&value, reinterpret_cast<const char*>(cache) + offset, sizeof value);
-  return value;
-}
-
 api::Observation InterpreterProfile::at(int32_t index) const {
   api::Observation seen;
   for (const Instruction& instruction : instructions_) {
     if (static_cast<int32_t>(instruction.start) != index) continue;
     if (instruction.specialized == instruction.opcode) return seen;
+    const port::CachedVersions versions = port::cached_versions(instruction.specialized, instruction.cache);
     seen.specialized = instruction.specialized;
-    // 3.13 Include/internal/pycore_code.h: the caches of the specialised families.
-    if (instruction.opcode == LOAD_ATTR) {
-      seen.type_version = read_u32(instruction.cache, offsetof(_PyLoadMethodCache, type_version));
-      seen.keys_version = read_u32(instruction.cache, offsetof(_PyLoadMethodCache, keys_version));
-    } else if (instruction.opcode == STORE_ATTR) {
-      seen.type_version = read_u32(instruction.cache, offsetof(_PyAttrCache, version));
-    } else if (instruction.opcode == CALL) {
-      seen.function_version = read_u32(instruction.cache, offsetof(_PyCallCache, func_version));
-    }
+    seen.type_version = versions.type;
+    seen.keys_version = versions.keys;
+    seen.function_version = versions.function;
     return seen;
   }
   return seen;
