@@ -84,6 +84,9 @@ class Resources final : public CodeResources {
     if (body != nullptr) heap_->release(body);
   }
 
+  // For a thread that ends without the GIL: what was allocated stays. [thread-end]
+  void abandon() { data_.clear(); }
+
   void* allocate(size_t bytes) {
     void* data = heap_->allocate_data(bytes);
     if (data != nullptr) data_.emplace_back(data, bytes);
@@ -104,6 +107,7 @@ class HostForOne final : public api::Host {
 
   const api::RuntimeFunctions& runtime() const override { return kRuntime; }
   void* allocate_data(size_t bytes) override { return resources_.allocate(bytes); }
+  void abandon() { resources_.abandon(); }
 
   PyObject** watch_global(PyObject* name) override {
     auto* cell = static_cast<PyObject**>(resources_.allocate(sizeof(PyObject*)));
@@ -224,6 +228,11 @@ api::CompileResult ExternalEngine::ask(const NativeRequest& request, HostForOne&
   } catch (const std::exception& error) {
     *reason = std::string("internal error: ") + error.what();
   } catch (...) {
+    // What unwinds a thread that ends is no exception; who does not pass it on ends the process.
+    if (std::current_exception() == nullptr) {
+      host.abandon();
+      throw;
+    }
     *reason = "internal error";
   }
   return {};
