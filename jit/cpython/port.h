@@ -10,6 +10,7 @@
 #include "jit/cpython/v313/dict_keys.h"
 #include "jit/cpython/v313/eval_hook.h"
 #include "jit/cpython/v313/function_versions.h"
+#include "jit/cpython/v313/inline_caches.h"
 #include "jit/cpython/v313/internals.h"
 #include "jit/cpython/v313/ints.h"
 #include "jit/cpython/v313/monitoring.h"

@@ -1,7 +1,6 @@
 // Engines behind the public interface. What they return are C functions; a short stub, entered like all compiled code,
 // leaves for call_external(), which calls the function on the running frame.
 #include <algorithm>
-#include <cstring>
 #include <exception>
 
 #include "jit/asm/masm.h"
@@ -85,6 +84,9 @@ class Resources final : public CodeResources {
     if (body != nullptr) heap_->release(body);
   }
 
+  // For a thread that ends without the GIL: what was allocated stays. [thread-end]
+  void abandon() { data_.clear(); }
+
   void* allocate(size_t bytes) {
     void* data = heap_->allocate_data(bytes);
     if (data != nullptr) data_.emplace_back(data, bytes);
@@ -105,6 +107,7 @@ class HostForOne final : public api::Host {
 
   const api::RuntimeFunctions& runtime() const override { return kRuntime; }
   void* allocate_data(size_t bytes) override { return resources_.allocate(bytes); }
+  void abandon() { resources_.abandon(); }
 
   PyObject** watch_global(PyObject* name) override {
     auto* cell = static_cast<PyObject**>(resources_.allocate(sizeof(PyObject*)));
@@ -130,27 +133,16 @@ class InterpreterProfile final : public api::Profile {
   const std::vector<Instruction>& instructions_;
 };
 
-uint32_t read_u32(const CodeUnit* cache, size_t offset) {
-  uint32_t value;
-  std::memcpy(&value, reinterpret_cast<const char*>(cache) + offset, sizeof value);
-  return value;
-}
-
 api::Observation InterpreterProfile::at(int32_t index) const {
   api::Observation seen;
   for (const Instruction& instruction : instructions_) {
     if (static_cast<int32_t>(instruction.start) != index) continue;
     if (instruction.specialized == instruction.opcode) return seen;
+    const port::CachedVersions versions = port::cached_versions(instruction.specialized, instruction.cache);
     seen.specialized = instruction.specialized;
-    // 3.13 Include/internal/pycore_code.h: the caches of the specialised families.
-    if (instruction.opcode == LOAD_ATTR) {
-      seen.type_version = read_u32(instruction.cache, offsetof(_PyLoadMethodCache, type_version));
-      seen.keys_version = read_u32(instruction.cache, offsetof(_PyLoadMethodCache, keys_version));
-    } else if (instruction.opcode == STORE_ATTR) {
-      seen.type_version = read_u32(instruction.cache, offsetof(_PyAttrCache, version));
-    } else if (instruction.opcode == CALL) {
-      seen.function_version = read_u32(instruction.cache, offsetof(_PyCallCache, func_version));
-    }
+    seen.type_version = versions.type;
+    seen.keys_version = versions.keys;
+    seen.function_version = versions.function;
     return seen;
   }
   return seen;
@@ -236,6 +228,11 @@ api::CompileResult ExternalEngine::ask(const NativeRequest& request, HostForOne&
   } catch (const std::exception& error) {
     *reason = std::string("internal error: ") + error.what();
   } catch (...) {
+    // What unwinds a thread that ends is no exception; who does not pass it on ends the process.
+    if (std::current_exception() == nullptr) {
+      host.abandon();
+      throw;
+    }
     *reason = "internal error";
   }
   return {};

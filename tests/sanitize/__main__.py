@@ -79,7 +79,9 @@ SANITIZERS = {
             "UBSAN_OPTIONS": "print_stacktrace=1:log_path={log}",
         },
         cpp_environment={
-            "ASAN_OPTIONS": "log_path={log}",
+            # The interpreter has no frame pointers, and leaks are judged by who asked for the memory.
+            "ASAN_OPTIONS": "fast_unwind_on_malloc=0:log_path={log}",
+            "LSAN_OPTIONS": f"suppressions={HERE / 'leaks.supp'}:print_suppressions=0",
             "UBSAN_OPTIONS": "print_stacktrace=1:log_path={log}",
         },
         python=[f"tests/python/{suite}" for suite in PYTHON_SUITES] + ["tests/text"],

@@ -257,3 +257,30 @@ def test_services_and_misbehaviour(odd: Path, script: Script) -> None:
     """,
         PYTHONPATH=str(odd),
     )
+
+
+def test_a_thread_that_ends_while_an_engine_compiles(odd: Path, script: Script) -> None:
+    """What unwinds its stack is no exception, and who catches it and goes on ends the process."""
+    script(
+        """
+        import _thread, odd_engine
+        whipsnake.register_engine(odd_engine.engine_capsule())
+        whipsnake.enable(engine="odd", threshold=10**6)
+        def ends_thread(): pass
+        def deopt(a): return a
+        begun = threading.Event()
+        def body():
+            begun.set()
+            whipsnake.compile(ends_thread)
+        native = len(os.listdir("/proc/self/task"))
+        _thread.start_new_thread(body, ())
+        begun.wait()
+        end = time.monotonic() + 60
+        while len(os.listdir("/proc/self/task")) > native and time.monotonic() < end:
+            time.sleep(0.001)
+        assert len(os.listdir("/proc/self/task")) == native
+        assert whipsnake.compile(deopt) and deopt(5) == 5
+        print("goes on")
+    """,
+        PYTHONPATH=str(odd),
+    )

@@ -15,7 +15,7 @@ Hostile = Callable[..., Ran]
 PROGRAMS = Path(__file__).with_name("programs")
 
 LONG = int(os.environ.get("HOSTILE", "1"))
-"""How many times as long as in ``make test``: HOSTILE=30 is what ``make hostile`` sets."""
+"""How many times as long as in ``make test``: HOSTILE=20 is what ``make hostile`` sets."""
 
 PRELUDE = f"""\
 import atexit, ctypes, gc, json, os, random, signal, sys, threading, time, types

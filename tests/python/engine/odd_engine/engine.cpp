@@ -1,5 +1,6 @@
 // An engine for tests: what it does with a function depends on the function's name.
 #include <opcode.h>
+#include <pthread.h>
 #include <whipsnake/engine.h>
 
 #include <stdexcept>
@@ -104,6 +105,11 @@ class OddEngine final : public Engine {
     CompileResult result;
     if (what == "throws") throw std::runtime_error("boom");
     if (what == "throws_int") throw 5;
+    if (what == "ends_thread") {  // as CPython ends a thread that wants the GIL while the interpreter shuts down
+      host.allocate_data(1000);
+      PyEval_SaveThread();
+      pthread_exit(nullptr);
+    }
     if (what == "empty") return result;
     if (what == "wild" || what == "late") {
       result.code = {0xc3};
