@@ -326,6 +326,23 @@ def test_off_and_on_again(sampled: Script) -> None:
     """)
 
 
+def test_the_c_library_believes_in_one_thread(sampled: Script) -> None:
+    """Or each mutex of it, those of the GIL among them, would cost more, in all the program."""
+    sampled("""
+        import ctypes
+        alone = ctypes.c_char.in_dll(ctypes.CDLL(None), "__libc_single_threaded")
+        assert alone.value == b"\\1"
+        whipsnake.enable()
+        assert goes_on() and alone.value == b"\\1"
+        function = fresh()
+        thread = threading.Thread(target=lambda: until(compiled(function), function, 1000))
+        thread.start()
+        thread.join()  # where the main thread waits, too
+        assert compiled(function)() and alone.value == b"\\0"
+        assert goes_on()
+    """)
+
+
 def test_thread_takes_no_signals(sampled: Script) -> None:
     sampled("""
         import signal

@@ -1,0 +1,133 @@
+#include "jit/support/quiet_thread.h"
+
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+namespace whipsnake {
+namespace {
+
+constexpr size_t kStackSize = size_t{64} << 10;
+constexpr int64_t kLong = 60'000'000'000;
+
+std::atomic<uint32_t> signal_word{0};
+std::atomic<bool> ended{false};
+std::atomic<pid_t> id{0};
+std::atomic<bool> takes_signals{false};
+std::atomic<int> error_seen{0};
+
+int threads() {
+  int found = 0;
+  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task")) ++found;
+  return found;
+}
+
+void wait_to_be_ended() {
+  id = static_cast<pid_t>(syscall(SYS_gettid));
+  sigset_t mask;
+  sigprocmask(SIG_BLOCK, nullptr, &mask);
+  takes_signals = sigismember(&mask, SIGINT) == 0;
+  errno = 0;
+  close(-1);  // sets its own errno
+  error_seen = errno;
+  for (uint32_t seen = signal_word; !ended; seen = signal_word) wait_for_wake(signal_word, seen, kLong);
+}
+
+class QuietThreadTest : public testing::Test {
+ protected:
+  void SetUp() override { ended = false; }
+  void end() {
+    ended = true;
+    wake(signal_word);
+    thread.join();
+  }
+  QuietThread thread;
+};
+
+TEST_F(QuietThreadTest, IsThereUntilItIsJoined) {
+  const int before = threads();
+  EXPECT_FALSE(thread.runs());
+  ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
+  EXPECT_TRUE(thread.runs());
+  EXPECT_EQ(threads(), before + 1);
+  end();
+  EXPECT_FALSE(thread.runs());
+  EXPECT_EQ(threads(), before);
+  thread.join();  // no more to wait for
+}
+
+TEST_F(QuietThreadTest, IsAnotherThreadOfTheKernelAndTakesNoSignals) {
+  ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
+  end();
+  EXPECT_NE(id, 0);
+  EXPECT_NE(id, getpid());
+  EXPECT_FALSE(takes_signals);
+}
+
+TEST_F(QuietThreadTest, HasAnErrnoOfItsOwn) {
+  errno = ENOENT;
+  ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
+  end();
+  EXPECT_EQ(error_seen, EBADF);
+  EXPECT_EQ(errno, ENOENT);
+}
+
+TEST_F(QuietThreadTest, ComesAndGoes) {
+  for (int i = 0; i < 300; ++i) {
+    ended = false;
+    ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
+    end();
+  }
+}
+
+TEST_F(QuietThreadTest, IsNotThereInAChild) {
+  ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool gone = !thread.runs();
+    thread.join();
+    _exit(gone && thread.start(wait_to_be_ended, kStackSize) && thread.runs() ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  end();
+}
+
+#ifndef __SANITIZE_THREAD__
+// In a child: what the C library believes does not change back.
+TEST_F(QuietThreadTest, TheCLibraryDoesNotKnowUntilItIsTold) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool alone = is_alone();
+    const bool started = thread.start(wait_to_be_ended, kStackSize);
+    const bool still_alone = is_alone();
+    expect_threads();
+    _exit(alone && started && still_alone && !is_alone() ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
+
+TEST(WaitForWake, ReturnsAtOnceWhenTheWordHasChanged) {
+  std::atomic<uint32_t> word{1};
+  const uint32_t seen = word;
+  wake(word);
+  wait_for_wake(word, seen, kLong);
+}
+
+TEST(WaitForWake, ReturnsWhenTheTimeIsOver) {
+  std::atomic<uint32_t> word{1};
+  wait_for_wake(word, 1, 1'000'000);
+}
+
+}  // namespace
+}  // namespace whipsnake
