@@ -1,5 +1,7 @@
 #include "jit/engine/sampler.h"
 
+#include <unistd.h>
+
 #include <atomic>
 
 #include "jit/engine/policy.h"
@@ -18,7 +20,22 @@ uint64_t samples = 0;
 uint64_t microseconds = 0;  // that the samples stand for
 bool fork_hooks_registered = false;
 
+// Whose rights a thread has. The C library gives all threads that it knows those that one of them has taken.
+struct Identity {
+  uid_t user, effective_user, saved_user;
+  gid_t group, effective_group, saved_group;
+  bool operator==(const Identity&) const = default;
+};
+
+Identity identity() {
+  Identity found{};
+  getresuid(&found.user, &found.effective_user, &found.saved_user);
+  getresgid(&found.group, &found.effective_group, &found.saved_group);
+  return found;
+}
+
 QuietThread thread;
+Identity started_as;
 PyThreadState* first = nullptr;   // the thread's owner, which alone is asked while the process has no other thread
 std::atomic<uint32_t> signal{0};  // the thread waits for it
 std::atomic<bool> stopping{false};
@@ -26,10 +43,21 @@ std::atomic<bool> asked{false};     // a request has been made and not been answ
 std::atomic<bool> sleeping{false};  // the thread waits until it is
 std::atomic<uint32_t> interval_us{0};
 
+bool start_thread();
+void stop_thread();
+
+// So that nothing in the process has more rights than the program has left itself.
+void follow_identity() {
+  if (!thread.runs() || identity() == started_as) return;
+  stop_thread();
+  start_thread();
+}
+
 int answer(void*) {
   PyThreadState* ts = PyThreadState_GetUnchecked();
   asked = false;
   if (thread.runs() && sleeping.exchange(false)) wake(signal);
+  follow_identity();
   if (take_sample == nullptr || ts->interp != PyInterpreterState_Main()) return 0;
   ++samples;
   microseconds += interval_us.load(std::memory_order_relaxed);
@@ -67,6 +95,7 @@ bool start_thread() {
   if (!port::is_first_thread_state(first)) expect_threads();  // it may end before the process
   stopping = asked = sleeping = false;
   interval_us = policy::sampling_interval_us(microseconds);
+  started_as = identity();
   return thread.start(run, kStackSize);
 }
 

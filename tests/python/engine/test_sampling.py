@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 
 import pytest
@@ -339,6 +340,19 @@ def test_the_c_library_believes_in_one_thread(sampled: Script) -> None:
         thread.start()
         thread.join()  # where the main thread waits, too
         assert compiled(function)() and alone.value == b"\\0"
+        assert goes_on()
+    """)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_thread_gives_up_the_rights_that_the_program_gives_up(sampled: Script) -> None:
+    sampled("""
+        whipsnake.enable()
+        assert goes_on()
+        os.setgid(65534)
+        os.setuid(65534)
+        until(lambda: [status(thread, "Uid").split() for thread in samplers()] == [["65534"] * 4], add, 1000)
+        assert [status(thread, "Gid").split() for thread in samplers()] == [["65534"] * 4]
         assert goes_on()
     """)
 

@@ -41,7 +41,10 @@ void wait_to_be_ended() {
 
 class QuietThreadTest : public testing::Test {
  protected:
-  void SetUp() override { ended = false; }
+  void SetUp() override {
+    ended = false;
+    error_seen = 0;
+  }
   void end() {
     ended = true;
     wake(signal_word);
@@ -71,11 +74,13 @@ TEST_F(QuietThreadTest, IsAnotherThreadOfTheKernelAndTakesNoSignals) {
 }
 
 TEST_F(QuietThreadTest, HasAnErrnoOfItsOwn) {
-  errno = ENOENT;
   ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
-  end();
-  EXPECT_EQ(error_seen, EBADF);
+  errno = ENOENT;
+  while (error_seen == 0) {
+  }
   EXPECT_EQ(errno, ENOENT);
+  EXPECT_EQ(error_seen, EBADF);
+  end();
 }
 
 TEST_F(QuietThreadTest, ComesAndGoes) {
