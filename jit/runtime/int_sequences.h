@@ -1,6 +1,5 @@
-// Operators of ints whose values are in registers, as machine code: int + int of one instruction, the results of
-// Python's
-// `//` and `%`, which round down, shifts as far as their results fit. As sequences.h, for every engine.
+// Operators of ints whose values are in registers, as machine code: int + int of one instruction, Python's `//`
+// and `%`, which round down, shifts as far as their results fit. As sequences.h, for every engine.
 #pragma once
 
 #include <functional>
