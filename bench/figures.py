@@ -54,14 +54,18 @@ def turn_error(plain: Sequence[float], jit: Sequence[float]) -> float:
     return math.sqrt(math.pi / 2 / len(logs)) * scatter
 
 
-def ratio(logs: Sequence[float]) -> float:
-    """Return the ratio that rounds have found, given their logarithms; above 1 the second side is faster."""
-    return math.exp(sum(logs) / len(logs))
+def ratio(rounds: Iterable[tuple[Sequence[float], Sequence[float]]]) -> float:
+    """Return the ratio that rounds have found; above 1 the second side is faster.
+
+    The median over the turns of all of them: of six rounds of two turns, two that were disturbed would move a
+    mean of the rounds by several parts of a hundred.
+    """
+    return math.exp(median(log for both in rounds for log in turn_logs(*both)))
 
 
 def spread(logs: Sequence[float]) -> float:
-    """Return how far the ratio of single rounds strays: half the range, as a part of the ratio."""
-    return (math.exp(max(logs)) - math.exp(min(logs))) / 2 / ratio(logs)
+    """Return how far the ratio of single rounds strays: half the range, as a part of their mean."""
+    return (math.exp(max(logs)) - math.exp(min(logs))) / 2 / math.exp(sum(logs) / len(logs))
 
 
 def standard_error(logs: Sequence[float]) -> float:
@@ -100,13 +104,16 @@ def quantile(table: Sequence[float], freedom: float) -> float:
     return table[max(1, min(int(freedom), len(table))) - 1]
 
 
-def interval(logs: Sequence[float], typical: float | None) -> tuple[float, float] | None:
-    """Return the 95 % confidence interval of a ratio; None if nothing is known of the scatter."""
+def interval(middle: float, logs: Sequence[float], typical: float | None) -> tuple[float, float] | None:
+    """Return the 95 % confidence interval of a ratio; None if nothing is known of the scatter.
+
+    Given the ratio and the logarithms of those that single rounds found.
+    """
     error = error_of(logs, typical)
     if error is None:
         return None
     factor = math.exp(error[0] * quantile(T_95, error[1]))
-    return ratio(logs) / factor, ratio(logs) * factor
+    return middle / factor, middle * factor
 
 
 def warming(values: Sequence[float]) -> float:

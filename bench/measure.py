@@ -163,7 +163,7 @@ class Row:
 
     def ratio(self) -> float | None:
         """Return plain over Whipsnake, above 1 is faster; None if it failed."""
-        return None if self.failure is not None else figures.ratio(self.logs())
+        return None if self.failure is not None else figures.ratio(self.rounds())
 
     def spread(self) -> float:
         """Return how far the ratio strays between rounds, as a part of it."""

@@ -149,7 +149,7 @@ def scatter(rows: Iterable[Row]) -> float | None:
 
 def interval(row: Row, typical: float | None) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of a row's ratio, given the scatter of all."""
-    return figures.interval(row.logs(), typical)
+    return figures.interval(ratio_of(row), row.logs(), typical)
 
 
 def worst_first(rows: Iterable[Row]) -> list[Row]:
@@ -373,11 +373,11 @@ What it measured is under [method](#method).
 
 Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor
 time for one unit of a benchmark's work, after a warm-up. A round is a fresh process of each side, both alive on
-one processor core; they take turns of a few hundredths of a second, in the order ABBA, and the round's ratio is
-the median of those of neighbouring turns, so what disturbs the machine hardly disturbs the ratio; where turns
-scatter much, there are up to three times as many. A benchmark's ratio is the geometric mean of its rounds, which
-differ because memory is laid out differently in each process; there are more of them, up to six, until the
-standard error is 0.6 %. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must be
+one processor core; they take turns of a few hundredths of a second, in the order ABBA; where turns scatter much,
+there are up to three times as many. A benchmark's ratio is the median of those of neighbouring turns, over all
+rounds, so what disturbs the machine hardly disturbs the ratio. Rounds differ because memory is laid out
+differently in each process; there are more of them, up to six, until the standard error is 0.6 %, but none are
+added to a benchmark that has had 20 seconds of the processor. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must be
 the same on both sides; one that failed, took too long or gave something else is a row that says so, and the exit
 code is 1.
 

@@ -72,6 +72,12 @@ def test_what_disturbs_both_processes_of_a_round_hardly_counts() -> None:
     assert math.exp(figures.log_ratio(plain, jit)) == pytest.approx(2.0)
 
 
+def test_rounds_that_were_disturbed_hardly_count() -> None:
+    """Two of six rounds of two turns each, while the other side waited."""
+    rounds = [([1.0, 1.01], [1.0, 1.0])] * 4 + [([1.5, 1.4], [1.0, 1.0])] * 2
+    assert figures.ratio(rounds) == pytest.approx(1.01, rel=0.01)
+
+
 def test_the_spread_is_half_the_range_of_the_rounds() -> None:
     assert figures.spread([0.0, 0.0, 0.0]) == 0.0
     assert figures.spread([math.log(1.6), math.log(2.0), math.log(2.5)]) == pytest.approx(

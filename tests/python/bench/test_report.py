@@ -16,7 +16,7 @@ from test_results import some_results
 
 
 def test_the_interval_has_the_ratio_in_the_middle() -> None:
-    between = figures.interval([math.log(2.1), math.log(2 / 1.05), math.log(2)], 0.01)
+    between = figures.interval(2.0, [math.log(2.1), math.log(2 / 1.05), math.log(2)], 0.01)
     assert between is not None
     assert between[0] < 2.0 < between[1]
     assert math.sqrt(between[0] * between[1]) == pytest.approx(2.0)
@@ -24,14 +24,14 @@ def test_the_interval_has_the_ratio_in_the_middle() -> None:
 
 def test_rounds_that_agree_by_chance_do_not_make_a_narrow_interval() -> None:
     same = [math.log(2.0), math.log(2.0)]
-    assert figures.interval(same, None) == pytest.approx((2.0, 2.0))
-    between = figures.interval(same, 0.02)
+    assert figures.interval(2.0, same, None) == pytest.approx((2.0, 2.0))
+    between = figures.interval(2.0, same, 0.02)
     assert between is not None
     assert between[1] - between[0] > 0.05
 
 
 def test_one_round_alone_has_no_interval() -> None:
-    assert figures.interval([0.7], None) is None
+    assert figures.interval(2.0, [0.7], None) is None
     assert figures.typical_scatter([[0.1], []]) is None
 
 
@@ -44,7 +44,7 @@ def test_intervals_hold_what_they_promise(rounds: int) -> None:
     assert typical == pytest.approx(0.01, rel=0.1)
     inside = 0
     for logs in found:
-        between = figures.interval(logs, typical)
+        between = figures.interval(math.exp(sum(logs) / rounds), logs, typical)
         assert between is not None
         inside += between[0] <= 1.0 <= between[1]
     assert 0.93 < inside / len(found) < 0.995
