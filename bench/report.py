@@ -371,15 +371,15 @@ What it measured is under [method](#method).
 {parts}
 ## Method
 
-Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor
-time for one unit of a benchmark's work, after a warm-up. A round is a fresh process of each side, both alive on
-one processor core; they take turns of a few hundredths of a second, in the order ABBA; where turns scatter much,
+Ratios are times of the plain interpreter over times with Whipsnake: above 1 is faster. Times are processor time
+for one unit of a benchmark's work, after a warm-up. A round is a fresh process of each side, both alive on one
+processor core; they take turns of a few hundredths of a second, in the order ABBA; where turns scatter much,
 there are up to three times as many. A benchmark's ratio is the median of those of neighbouring turns, over all
 rounds, so what disturbs the machine hardly disturbs the ratio. Rounds differ because memory is laid out
 differently in each process; there are more of them, up to six, until the standard error is 0.6 %, but none are
-added to a benchmark that has had 20 seconds of the processor. Hash seed, locale and time zone are fixed. What a benchmark returned and printed must be
-the same on both sides; one that failed, took too long or gave something else is a row that says so, and the exit
-code is 1.
+added to a benchmark that has had 20 seconds of the processor. Hash seed, locale and time zone are fixed. What a
+benchmark returned and printed must be the same on both sides; one that failed, took too long or gave something
+else is a row that says so, and the exit code is 1.
 
 "interval" is the 95 % confidence interval of the ratio, from the scatter of the rounds' ratios; since two or
 three rounds say little about it, the scatter that was typical of this run is mixed in (a moderated t
