@@ -1,4 +1,4 @@
-"""Interpreters of Debian's releases on another system: unpacked into a folder and run in place.
+"""Interpreters of Debian's releases on another system: unpacked into a folder and run in place; and sources.
 
 What debootstrap does in a root directory of its own, without the need to be root: apt, with a state of its own,
 fetches an interpreter and all it depends on, dpkg-deb unpacks them, and the interpreter is started by the
@@ -50,17 +50,44 @@ def interpreter(root: Path, release: str, name: str, others: Sequence[str]) -> s
     return str(path)
 
 
+def source(folder: Path, release: str, name: str) -> Path:
+    """Fetch what upstream has published of a source package of a release; return the archive. Raises SetupError."""
+    found = sorted(folder.glob("*.orig.tar.*"))
+    if not found:
+        print(f"Fetching the source of {name} of Debian {release} (once) ...", flush=True)
+        options = apt_options(folder / "apt", "deb-src", release)
+        run(["apt-get", *options, "-q", "update"], folder)
+        run(
+            ["apt-get", *options, "-q", "source", "--tar-only", "--download-only", "--only-source", name],
+            folder,
+        )
+        found = sorted(folder.glob("*.orig.tar.*"))
+    if not found:
+        raise SetupError(f"the source of {name} of Debian {release} has no archive of upstream's")
+    return found[0]
+
+
 def unpack(root: Path, release: str, packages: Sequence[str]) -> None:
     """Fetch packages of a release with all that they depend on, and unpack them. Raises SetupError."""
-    if not KEYRING.is_file():
-        raise SetupError(f"no packages of Debian without {KEYRING}")
     print(f"Unpacking {packages[0]} of Debian {release} into {root} (once) ...", flush=True)
     apt = root / "apt"
+    options = apt_options(apt, "deb", release)
+    run(["apt-get", *options, "-q", "update"], root)
+    install = ["install", "--yes", "--no-install-recommends", "--download-only"]
+    run(["apt-get", *options, "-q", *install, *packages], root)
+    for package in sorted((apt / "cache" / "archives").glob("*.deb")):
+        run(["dpkg-deb", "-x", str(package), str(root)], root)
+
+
+def apt_options(apt: Path, kind: str, release: str) -> list[str]:
+    """Return the options with which apt keeps its state in a folder, and knows one release. Raises SetupError."""
+    if not KEYRING.is_file():
+        raise SetupError(f"no packages of Debian without {KEYRING}")
     for name in ("state/lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/apt.conf.d"):
         (apt / name).mkdir(parents=True, exist_ok=True)
     (apt / "status").touch()
-    source = f"deb [signed-by={KEYRING}] {MIRROR} {release} main\n"
-    (apt / "etc" / "sources.list").write_text(source, encoding="utf-8")
+    line = f"{kind} [signed-by={KEYRING}] {MIRROR} {release} main\n"
+    (apt / "etc" / "sources.list").write_text(line, encoding="utf-8")
     settings = {
         "Dir::State": apt / "state",
         "Dir::State::status": apt / "status",
@@ -69,12 +96,7 @@ def unpack(root: Path, release: str, packages: Sequence[str]) -> None:
         "APT::Sandbox::User": "root",
         "Debug::NoLocking": "true",
     }
-    options = [f"-o{name}={value}" for name, value in settings.items()]
-    run(["apt-get", *options, "-q", "update"], root)
-    install = ["install", "--yes", "--no-install-recommends", "--download-only"]
-    run(["apt-get", *options, "-q", *install, *packages], root)
-    for package in sorted((apt / "cache" / "archives").glob("*.deb")):
-        run(["dpkg-deb", "-x", str(package), str(root)], root)
+    return [f"-o{name}={value}" for name, value in settings.items()]
 
 
 def script(path: Path, before: Sequence[str | Path], python: Path) -> None:

@@ -11,7 +11,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tests.conformance.runner import make_environment
+from bench import debian
+from bench.environment import SetupError
+from tests.conformance.runner import BUILD, make_environment
 from tests.packages.table import CONSTRAINTS, Package
 
 ALWAYS = ("pytest",)
@@ -35,13 +37,23 @@ def environment(package: Package, base: Path) -> Path:
         if old.name.rpartition("-")[0].rpartition("-")[0] == package.name:
             shutil.rmtree(old)
     python = make_environment(folder)
-    pip("install", "--no-compile", "--only-binary=:all:", "-c", str(CONSTRAINTS), python=python,
+    pip("install", "--no-compile", "--only-binary=:all:", "-c", str(constraints(package, folder)), python=python,
         requirements=[f"{package.name}=={package.version}", *package.needs, *ALWAYS])  # fmt: skip
-    if package.from_sdist:
+    if package.from_source:
         unpack(package, folder)
     require_pins(package, python)
     complete.touch()
     return python
+
+
+def constraints(package: Package, folder: Path) -> Path:
+    """The file of versions for a package's environment, without those that its row in the table gives."""
+    given = {package.name, *(canonical(need.split("==")[0]) for need in package.needs if "==" in need)}
+    lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    target = folder / "constraints.txt"
+    kept = [line for line in lines if canonical(line.split("==")[0]) not in given]
+    target.write_text("".join(kept), encoding="utf-8")
+    return target
 
 
 def suite_folder(package: Package, base: Path) -> Path | None:
@@ -89,18 +101,30 @@ def canonical(name: str) -> str:
 
 
 def unpack(package: Package, folder: Path) -> None:
-    """Put files of the sdist into *folder*: ``files`` into "suite", ``into`` next to the installed package."""
+    """Put files of the source into *folder*: ``files`` into "suite", ``into`` next to the installed package."""
     site = next((folder / "lib").glob("python*/site-packages"))
     targets = {name: folder / "suite" / name for name in package.files}
     targets |= {name: site / target for name, target in package.into.items()}
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        archive = download(package, Path(temporary))
-        with tarfile.open(archive) as sdist:
-            sdist.extractall(temporary, filter="data")
+        archive = source_of_debian(package) if package.debian else download(package, Path(temporary))
+        with tarfile.open(archive) as source:
+            source.extractall(temporary, filter="data")
         (root,) = (path for path in Path(temporary).iterdir() if path.is_dir())
         for name, target in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(root / name, target)
+
+
+def source_of_debian(package: Package) -> Path:
+    """What upstream published of *package*, as a release of Debian has it: with the tests that the sdist has not."""
+    release, _, name = package.debian.partition("/")
+    try:
+        archive = debian.source(BUILD / "packages" / "debian" / f"{release}-{name}", release, name)
+    except SetupError as error:
+        raise InstallError(f"{package.name}: {error}") from None
+    if f"_{package.version}.orig." not in archive.name:
+        raise InstallError(f"{package.name}: Debian {release} has {archive.name}, not {package.version}")
+    return archive
 
 
 def download(package: Package, folder: Path) -> Path:

@@ -26,12 +26,14 @@ class Package:
     needs: list[str] = field(default_factory=list)
     deselect: dict[str, list[str]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
+    debian: str = ""
     quick: bool = False
 
     @property
     def installed_as(self) -> str:
         """Names the package, its version and everything that decides what is installed."""
-        return self.named(self.files, self.into, self.needs, CONSTRAINTS.read_bytes())
+        decisive = [self.files, self.into, self.needs, CONSTRAINTS.read_bytes()]
+        return self.named(*decisive, *([self.debian] if self.debian else []))
 
     @property
     def recorded_as(self) -> str:
@@ -44,7 +46,7 @@ class Package:
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
     @property
-    def from_sdist(self) -> bool:
+    def from_source(self) -> bool:
         """Whether the wheel comes without tests."""
         return bool(self.files or self.into)
 
