@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 
+# Not tests/text: the disassembler's library is loaded with RTLD_DEEPBIND, which sanitizers refuse.
 PYTHON_SUITES = ("opcodes", "engine", "exactness", "hostile", "fuzzing", "surface")
 
 #: Tests that cannot be made under a sanitizer, by a part of their names, with the reason.
@@ -34,6 +35,8 @@ LEFT_OUT = {
         "test_allocators": "chooses the allocator itself",
         "test_memory_of_the_process": "freed memory is kept in quarantine, so the process grows",
         "address_space": "the sanitizer needs terabytes of addresses",
+        "test_cost_when_on": "measures time and memory",
+        "test_compile_time_of_the_standard_library": "measures time",
     },
     "tsan": {
         "address_space": "the sanitizer needs terabytes of addresses",
@@ -84,7 +87,7 @@ SANITIZERS = {
             "LSAN_OPTIONS": f"suppressions={HERE / 'leaks.supp'}:print_suppressions=0",
             "UBSAN_OPTIONS": "print_stacktrace=1:log_path={log}",
         },
-        python=[f"tests/python/{suite}" for suite in PYTHON_SUITES] + ["tests/text"],
+        python=[f"tests/python/{suite}" for suite in PYTHON_SUITES],
         seeds={
             "overflow": "heap-buffer-overflow",
             "use_after_free": "heap-use-after-free",
