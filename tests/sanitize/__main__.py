@@ -29,7 +29,7 @@ BUILD = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 # Not tests/text: the disassembler's library is loaded with RTLD_DEEPBIND, which sanitizers refuse.
 PYTHON_SUITES = ("opcodes", "engine", "exactness", "hostile", "fuzzing", "surface")
 
-#: Tests that cannot be made under a sanitizer, by a part of their names, with the reason.
+#: Tests that cannot be made under a sanitizer, by a part of their names (or terms of pytest's -k), with the reason.
 LEFT_OUT = {
     "asan": {
         "test_allocators": "chooses the allocator itself",
@@ -41,6 +41,11 @@ LEFT_OUT = {
     "tsan": {
         "address_space": "the sanitizer needs terabytes of addresses",
         "memory_of_the_process": "the sanitizer's own memory grows",
+        "test_thread_is_there": "counts threads, and the sanitizer has one of its own",
+        "test_off_and_on_again": "the same",
+        "test_the_c_library_believes_in_one_thread": "the same",
+        "(test_sampling and test_fork)": "the same, or CPython warns of it; other tests fork, too",
+        "test_disabled_by_a_fork_hook": "the same",
     },
 }
 
