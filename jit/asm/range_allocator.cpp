@@ -27,7 +27,7 @@ RangeAllocator::RangeAllocator(size_t capacity) {
 // 0..7 are exact; from then on the three bits below the leading one select the class.
 int RangeAllocator::bin_of(uint32_t granules) {
   if (granules < 8) return static_cast<int>(granules);
-  int log = std::bit_width(granules) - 1;
+  int log = static_cast<int>(std::bit_width(granules)) - 1;
   return (log - 2) * 8 + static_cast<int>((granules >> (log - 3)) & 7);
 }
 

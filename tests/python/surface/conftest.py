@@ -27,6 +27,14 @@ needs_core = pytest.mark.skipif(
 )
 
 
+#: How a sanitizer gets into a process and where it reports (tests/sanitize): no child can do without.
+OF_SANITIZERS = {
+    name: os.environ[name]
+    for name in ("LD_PRELOAD", "PYTHONMALLOC", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+    if name in os.environ
+}
+
+
 def hear_interrupts() -> None:
     """In a child: SIGINT as in a terminal, whoever started the tests in the background with it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -97,7 +105,7 @@ class Environment:
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Run a command without the variables of whoever runs the tests, but with *env*."""
-        base = {"PATH": os.environ["PATH"], "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
+        base = {"PATH": os.environ["PATH"], "HOME": str(self.root), "LC_ALL": "C.UTF-8", **OF_SANITIZERS}
         return subprocess.run(
             [str(part) for part in command],
             cwd=cwd,

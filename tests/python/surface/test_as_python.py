@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 
-from .conftest import Environment, hear_interrupts
+from .conftest import OF_SANITIZERS, Environment, hear_interrupts
 from .programs import FACTS, FILES
 
 
@@ -209,7 +209,7 @@ def run(environment: Environment, command: list[str], case: Case, cwd: Path) -> 
         done = subprocess.run(
             [*command, *args],
             cwd=cwd,
-            env=env,
+            env=OF_SANITIZERS | env,
             preexec_fn=hear_interrupts,
             capture_output=True,
             encoding="utf-8",
