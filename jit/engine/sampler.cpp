@@ -128,18 +128,22 @@ PyObject* before_fork(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-// Both sides: the thread comes back at the next pending calls, after CPython has looked for threads, and not at all in
-// a child that executes another program at once.
-PyObject* after_fork(PyObject*, PyObject*) {
+// The thread comes back at the next pending calls: in the parent after CPython has looked for threads, and not at all
+// in a child that executes another program at once.
+PyObject* come_back_when_left(const Frame* frame) {
   if (take_sample == nullptr) Py_RETURN_NONE;
-  forking = PyThreadState_GetUnchecked()->current_frame;
-  forking_at = forking == nullptr ? nullptr : forking->instr_ptr;
+  forking = frame;
+  forking_at = frame == nullptr ? nullptr : frame->instr_ptr;
   port::add_pending_call(start_again);  // of whichever thread: the main one may be waiting
   Py_RETURN_NONE;
 }
 
+PyObject* after_fork(PyObject*, PyObject*) { return come_back_when_left(PyThreadState_GetUnchecked()->current_frame); }
+PyObject* after_fork_in_child(PyObject*, PyObject*) { return come_back_when_left(nullptr); }
+
 PyMethodDef kBefore = {"whipsnake_before_fork", before_fork, METH_NOARGS, nullptr};
 PyMethodDef kAfter = {"whipsnake_after_fork", after_fork, METH_NOARGS, nullptr};
+PyMethodDef kAfterInChild = {"whipsnake_after_fork_in_child", after_fork_in_child, METH_NOARGS, nullptr};
 
 // There is no way to take fork hooks back: they look whether sampling is on.
 bool register_fork_hooks() {
@@ -151,13 +155,14 @@ bool register_fork_hooks() {
   PyObject* hook = posix == nullptr ? nullptr : PyObject_GetAttrString(posix, "register_at_fork");
   PyObject* before = PyCFunction_New(&kBefore, nullptr);
   PyObject* after = PyCFunction_New(&kAfter, nullptr);
+  PyObject* in_child = PyCFunction_New(&kAfterInChild, nullptr);
   PyObject* arguments = PyTuple_New(0);
   PyObject* keywords =
-      Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after, "after_in_child", after);
+      Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after, "after_in_child", in_child);
   PyObject* done = hook != nullptr && keywords != nullptr ? PyObject_Call(hook, arguments, keywords) : nullptr;
   fork_hooks_registered = done != nullptr;
   PyErr_Clear();
-  for (PyObject* object : {posix, hook, before, after, arguments, keywords, done}) Py_XDECREF(object);
+  for (PyObject* object : {posix, hook, before, after, in_child, arguments, keywords, done}) Py_XDECREF(object);
   return fork_hooks_registered;
 }
 
