@@ -351,9 +351,10 @@ def test_thread_gives_up_the_rights_that_the_program_gives_up(sampled: Script) -
         assert goes_on()
         def has_rights(*wanted):
             try:
-                return [status(thread, what).split() for thread in samplers() for what in ("Uid", "Gid")] == list(wanted)
+                found = [status(thread, what).split() for thread in samplers() for what in ("Uid", "Gid")]
             except FileNotFoundError:  # it has just been replaced
                 return False
+            return found == list(wanted)
         os.setgid(65534)
         os.setuid(65534)
         until(lambda: has_rights(["65534"] * 4, ["65534"] * 4), add, 1000)
