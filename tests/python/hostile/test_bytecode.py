@@ -52,6 +52,13 @@ DECLINED = {
         ("RETURN_VALUE", 0),
         co_stacksize=1,
     ),
+    "a comparison by one operator whose outcomes are those of another": function(
+        ("RESUME", 0),
+        ("LOAD_FAST", 0),
+        ("LOAD_FAST", 1),
+        ("COMPARE_OP", 2 << 5 | 2),
+        ("RETURN_VALUE", 0),
+    ),
     "a jump out of the code": function(("RESUME", 0), ("JUMP_FORWARD", 200), END),
     "EXTENDED_ARG at the end": function(("RESUME", 0), END, ("EXTENDED_ARG", 1)),
     "a table that is none": function(("RESUME", 0), END, co_exceptiontable=b"\x81\x40"),
