@@ -66,6 +66,13 @@ bool is_comparison(int32_t oparg) {
   return (oparg >> 5) <= Py_GE && (oparg & 15) == kOutcomes[oparg >> 5];
 }
 
+// The keys of BUILD_CONST_KEY_MAP, which the interpreter takes for a tuple of so many without a look.
+bool loads_keys(PyCodeObject* code, const Instruction& instruction, int32_t count) {
+  if (instruction.opcode != LOAD_CONST) return false;
+  PyObject* keys = PyTuple_GET_ITEM(code->co_consts, instruction.oparg);
+  return PyTuple_CheckExact(keys) && PyTuple_GET_SIZE(keys) == count;
+}
+
 bool oparg_in_range(PyCodeObject* code, uint8_t opcode, int32_t oparg) {
   const auto is_name = [code](int32_t index) { return index < PyTuple_GET_SIZE(code->co_names); };
   switch (opcode) {
@@ -191,6 +198,10 @@ bool decode(PyCodeObject* code, std::vector<Instruction>& instructions) {
     const auto small_oparg = static_cast<int32_t>(oparg);
     if (oparg > kMaxOparg || next > size || stack_use(info->number, small_oparg, false).popped < 0 ||
         !oparg_in_range(code, info->number, small_oparg)) {
+      return false;
+    }
+    if (info->number == BUILD_CONST_KEY_MAP &&
+        (instructions.empty() || !loads_keys(code, instructions.back(), small_oparg))) {
       return false;
     }
     const OpcodeInfo& current = kOpcodes[reader.unit(index).op.code];

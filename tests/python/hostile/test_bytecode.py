@@ -59,6 +59,13 @@ DECLINED = {
         ("COMPARE_OP", 2 << 5 | 2),
         ("RETURN_VALUE", 0),
     ),
+    "keys that are no tuple": function(
+        ("RESUME", 0),
+        ("LOAD_FAST", 0),
+        ("LOAD_CONST", 1),
+        ("BUILD_CONST_KEY_MAP", 1),
+        ("RETURN_VALUE", 0),
+    ),
     "a jump out of the code": function(("RESUME", 0), ("JUMP_FORWARD", 200), END),
     "EXTENDED_ARG at the end": function(("RESUME", 0), END, ("EXTENDED_ARG", 1)),
     "a table that is none": function(("RESUME", 0), END, co_exceptiontable=b"\x81\x40"),
