@@ -57,6 +57,22 @@ bool is_cell(PyCodeObject* code, int32_t slot) {
          (_PyLocals_GetKind(code->co_localspluskinds, slot) & (CO_FAST_CELL | CO_FAST_FREE)) != 0;
 }
 
+// The interpreter's specialised instructions go by the outcomes for which the answer is True, others by the operator.
+bool is_comparison(int32_t oparg) {
+  // 3.13 Python/compile.c, compare_masks: from Py_LT to Py_GE
+  constexpr int32_t kOutcomes[] = {COMPARISON_LESS_THAN,    COMPARISON_LESS_THAN | COMPARISON_EQUALS,
+                                   COMPARISON_EQUALS,       COMPARISON_NOT_EQUALS,
+                                   COMPARISON_GREATER_THAN, COMPARISON_GREATER_THAN | COMPARISON_EQUALS};
+  return (oparg >> 5) <= Py_GE && (oparg & 15) == kOutcomes[oparg >> 5];
+}
+
+// The keys of BUILD_CONST_KEY_MAP, which the interpreter takes for a tuple of so many without a look.
+bool loads_keys(PyCodeObject* code, const Instruction& instruction, int32_t count) {
+  if (instruction.opcode != LOAD_CONST) return false;
+  PyObject* keys = PyTuple_GET_ITEM(code->co_consts, instruction.oparg);
+  return PyTuple_CheckExact(keys) && PyTuple_GET_SIZE(keys) == count;
+}
+
 bool oparg_in_range(PyCodeObject* code, uint8_t opcode, int32_t oparg) {
   const auto is_name = [code](int32_t index) { return index < PyTuple_GET_SIZE(code->co_names); };
   switch (opcode) {
@@ -93,7 +109,7 @@ bool oparg_in_range(PyCodeObject* code, uint8_t opcode, int32_t oparg) {
     case COPY_FREE_VARS: return oparg == code->co_nfreevars;
 
     case BINARY_OP: return oparg <= NB_INPLACE_XOR;
-    case COMPARE_OP: return (oparg >> 5) <= Py_GE;
+    case COMPARE_OP: return is_comparison(oparg);
     case CONTAINS_OP:
     case IS_OP: return oparg <= 1;
     case CALL_INTRINSIC_1: return oparg <= MAX_INTRINSIC_1;
@@ -182,6 +198,10 @@ bool decode(PyCodeObject* code, std::vector<Instruction>& instructions) {
     const auto small_oparg = static_cast<int32_t>(oparg);
     if (oparg > kMaxOparg || next > size || stack_use(info->number, small_oparg, false).popped < 0 ||
         !oparg_in_range(code, info->number, small_oparg)) {
+      return false;
+    }
+    if (info->number == BUILD_CONST_KEY_MAP &&
+        (instructions.empty() || !loads_keys(code, instructions.back(), small_oparg))) {
       return false;
     }
     const OpcodeInfo& current = kOpcodes[reader.unit(index).op.code];

@@ -59,8 +59,19 @@ def outcome(target: Mutant) -> str:
 
 def plain_child(seed: int, log: int) -> None:
     target = mutant(seed)
+    before = references(target)
     for _ in range(2 * CALLS):
         os.write(log, outcome(target).encode("utf-8", "replace") + b"\n")
+    # A stack that was too small has become a part of other frames, and what comes of that is chance.
+    assert references(target) == before
+
+
+def references(target: Mutant) -> list[int]:
+    """How many there are to each code object of the program: the first thing in a frame to be overwritten."""
+    functions = [
+        value for value in target.function.__globals__.values() if isinstance(value, types.FunctionType)
+    ]
+    return [sys.getrefcount(function.__code__) for function in functions]
 
 
 def compiled_child(seed: int, log: int) -> None:

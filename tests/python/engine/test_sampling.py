@@ -16,8 +16,11 @@ def threads():
 
 
 def status(thread, name, process="self"):
-    with open(f"/proc/{process}/task/{thread}/status") as file:
-        return next(line.split(None, 1)[1].strip() for line in file if line.startswith(name + ":"))
+    try:
+        with open(f"/proc/{process}/task/{thread}/status") as file:
+            return next(line.split(None, 1)[1].strip() for line in file if line.startswith(name + ":"))
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return ""
 
 
 def samplers():
@@ -31,6 +34,7 @@ def samplers():
 
 def until(done, work, *args):
     deadline = time.monotonic() + 20
+    result = None
     while not done():
         assert time.monotonic() < deadline, (whipsnake.stats(), samplers())
         result = work(*args)
