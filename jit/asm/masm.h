@@ -156,8 +156,8 @@ class Masm {
   // truncating; quotient, remainder distinct from divisor; divisor != 0 and not INT64_MIN / -1. Flags undefined.
   // May clobber kRet and kArg2 (x86-64's rax, rdx) whatever the operands; operands may be in them. Either result
   // may be Reg::kNone; other inputs survive.
-  // The same of the low halves, which is quicker; results are sign-extended to 64. Not INT32_MIN / -1.
   virtual void div_signed32(Reg quotient, Reg remainder, Reg dividend, Reg divisor) = 0;
+  // the same of the low halves, which is quicker; results are sign-extended to 64; not INT32_MIN / -1
   virtual void neg(Reg dst) = 0;
   virtual void not_(Reg dst) = 0;  // flags unchanged or undefined
   virtual void and_(Reg dst, Reg src) = 0;

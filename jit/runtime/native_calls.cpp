@@ -159,41 +159,57 @@ PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg)
 
 namespace {
 
-// True when calling `type` is object.__new__() followed by a Python __init__.
-bool describe_class(PyTypeObject* type, ClassCache* cache) {
-  if (type->tp_new != PyBaseObject_Type.tp_new || type->tp_alloc != PyType_GenericAlloc) return false;
-  if (Py_TYPE(type)->tp_call != PyType_Type.tp_call || type->tp_init == PyBaseObject_Type.tp_init) return false;
-  if ((type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) != 0 || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return false;
-  PyObject* init = _PyType_Lookup(type, known.dunder_init);
-  if (init == nullptr || !Py_IS_TYPE(init, &PyFunction_Type)) return false;
-  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return false;
-  cache->type = type;
-  cache->version = type->tp_version_tag;
-  cache->init = init;
-  return true;
+// The attribute of a class if it is a Python function, behind a staticmethod or not; borrowed.
+PyObject* python_function(PyTypeObject* type, PyObject* name, bool is_static) {
+  PyObject* found = _PyType_Lookup(type, name);
+  if (found != nullptr && is_static)
+    found = Py_IS_TYPE(found, &PyStaticMethod_Type) ? port::wrapped_callable(found) : nullptr;
+  return found != nullptr && Py_IS_TYPE(found, &PyFunction_Type) ? found : nullptr;
 }
 
-// The __init__ of such a class, borrowed, else null. What others have found out is kept by the class's version, which
-// nothing else ever has again; only the metatype can change without it.
-PyObject* find_init(PyTypeObject* type) {
+// What calling a class comes to.
+struct ClassFunctions {
+  PyTypeObject* type;  // borrowed; valid as long as it has `version`
+  uint32_t version;
+  PyObject* make;  // __new__, borrowed from the type; null when it is no Python function
+  PyObject* init;  // __init__, likewise
+};
+
+// Kept by the class's version, which nothing else ever has again; its metatype and its slots say more. Null: it cannot
+// have a version.
+const ClassFunctions* functions_of(PyTypeObject* type) {
   constexpr uint32_t kClasses = 256;
-  static ClassCache known_classes[kClasses];
-  ClassCache& cache = known_classes[type->tp_version_tag % kClasses];
-  if (type->tp_version_tag != 0 && cache.type == type && cache.version == type->tp_version_tag &&
-      Py_TYPE(type)->tp_call == PyType_Type.tp_call)
-    return cache.init;
-  ClassCache found{};
-  if (!describe_class(type, &found)) return nullptr;
-  known_classes[found.version % kClasses] = found;
-  return found.init;
+  static ClassFunctions known_classes[kClasses];
+  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return nullptr;
+  ClassFunctions& entry = known_classes[type->tp_version_tag % kClasses];
+  if (entry.type != type || entry.version != type->tp_version_tag)
+    entry = {type, type->tp_version_tag, python_function(type, known.dunder_new, true),
+             python_function(type, known.dunder_init, false)};
+  return &entry;
+}
+
+// Null unless calling `type` is object.__new__() followed by a Python __init__.
+const ClassFunctions* with_python_init(PyTypeObject* type) {
+  if (type->tp_new != PyBaseObject_Type.tp_new || type->tp_alloc != PyType_GenericAlloc) return nullptr;
+  if (Py_TYPE(type)->tp_call != PyType_Type.tp_call || type->tp_init == PyBaseObject_Type.tp_init) return nullptr;
+  if ((type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) != 0 || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return nullptr;
+  const ClassFunctions* found = functions_of(type);
+  return found != nullptr && found->init != nullptr ? found : nullptr;
+}
+
+// Says that an __init__ has returned something, which is stolen.
+void refuse_result_of_init(PyObject* returned) {
+  PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(returned)->tp_name);
+  Py_DECREF(returned);
 }
 
 }  // namespace
 
 bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
   auto* type = reinterpret_cast<PyTypeObject*>(callable);
-  PyObject* init = find_init(type);
-  if (init == nullptr) return false;
+  const ClassFunctions* cls = with_python_init(type);
+  if (cls == nullptr) return false;
+  PyObject* init = cls->init;
   PyObject* self = new_instance(ts, type);
   if (self == nullptr) {
     for (Py_ssize_t i = 0; i < nargs; ++i) release_object(args[i]);
@@ -207,14 +223,6 @@ bool make_instance(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ss
 
 namespace {
 
-// The attribute of a class if it is a Python function, behind a staticmethod or not; borrowed.
-PyObject* python_function(PyTypeObject* type, PyObject* name, bool is_static) {
-  PyObject* found = _PyType_Lookup(type, name);
-  if (found != nullptr && is_static)
-    found = Py_IS_TYPE(found, &PyStaticMethod_Type) ? port::wrapped_callable(found) : nullptr;
-  return found != nullptr && Py_IS_TYPE(found, &PyFunction_Type) ? found : nullptr;
-}
-
 // 3.13 Objects/typeobject.c, slot_tp_new: it is the attribute __new__ of the class, of which a metatype may say more.
 bool metatype_leaves_new(PyTypeObject* metatype) {
   if (metatype == &PyType_Type) return true;
@@ -223,32 +231,18 @@ bool metatype_leaves_new(PyTypeObject* metatype) {
   return found != nullptr && Py_TYPE(found)->tp_descr_set == nullptr;
 }
 
-struct MakingClass {
-  PyTypeObject* type;  // borrowed; valid as long as it has `version`
-  uint32_t version;
-  PyObject* make;  // __new__, borrowed; null when it is no Python function
-  PyObject* init;  // __init__, likewise
-};
-
-// By the class's version, which nothing else ever has again; the metatype can change without it.
-const MakingClass* find_python_new(PyTypeObject* type) {
-  constexpr uint32_t kClasses = 256;
-  static MakingClass known_classes[kClasses];
+// Null unless calling `type` begins with a Python __new__.
+const ClassFunctions* with_python_new(PyTypeObject* type) {
   if (type->tp_new == PyBaseObject_Type.tp_new || (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return nullptr;
-  if (!metatype_leaves_new(Py_TYPE(type))) return nullptr;
-  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return nullptr;
-  MakingClass& entry = known_classes[type->tp_version_tag % kClasses];
-  if (entry.type != type || entry.version != type->tp_version_tag)
-    entry = {type, type->tp_version_tag, python_function(type, known.dunder_new, true),
-             python_function(type, known.dunder_init, false)};
-  return entry.make != nullptr ? &entry : nullptr;
+  const ClassFunctions* found = metatype_leaves_new(Py_TYPE(type)) ? functions_of(type) : nullptr;
+  return found != nullptr && found->make != nullptr ? found : nullptr;
 }
 
 // What __new__ has given is initialised as its own type says. False with an exception set.
 bool initialise(PyThreadState* ts, PyObject* self, PyObject** args, Py_ssize_t nargs) {
   PyTypeObject* type = Py_TYPE(self);
   if (type->tp_init == nullptr) return true;
-  const MakingClass* cls = find_python_new(type);
+  const ClassFunctions* cls = with_python_new(type);
   if (cls == nullptr || cls->init == nullptr) {
     for (Py_ssize_t i = 0; i < nargs; ++i) Py_INCREF(args[i]);
     PyObject* tuple = new_tuple(ts, args, nargs);
@@ -261,9 +255,7 @@ bool initialise(PyThreadState* ts, PyObject* self, PyObject** args, Py_ssize_t n
   PyObject* none = PyObject_Vectorcall(init, args - 1, static_cast<size_t>(nargs) + 1, nullptr);
   Py_DECREF(init);
   if (none == Py_None) return true;
-  if (none != nullptr)
-    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(none)->tp_name);
-  Py_XDECREF(none);
+  if (none != nullptr) refuse_result_of_init(none);
   return false;
 }
 
@@ -272,7 +264,7 @@ bool initialise(PyThreadState* ts, PyObject* self, PyObject** args, Py_ssize_t n
 // 3.13 Objects/typeobject.c, type_call, without the tuple that it and slot_tp_new make of the arguments.
 bool call_python_new(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
   auto* type = reinterpret_cast<PyTypeObject*>(callable);
-  const MakingClass* cls = ts->c_recursion_remaining > 0 ? find_python_new(type) : nullptr;
+  const ClassFunctions* cls = ts->c_recursion_remaining > 0 ? with_python_new(type) : nullptr;
   if (cls == nullptr) return false;
   PyObject* make = Py_NewRef(cls->make);
   --ts->c_recursion_remaining;
@@ -290,7 +282,7 @@ bool call_object_new(PyThreadState* ts, PyObject* cls, PyObject** result) {
   if (!PyType_Check(cls)) return false;
   auto* type = reinterpret_cast<PyTypeObject*>(cls);
   if (type->tp_alloc != PyType_GenericAlloc || (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT) != 0) return false;
-  if (find_python_new(type) == nullptr) return false;
+  if (with_python_new(type) == nullptr) return false;
   const PyTypeObject* base = type;
   while (base != nullptr && base->tp_new == type->tp_new) base = base->tp_base;
   if (base == nullptr || base->tp_new != PyBaseObject_Type.tp_new) return false;
@@ -308,10 +300,11 @@ PyObject* op_begin_class(PyThreadState* ts, PyObject** top, intptr_t arg) {
   if (type != cache->type || type->tp_version_tag != cache->version) {
     if (cache->misses >= 256) return op_call(ts, top, oparg);
     ++cache->misses;
-    if (!describe_class(type, cache)) {
-      cache->type = nullptr;
-      return op_call(ts, top, oparg);
-    }
+    const ClassFunctions* found = with_python_init(type);
+    cache->type = found != nullptr ? type : nullptr;
+    if (found == nullptr) return op_call(ts, top, oparg);
+    cache->version = found->version;
+    cache->init = found->init;
   }
   PyObject* self = new_instance(ts, type);
   if (self == nullptr) {
@@ -340,10 +333,7 @@ PyObject* op_init_failed(PyObject* returned, PyObject* self) {
     context.leave = false;
     std::swap(returned, context.leave_result);
   }
-  if (returned != nullptr) {
-    PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'", Py_TYPE(returned)->tp_name);
-    Py_DECREF(returned);
-  }
+  if (returned != nullptr) refuse_result_of_init(returned);
   Py_DECREF(self);
   return nullptr;
 }

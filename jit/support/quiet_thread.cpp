@@ -45,8 +45,6 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-timespec in_nanoseconds(int64_t nanoseconds) { return {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}; }
-
 }  // namespace
 
 bool is_alone() { return !threads_expected && (single_threaded() == nullptr || *single_threaded() != 0); }
@@ -59,7 +57,7 @@ void expect_threads() {
 }
 
 void wait_for_wake(std::atomic<uint32_t>& word, uint32_t seen, int64_t nanoseconds) {
-  const timespec limit = in_nanoseconds(nanoseconds);
+  const timespec limit{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, seen, &limit, nullptr, 0);
 }
 

@@ -32,8 +32,7 @@ class Package:
     @property
     def installed_as(self) -> str:
         """Names the package, its version and everything that decides what is installed."""
-        decisive = [self.files, self.into, self.needs, CONSTRAINTS.read_bytes()]
-        return self.named(*decisive, *([self.debian] if self.debian else []))
+        return self.named(self.files, self.into, self.needs, self.debian, CONSTRAINTS.read_bytes())
 
     @property
     def recorded_as(self) -> str:
