@@ -375,30 +375,33 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
 }
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
-  Site* site = slow_site(helper, pops, results, arg);
-  return {new_guard(), masm_.new_label(), site};
+  if (results <= 1 && is_generic(*current_)) return aside(helper, pops, results, arg);
+  const Site* site = slow_site(helper, pops, results, arg);
+  return {.label = new_guard(), .resume = masm_.new_label(), .site = site};
+}
+
+Emitter::Slow Emitter::aside(OpHelper helper, int pops, int results, intptr_t arg) {
+  protect_locals_below(pops);  // here, so that both ways have the same below the operands
+  const auto operate = [this, helper, pops, results, arg, before = stack_] {
+    const ValueStack kept = std::exchange(stack_, before);
+    operation_call(helper, pops, arg);
+    masm_.test(Reg::kRet, Reg::kRet);
+    masm_.jump_if(Cond::kEqual, error_exit(results));
+    stack_ = kept;
+  };
+  return {.label = new_guard(), .resume = masm_.new_label(), .operate = operate};
+}
+
+bool Emitter::is_generic(const Instruction& instruction) const {
+  if (record_ == nullptr) return false;
+  const std::vector<uint32_t>& generic = record_->generic;
+  return std::binary_search(generic.begin(), generic.end(), instruction.index);
 }
 
 Label Emitter::new_guard() {
   const Label failed = masm_.new_label();
   if (without_fast_path_) masm_.jump(failed);
   fail_under_stress(failed);
-  return failed;
-}
-
-Label Emitter::operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume) {
-  protect_locals_below(pops);  // here, so that both ways have the same below the operands
-  const Label failed = new_guard();
-  cold([this, helper, pops, arg, result, resume, failed, before = stack_] {
-    const ValueStack kept = std::exchange(stack_, before);
-    masm_.bind(failed);
-    operation_call(helper, pops, arg);
-    masm_.test(Reg::kRet, Reg::kRet);
-    masm_.jump_if(Cond::kEqual, error_exit());
-    masm_.mov(result, Reg::kRet);
-    masm_.jump(resume);
-    stack_ = kept;
-  });
   return failed;
 }
 
@@ -430,8 +433,12 @@ Site* Emitter::slow_site(OpHelper helper, int pops, int results, intptr_t arg) {
 void Emitter::finish_slow(const Slow& slow, std::function<void()> settle) {
   cold([this, slow, settle = std::move(settle)] {
     masm_.bind(slow.label);
-    masm_.mov_ptr(Reg::kT0, slow.site);
-    masm_.call_code(thunks.slow);
+    if (slow.site != nullptr) {
+      masm_.mov_ptr(Reg::kT0, slow.site);
+      masm_.call_code(thunks.slow);
+    } else {
+      slow.operate();
+    }
     if (settle) settle();
     masm_.jump(slow.resume);
   });

@@ -132,12 +132,16 @@ class Emitter {
   struct Slow {
     Label label;
     Label resume;
-    Site* site;
+    const Site* site = nullptr;               // null: the helper is called without counting
+    std::function<void()> operate = nullptr;  // ... by this code, as operation_call() does
   };
   Slow slow_path(OpHelper helper, int pops, int results, intptr_t arg);
   // The same where other operands are as likely as those of the fast path, so that none is counted: the helper is
-  // called as operation() does, in the state as it is here, and its result, one, is in `result` at `resume`.
-  Label operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume);
+  // called as operation_call() does, in the state as it is here.
+  Slow aside(OpHelper helper, int pops, int results, intptr_t arg);
+  // Whether guards of an instruction have failed so often, also in machine code that was made anew since, that its slow
+  // paths are as good as any: the helper is called without leaving the function.                          [lessons]
+  bool is_generic(const Instruction& instruction) const;
   // Only the description, for machine code elsewhere that goes to thunks.slow by itself.
   Site* slow_site(OpHelper helper, int pops, int results, intptr_t arg);
   void finish_slow(const Slow& slow, std::function<void()> settle);

@@ -155,21 +155,32 @@ void review(CodeRecord* record) {
   }
 }
 
+// The interpreter can learn what an instruction sees where it had specialised it, which is tried once: what fails often
+// again sees all kinds, or what machine code does not know.
+void draw_lesson(CodeRecord* record, const Site& site) {
+  const uint8_t specialized = port::instructions(record->code)[site.instruction].op.code;
+  if (!is_base_opcode(specialized) && note_instruction(&record->relearned, site.instruction)) return;
+  note_instruction(&record->generic, site.instruction);
+}
+
 // Called from within a frame that runs, or ran, the record's machine code.
 bool review_guard(const Site* site) {
   CodeRecord* record = site->record;
   if (record == nullptr || !record->compiled || stress::settings.on()) return false;
   if (!policy::learns_anew(*record, site->taken)) return false;
-  const uint8_t specialized = port::instructions(record->code)[site->instruction].op.code;
-  if (is_base_opcode(specialized)) return false;
-  // Where the interpreter has come to the same conclusion again, guards fail for another reason.
-  const bool known =
-      record->lessons != 0 && record->lesson_at == site->instruction && record->lesson_opcode == specialized;
   ++record->lessons;
-  if (known) return false;
-  record->lesson_at = site->instruction;
-  record->lesson_opcode = specialized;
-  leave_to_interpreter(record, policy::heat_of_relearned());
+  const size_t generic = record->generic.size();
+  record->compiled->resources->visit_sites([record, site](const Site& other) {
+    if (other.kind == SiteKind::kSlow && policy::shares_lesson(other.taken, site->taken)) draw_lesson(record, other);
+  });
+  if (record->generic.size() == generic) {
+    leave_to_interpreter(record, policy::heat_of_relearned());
+  } else {
+    PyObject* globals = record->compiled->globals;
+    PyObject* builtins = record->compiled->builtins;
+    retire(record);
+    compile(record, globals, builtins);
+  }
   return true;
 }
 

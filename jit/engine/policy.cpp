@@ -93,9 +93,11 @@ Verdict review_exits(const CodeRecord& record) {
 
 bool learns_anew(const CodeRecord& record, uint32_t slow) {
   constexpr uint32_t kMany = 4096;
-  constexpr uint32_t kLessons = 4;
+  constexpr uint32_t kLessons = 6;
   return record.lessons < kLessons && slow >= kMany << (2 * record.lessons);
 }
+
+bool shares_lesson(uint32_t slow, uint32_t slowest) { return slow >= slowest / 4; }
 
 uint32_t heat_of_relearned() { return kHot - 1; }
 

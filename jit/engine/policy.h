@@ -61,8 +61,11 @@ enum class Verdict { kKeep, kCompileNow, kCompileLater, kGiveBack };
 Verdict review_exits(const CodeRecord& record);
 
 // Asked now and then about machine code where one guard has failed `slow` times: whether it has been made for what does
-// not come any more, so that the interpreter is to specialise the code anew for what comes now.
+// not come any more, so that it is to be made anew: by what the interpreter learns now, or expecting less.
 bool learns_anew(const CodeRecord& record, uint32_t slow);
+// Whether a guard that has failed `slow` times is treated as the one that has failed `slowest` times and has been asked
+// about, so that code is not made anew for one after the other.
+bool shares_lesson(uint32_t slow, uint32_t slowest);
 // Heat of such code: it is compiled again at the next sample that finds it.
 uint32_t heat_of_relearned();
 

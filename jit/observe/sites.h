@@ -7,7 +7,8 @@
 namespace whipsnake::observe {
 
 // A list of tuples (taken, qualified name, line, opcode as the interpreter has it now, kind, instruction), most taken
-// first, at most `limit` rows. New reference; null with an exception set.
+// first, and behind all others those where an exception was raised (kind "error" or "reraise"); at most `limit` rows.
+// New reference; null with an exception set.
 PyObject* hot_sites(size_t limit);
 
 // In lower case, as the rows have it.

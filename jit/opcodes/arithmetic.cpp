@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "jit/cpython/profile.h"
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/int_sequences.h"
@@ -16,33 +17,12 @@ namespace {
 // Whether other operands than ints are out of the ordinary.
 enum class Ints : uint8_t { kExpected, kLikely };
 
-// What operands lead to that are no ints: a slow path where they are not expected, else the helper.
-class Others {
- public:
-  Others(Emitter& e, Ints ints, OpHelper helper, int pops, intptr_t arg, Reg result) : e_(e), result_(result) {
-    if (ints == Ints::kExpected) {
-      slow_ = e.slow_path(helper, pops, 1, arg);
-      return;
-    }
-    resume_ = e.masm().new_label();
-    label_ = e.operation_aside(helper, pops, arg, result, resume_);
-  }
-
-  Label label() const { return slow_ ? slow_->label : label_; }
-  // The end of the fast path: the result is there, and the operands are released.
-  void finish() {
-    e_.masm().bind(slow_ ? slow_->resume : resume_);
-    if (slow_) e_.finish_slow(*slow_, result_);
-    e_.stack().push(Value::in_register(result_));
-  }
-
- private:
-  Emitter& e_;
-  const Reg result_;
-  std::optional<Emitter::Slow> slow_;
-  Label label_;
-  Label resume_;
-};
+// The end of a fast path: the result is in `result`, and the operands are released.
+void finish(Emitter& e, const Emitter::Slow& others, Reg result) {
+  e.masm().bind(others.resume);
+  e.finish_slow(others, result);
+  e.stack().push(Value::in_register(result));
+}
 
 // Of two ints that an operator is for; a constant that machine code knows the value of is in no register.
 struct Operands {
@@ -103,15 +83,16 @@ void ints(Emitter& e, const Instruction& i, Ints likelihood) {
   const auto operation = static_cast<int>(port::without_in_place(i.oparg));
   const IntFunction function = int_function(i.oparg);
   const Reg result = e.allocate();
-  Others others(e, likelihood, &op_binary_op, 2, i.oparg, result);
+  const Emitter::Slow others =
+      likelihood == Ints::kExpected ? e.slow_path(&op_binary_op, 2, 1, i.oparg) : e.aside(&op_binary_op, 2, 1, i.oparg);
   Operands operands{.left = e.stack().peek(2), .right = e.stack().peek(1)};
   const bool in_place = operands.is_for_compact(operation);
   if (!in_place || !is_compact_constant(operands.left)) operands.a = e.use(2, Reg::kArg0);
   if (!in_place || !is_compact_constant(operands.right)) operands.b = e.use(1, Reg::kArg1);
   if (!is_constant_of(operands.left, &PyLong_Type))
-    sequences::guard_type(masm, operands.a, &PyLong_Type, Reg::kT0, others.label());
+    sequences::guard_type(masm, operands.a, &PyLong_Type, Reg::kT0, others.label);
   if (!is_constant_of(operands.right, &PyLong_Type))
-    sequences::guard_type(masm, operands.b, &PyLong_Type, Reg::kT0, others.label());
+    sequences::guard_type(masm, operands.b, &PyLong_Type, Reg::kT0, others.label);
   const Label failed = e.error_exit();
   if (in_place) {
     const Label general = masm.new_label();
@@ -131,23 +112,23 @@ void ints(Emitter& e, const Instruction& i, Ints likelihood) {
   const int slot = e.stack().depth();
   e.release(operands.right, slot + 1);
   e.release(operands.left, slot);
-  others.finish();
+  finish(e, others, result);
 }
 
 // Minus and ~ of compact ints in place. The interpreter does not specialise them.
 void unary(Emitter& e, const Instruction& i, OpHelper helper, void (Masm::*operation)(Reg)) {
   Masm& masm = e.masm();
   const Reg result = e.allocate();
-  Others others(e, Ints::kLikely, helper, 1, i.oparg, result);
+  const Emitter::Slow others = e.aside(helper, 1, 1, i.oparg);
   const Value operand = e.stack().peek(1);
   const Reg object = e.use(1, Reg::kArg0);
-  sequences::guard_type(masm, object, &PyLong_Type, Reg::kT0, others.label());
-  sequences::compact_value(masm, Reg::kT1, object, Reg::kT0, others.label());
+  sequences::guard_type(masm, object, &PyLong_Type, Reg::kT0, others.label);
+  sequences::compact_value(masm, Reg::kT1, object, Reg::kT0, others.label);
   (masm.*operation)(Reg::kT1);
   load_int(e, result, Reg::kT1, e.error_exit());
   e.stack().drop(1);
   e.release(operand, e.stack().depth());
-  others.finish();
+  finish(e, others, result);
 }
 
 // The interpreter does not specialise divisions; by a constant other than zero they are like multiplications.
@@ -163,10 +144,16 @@ void release_float(Emitter& e, const Value& value, int slot) {
   e.masm().call_code(release_float_code());
 }
 
+// What the interpreter specialises for two ints, and for two floats.
+bool is_specialised(int operation) {
+  return operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
+}
+
 // Nor does it specialise what else ints do. Next to an int constant such operations are hardly ever about anything
 // else, and without constants they are so more often than not; additions and the like it would have specialised.
-std::optional<Ints> about_ints(Emitter& e, int operation) {
+std::optional<Ints> about_ints(Emitter& e, const Instruction& i, int operation) {
   if (int_function(operation) == nullptr) return std::nullopt;
+  if (is_specialised(operation) && has_run(i) == Ran::kYes) return std::nullopt;
   int constants = 0;
   for (int from_top : {1, 2}) {
     const Value& operand = e.stack().peek(from_top);
@@ -175,8 +162,17 @@ std::optional<Ints> about_ints(Emitter& e, int operation) {
     ++constants;
   }
   if (constants > 0) return Ints::kExpected;
-  const bool specialised = operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
-  return specialised ? std::nullopt : std::optional(Ints::kLikely);
+  return is_specialised(operation) ? std::nullopt : std::optional(Ints::kLikely);
+}
+
+// Next to a number it then is of a float and an int.
+bool about_mixed(Emitter& e, const Instruction& i, int operation) {
+  if (!is_specialised(operation) || has_run(i) != Ran::kYes) return false;
+  const auto is_number = [&e](int from_top) {
+    const Value& operand = e.stack().peek(from_top);
+    return is_compact_constant(operand) || is_constant_of(operand, &PyFloat_Type);
+  };
+  return is_number(1) || is_number(2);
 }
 
 // The result goes into an operand that nobody else has, else into a new float.
@@ -246,9 +242,7 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
     e.release(left, slot);
     cold.jump(made);
   });
-  masm.bind(slow.resume);
-  e.finish_slow(slow, result);
-  e.stack().push(Value::in_register(result));
+  finish(e, slow, result);
 }
 
 }  // namespace
@@ -266,7 +260,11 @@ void binary_op(Emitter& e, const Instruction& i) {
   }
   const auto operation = static_cast<int>(port::without_in_place(i.oparg));
   if (operation == NB_TRUE_DIVIDE && divides_by_constant(e)) return floats(e, i, &Masm::fdiv);
-  if (const auto likelihood = about_ints(e, operation)) return ints(e, i, *likelihood);
+  if (about_mixed(e, i, operation)) {
+    const auto emit = operation == NB_ADD ? &Masm::fadd : operation == NB_SUBTRACT ? &Masm::fsub : &Masm::fmul;
+    return floats(e, i, emit);
+  }
+  if (const auto likelihood = about_ints(e, i, operation)) return ints(e, i, *likelihood);
   e.operation(&op_binary_op, 2, 1, i.oparg);
 }
 

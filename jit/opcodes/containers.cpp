@@ -14,34 +14,40 @@ using baseline::Value;
 
 namespace {
 
-// A constant that is a non-negative compact int.
-bool is_plain_index(const Value& key) {
-  return is_constant_of(key, &PyLong_Type) &&
-         _PyLong_IsNonNegativeCompact(reinterpret_cast<PyLongObject*>(key.constant));
-}
-
-// result = the value of the index on top of the stack; kArg1 is clobbered.
-void load_index(Emitter& e, const Value& key, Reg result, Label slow) {
+// result = the value of the index on top of the stack, from the front of a sequence of this size; kArg1 is clobbered.
+void load_index(Emitter& e, const Value& key, Mem size, Reg result, Label slow) {
   Masm& masm = e.masm();
-  if (is_plain_index(key)) {
-    masm.mov_imm(result, _PyLong_CompactValue(reinterpret_cast<PyLongObject*>(key.constant)));
+  if (is_compact_constant(key)) {
+    const Py_ssize_t value = port::compact_value(key.constant);
+    masm.mov_imm(result, value);
+    if (value < 0) masm.add(result, size);
     return;
   }
+  const Label negative = masm.new_label();
+  const Label loaded = masm.new_label();
   const Reg index = e.use(1, Reg::kArg1);
   sequences::guard_type(masm, index, &PyLong_Type, result, slow);
-  sequences::compact_index(masm, result, index, slow);
+  sequences::compact_index(masm, result, index, negative, slow);
+  masm.bind(loaded);
+  e.cold([&masm, result, index, size, negative, loaded] {
+    masm.bind(negative);
+    sequences::index_from_end(masm, result, index, size);
+    masm.jump(loaded);
+  });
 }
 
-// sequence[int] for exact lists and tuples with a non-negative compact index in range.
+// sequence[int] for exact lists and tuples with a compact index in range.
 void subscript_sequence(Emitter& e, const Instruction& i, bool is_list) {
   Masm& masm = e.masm();
   const Reg result = e.allocate();
-  const Emitter::Slow slow = e.slow_path(&op_binary_subscr, 2, 1, i.oparg);
+  const bool guessed = i.specialized == BINARY_SUBSCR;
+  const Emitter::Slow slow =
+      guessed ? e.aside(&op_binary_subscr, 2, 1, i.oparg) : e.slow_path(&op_binary_subscr, 2, 1, i.oparg);
   const Value container = e.stack().peek(2);
   const Value key = e.stack().peek(1);
   const Reg sequence = e.use(2, Reg::kArg0);
   sequences::guard_type(masm, sequence, is_list ? &PyList_Type : &PyTuple_Type, Reg::kT0, slow.label);
-  load_index(e, key, Reg::kT0, slow.label);
+  load_index(e, key, Mem::at(sequence, port::offset::kVarSize), Reg::kT0, slow.label);
   masm.cmp(Reg::kT0, Mem::at(sequence, port::offset::kVarSize));
   masm.jump_if(Cond::kAboveEqual, slow.label);
   if (is_list) {
@@ -82,6 +88,9 @@ void subscript_dict(Emitter& e, const Instruction& i) {
   e.stack().push(Value::in_register(result));
 }
 
+// The interpreter does not specialise these; they are of lists more often than not.
+bool is_from_end(const Value& key) { return is_compact_constant(key) && port::compact_value(key.constant) < 0; }
+
 }  // namespace
 
 void binary_subscr(Emitter& e, const Instruction& i) {
@@ -89,6 +98,7 @@ void binary_subscr(Emitter& e, const Instruction& i) {
   if (i.specialized == BINARY_SUBSCR_LIST_INT) return subscript_sequence(e, i, true);
   if (i.specialized == BINARY_SUBSCR_TUPLE_INT) return subscript_sequence(e, i, false);
   if (i.specialized == BINARY_SUBSCR_DICT) return subscript_dict(e, i);
+  if (i.specialized == BINARY_SUBSCR && is_from_end(e.stack().peek(1))) return subscript_sequence(e, i, true);
   if (i.specialized == BINARY_SUBSCR_GETITEM) {
     if (GetItemCache* cache = new_getitem_cache(e))
       e.operation(&op_binary_subscr_getitem, 2, 1, reinterpret_cast<intptr_t>(cache));
@@ -106,7 +116,7 @@ void store_subscr(Emitter& e, const Instruction& i) {
   const int slot = e.stack().depth() - 3;
   const Reg list = e.use(2, Reg::kArg0);
   sequences::guard_type(masm, list, &PyList_Type, Reg::kT0, slow.label);
-  load_index(e, key, Reg::kT0, slow.label);
+  load_index(e, key, Mem::at(list, port::offset::kVarSize), Reg::kT0, slow.label);
   masm.cmp(Reg::kT0, Mem::at(list, port::offset::kVarSize));
   masm.jump_if(Cond::kAboveEqual, slow.label);
   masm.load(Reg::kArg2, Mem::at(list, port::offset::kListItems));

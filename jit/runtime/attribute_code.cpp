@@ -6,12 +6,12 @@
 
 #include "jit/asm/code_heap.h"
 #include "jit/runtime/calls.h"
+#include "jit/runtime/exits.h"
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/numbers.h"
 #include "jit/runtime/records.h"
 #include "jit/runtime/sequences.h"
 #include "jit/runtime/shared_code.h"
-#include "jit/runtime/site.h"
 #include "jit/runtime/thunks.h"
 
 namespace whipsnake {
@@ -59,14 +59,13 @@ PyObject* die_and_release(PyThreadState*, Frame* frame, const AttrCache* at, PyO
 using Helper = PyObject*(PyThreadState*, Frame*, PyObject* owner, AttrCache*, PyObject* value);
 template <OpHelper kHelper, bool kOwnsOwner, bool kOwnsValue>
 PyObject* at_site(PyThreadState* ts, Frame* frame, PyObject* owner, AttrCache* at, PyObject* value) {
-  ++counters.slow_ops;
   const Site* site = at->site;
-  ++const_cast<Site*>(site)->taken;
   PyObject** top = port::stack_base(frame) + site->depth;
   top[-1] = kOwnsOwner ? owner : Py_NewRef(owner);
   if (kHelper == &op_store_attr_cached) top[-2] = kOwnsValue ? value : Py_NewRef(value);
   port::set_instruction(frame, static_cast<int>(site->instruction));
   PyObject* result = kHelper(ts, top, reinterpret_cast<intptr_t>(at));
+  count_slow(site, result);
   if (result == nullptr) [[unlikely]]
     thread_context().failed_site = site;
   return result;

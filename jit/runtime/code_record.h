@@ -148,11 +148,14 @@ struct CodeRecord : CodeRecordHead {
   uint32_t exits = 0;         // deopts out of the current machine code, weighted
   uint32_t cold_exits = 0;    // of these to code that was left out
   uint32_t compilations = 0;
-  uint32_t lessons = 0;       // so often its machine code was given up because guards kept failing; see engine/policy.h
-  uint32_t lesson_at = 0;     // the last time, at this instruction,
-  uint8_t lesson_opcode = 0;  // which the interpreter had specialised to that
-  std::vector<uint32_t> warm;  // where control came although machine code had left it out; sorted
-  std::string reason;          // why compiling was declined
+  uint32_t lessons = 0;  // so often its machine code was given up because guards kept failing; see engine/policy.h
+  // Instructions, sorted: which the interpreter has been asked to specialise anew; whose guards have failed often again
+  // since, so that machine code expects nothing of them; and where control came although machine code had left them
+  // out.
+  std::vector<uint32_t> relearned;
+  std::vector<uint32_t> generic;
+  std::vector<uint32_t> warm;
+  std::string reason;  // why compiling was declined
   std::unique_ptr<CompiledCode> compiled;
   std::vector<std::unique_ptr<CompiledCode>> retired;  // replaced machine code that frames may still be running
 };

@@ -232,14 +232,13 @@ const void* slow_failed(PyThreadState* ts, Frame* frame, const Site* site, Threa
 }
 
 PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
-  const uint32_t taken = ++const_cast<Site*>(site)->taken;
-  ++counters.slow_ops;
   const int below = site->depth - site->pops;
   materialize(frame, site, context, below);
   port::set_instruction(frame, static_cast<int>(site->instruction));
   PyObject* result = site->helper(ts, port::stack_base(frame) + site->depth, site->arg);
+  count_slow(site, result);
   if (result != nullptr) [[likely]] {
-    const bool given_up = taken % kSlowPerReview == 0 && review_slow_path != nullptr && review_slow_path(site);
+    const bool given_up = site->taken % kSlowPerReview == 0 && review_slow_path != nullptr && review_slow_path(site);
     if (!given_up && drop_lower(frame, site, below)) [[likely]]
       return result;
     take_lower(site, below);

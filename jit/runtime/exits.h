@@ -18,6 +18,17 @@ const void* slow_failed(PyThreadState* ts, Frame* frame, const Site* site, Threa
 // exit_dispatch would return it.
 PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context);
 
+// Statistics: the helper of a site of kind slow has returned `result`; null: it raised, which is no guard's fault.
+inline void count_slow(const Site* site, const PyObject* result) {
+  auto* counted = const_cast<Site*>(site);
+  if (result == nullptr) {
+    ++counted->raised;
+    return;
+  }
+  ++counted->taken;
+  ++counters.slow_ops;
+}
+
 // Number of times each ExitReason was taken.
 extern uint64_t exit_counts[static_cast<int>(ExitReason::kCount)];
 

@@ -179,13 +179,19 @@ void retire(CodeRecord* record) {
   record->state = TierState::kCold;
 }
 
-void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight) {
-  auto& warm = record->warm;
-  const auto place = std::lower_bound(warm.begin(), warm.end(), instruction);
+bool note_instruction(std::vector<uint32_t>* instructions, uint32_t instruction) {
+  const auto place = std::lower_bound(instructions->begin(), instructions->end(), instruction);
+  if (place != instructions->end() && *place == instruction) return false;
   try {
-    if (place == warm.end() || *place != instruction) warm.insert(place, instruction);
-  } catch (const std::bad_alloc&) {  // then the next compilation leaves it out once more
+    instructions->insert(place, instruction);
+    return true;
+  } catch (const std::bad_alloc&) {  // the next compilation does without
+    return false;
   }
+}
+
+void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight) {
+  note_instruction(&record->warm, instruction);
   record->cold_exits += weight;
   count_exits(record, weight);
 }

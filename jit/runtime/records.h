@@ -41,6 +41,9 @@ inline void count_exits(CodeRecord* record, uint32_t weight) {
 inline constexpr uint32_t kSlowPerReview = 4096;
 extern bool (*review_slow_path)(const Site* site);  // may be null
 
+// Adds to one of the record's sorted lists. False: it is there already, or there is no memory.
+bool note_instruction(std::vector<uint32_t>* instructions, uint32_t instruction);
+
 // count_exits() for an exit to code that was left out as never executed, `instruction` being its first: the next
 // compilation has it. One from within a loop weighs more, for it is the rest of the loop that machine code loses.
 void count_cold_exit(CodeRecord* record, uint32_t instruction, uint32_t weight);

@@ -111,14 +111,22 @@ inline void int_truth(Masm& masm, Reg truth, Reg object) {
   masm.sub(truth, 1);  // the sign bits are 1 for zero
 }
 
-// value = the non-negative compact int in `object` (an exact int), for subscripts.
-inline void compact_index(Masm& masm, Reg value, Reg object, Label slow) {
+// value = the compact int in `object` (an exact int), for subscripts; `negative`: it is one, and value is lost.
+inline void compact_index(Masm& masm, Reg value, Reg object, Label negative, Label slow) {
   masm.load(value, Mem::at(object, port::offset::kLongTag));
   masm.cmp(value, 16);
   masm.jump_if(Cond::kAboveEqual, slow);
   masm.test(value, 2);
-  masm.jump_if(Cond::kNotEqual, slow);
+  masm.jump_if(Cond::kNotEqual, negative);
   masm.load32(value, Mem::at(object, port::offset::kLongDigit));
+}
+
+// What the `negative` one above comes to in a sequence; that is out of range, as unsigned numbers are compared, if the
+// index is.
+inline void index_from_end(Masm& masm, Reg value, Reg object, Mem size) {
+  masm.load32(value, Mem::at(object, port::offset::kLongDigit));
+  masm.neg(value);
+  masm.add(value, size);
 }
 
 }  // namespace whipsnake::sequences

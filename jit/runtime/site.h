@@ -55,7 +55,8 @@ struct Site {
   uint32_t start = 0;                // ... of its first EXTENDED_ARG: where the interpreter would begin with it
   uint32_t next = 0;                 // ... of the instruction behind it; kLeave: of the one that it goes to
   uint32_t handler_instruction = 0;  // of the handler, when handler_depth >= 0
-  uint32_t taken = 0;                // statistics
+  uint32_t taken = 0;                // statistics; kSlow: without those that raised
+  uint32_t raised = 0;               // ... of kSlow: these
   const uint8_t* handler = nullptr;  // machine code of the handler
   const uint8_t* resume = nullptr;   // kBreaker
   OpHelper helper = nullptr;         // kSlow

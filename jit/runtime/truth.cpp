@@ -55,6 +55,13 @@ void emit(Masm& masm) {
   sequences::int_truth(masm, Reg::kT1, Reg::kArg0);
   masm.jump(known);
   masm.bind(next);
+  next = is_not(Reg::kT0, &PyFloat_Type);  // not a number is true
+  masm.fload(FReg::kF0, Mem::at(Reg::kArg0, port::offset::kFloatValue));
+  masm.fzero(FReg::kF1);
+  masm.fcmp(FReg::kF0, FReg::kF1);
+  masm.fset_if(Cond::kFNotEqual, Reg::kT1);
+  masm.jump(known);
+  masm.bind(next);
   for (const Sized& sized : kSized) {
     next = is_not(Reg::kT0, sized.type);
     masm.load(Reg::kT1, Mem::at(Reg::kArg0, sized.size));

@@ -172,6 +172,23 @@ def enabled(**options: str | int | bool) -> Iterator[None]:
         whipsnake.disable()
 
 
+def made(source: str) -> Callable[..., object]:
+    """Return the function `f` that *source* defines."""
+    namespace: dict[str, object] = {}
+    exec(compile(source, "<made>", "exec"), namespace)
+    function = namespace["f"]
+    assert isinstance(function, types.FunctionType)
+    return function
+
+
+def outcome(function: Callable[..., object], *arguments: object) -> str:
+    """Return what *function* answers, or raises, in words."""
+    try:
+        return describe(function(*arguments))
+    except Exception as error:
+        return f"{type(error).__name__} {error}"
+
+
 def hot(function: F, *args: object, calls: int = 6) -> F:
     """Call *function* so that the interpreter specialises it, and compile it."""
     for _ in range(calls):

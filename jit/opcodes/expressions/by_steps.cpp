@@ -58,10 +58,7 @@ class BySteps {
       }
       const int operands = operands_of(i);
       in_memory(depth);
-      const auto field = reinterpret_cast<intptr_t>(steps_[step].field);
-      const Site* site = e_.slow_site(helper_of(i), operands, 1, field != 0 ? field : i.oparg);
-      e_.masm().mov_ptr(Reg::kT0, site);
-      e_.masm().call_code(thunks.slow);
+      operate(steps_[step], operands);
       depth -= operands;
       if (!is_last(step)) e_.masm().store(home(depth++), Reg::kRet);
     }
@@ -70,6 +67,20 @@ class BySteps {
   }
 
  private:
+  // kRet = the result. What is below the expression is the caller's care.
+  void operate(const Step& step, int operands) {
+    const Instruction& i = *step.instruction;
+    const intptr_t arg = step.field != nullptr ? reinterpret_cast<intptr_t>(step.field) : i.oparg;
+    if (e_.is_generic(i)) {
+      e_.operation_call(helper_of(i), operands, arg);
+      e_.masm().test(Reg::kRet, Reg::kRet);
+      e_.masm().jump_if(Cond::kEqual, e_.error_exit());
+    } else {
+      e_.masm().mov_ptr(Reg::kT0, e_.slow_site(helper_of(i), operands, 1, arg));
+      e_.masm().call_code(thunks.slow);
+    }
+  }
+
   bool is_last(size_t step) const { return step + 1 == steps_.size() || steps_[step + 1].act == Act::kStore; }
   Mem home(int index) const { return e_.home(before_.depth() + index); }
 

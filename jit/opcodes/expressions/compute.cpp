@@ -33,6 +33,9 @@ class Compute {
     const bool answers = end == Act::kCompareFloats || end == Act::kCompareInts || end == Act::kTruth;
     const int base = e_.stack().depth() - outer_;
     if (answers) e_.flush_below(outer_);
+    // Helpers that are called without a site do not look after what is borrowed below.
+    const auto generic = [this](const Step& step) { return e_.is_generic(*step.instruction); };
+    if (std::any_of(steps_.begin(), steps_.end(), generic)) e_.protect_locals_below(outer_);
     if (end == Act::kStore) e_.forget_local(stored_local(*steps_.back().instruction), outer_);
     std::optional<Answer> answer;
     if (answers) {
@@ -187,8 +190,7 @@ class Compute {
       masm.bind(other);
       masm.cmp(kTemp, near_constant(&PyLong_Type));
       masm.jump_if(Cond::kNotEqual, otherwise);
-      sequences::compact_value(masm, kTemp2, object, kTemp, otherwise);
-      masm.int_to_float(into, kTemp2);
+      load_compact_as_float(masm, into, object, otherwise);
       masm.jump(loaded);
     });
     return into;
@@ -217,9 +219,8 @@ class Compute {
   void floats(const Instruction& i) {
     const intptr_t operation = port::without_in_place(i.oparg);
     if (operation == NB_TRUE_DIVIDE) check_quotient();
-    // Of two ints the result is an int, unless it is a quotient.
-    const FReg left = float_of(peek(2), operation == NB_TRUE_DIVIDE || peek(1).is_float());
-    const FReg right = float_of(peek(1), operation == NB_TRUE_DIVIDE || peek(2).is_float());
+    const Label computed = masm_.new_label();
+    const auto [left, right] = float_operands(i, computed);
     if (operation == NB_TRUE_DIVIDE && !peek(1).is_object_constant()) {
       const FReg zero = allocate_float();
       masm_.fzero(zero);
@@ -227,17 +228,118 @@ class Compute {
       masm_.fjump_if(Cond::kFEqual, fail());
       free(zero);
     }
-    switch (operation) {
-      case NB_ADD: masm_.fadd(left, right); break;
-      case NB_SUBTRACT: masm_.fsub(left, right); break;
-      case NB_MULTIPLY: masm_.fmul(left, right); break;
-      default: masm_.fdiv(left, right); break;
-    }
+    operate(masm_, operation, left, right);
+    masm_.bind(computed);
     free(pop());
     free(pop());
     free(right);
     busy_floats_ |= 1u << static_cast<unsigned>(left);
     cells_.push_back({.form = Cell::Form::kFloat, .freg = left});
+  }
+
+  // Of two ints the result is an int, unless it is a quotient. What is not yet looked into is more likely to be a float
+  // than the other's type to be no float; of two elements either may be an int.
+  std::pair<FReg, FReg> float_operands(const Instruction& i, Label computed) {
+    const Cell& left = peek(2);
+    const Cell& right = peek(1);
+    const bool quotient = port::without_in_place(i.oparg) == NB_TRUE_DIVIDE;
+    const bool left_is_element = left.is(Cell::Form::kElement);
+    const bool right_is_element = right.is(Cell::Form::kElement);
+    if (left_is_element && right_is_element && !quotient) return float_elements(i, computed);
+    const FReg first = float_of(left, quotient || right.is_float() || (left_is_element && right.is_object()));
+    const FReg second = float_of(right, quotient || left.is_float() || (right_is_element && left.is_object()));
+    return {first, second};
+  }
+
+  // Both are ints now and then, and the result is one. Where it is all that there is, it is made; where a float comes
+  // to it, so that it becomes one, it is computed as such, `computed`.
+  std::pair<FReg, FReg> float_elements(const Instruction& i, Label computed) {
+    const Reg a = peek(2).reg;
+    const Reg b = peek(1).reg;
+    const FReg left = allocate_float();
+    const FReg right = allocate_float();
+    const Label otherwise = fail();
+    const Label left_other = masm_.new_label();
+    const Label left_loaded = masm_.new_label();
+    const Label right_other = masm_.new_label();
+    const Label right_loaded = masm_.new_label();
+    sequences::guard_type(masm_, a, &PyFloat_Type, kTemp, left_other);
+    masm_.fload(left, Mem::at(a, port::offset::kFloatValue));
+    masm_.bind(left_loaded);
+    sequences::guard_type(masm_, b, &PyFloat_Type, kTemp, right_other);
+    masm_.fload(right, Mem::at(b, port::offset::kFloatValue));
+    masm_.bind(right_loaded);
+    const Label ints = label_of_ints(i, computed, left, right);
+    e_.cold([&masm = masm_, a, b, left, right, otherwise, ints, left_other, left_loaded, right_other, right_loaded] {
+      masm.bind(left_other);
+      masm.cmp(kTemp, near_constant(&PyLong_Type));
+      masm.jump_if(Cond::kNotEqual, otherwise);
+      sequences::guard_type(masm, b, &PyFloat_Type, kTemp, ints);
+      load_compact_as_float(masm, left, a, otherwise);
+      masm.jump(left_loaded);
+      masm.bind(right_other);
+      masm.cmp(kTemp, near_constant(&PyLong_Type));
+      masm.jump_if(Cond::kNotEqual, otherwise);
+      load_compact_as_float(masm, right, b, otherwise);
+      masm.jump(right_loaded);
+    });
+    return {left, right};
+  }
+
+  // Where it goes on with an exact int as the left one of two elements and, with its type in kTemp, no float as the
+  // right one.
+  Label label_of_ints(const Instruction& i, Label computed, FReg left, FReg right) {
+    const Reg a = peek(2).reg;
+    const Reg b = peek(1).reg;
+    const Label otherwise = fail();
+    const Label ints = masm_.new_label();
+    const intptr_t operation = port::without_in_place(i.oparg);
+    const size_t next = step_ + 1;
+    if (next == steps_.size()) {
+      int_result_ = masm_.new_label();
+      e_.cold([&e = e_, a, b, ints, otherwise, operation, failed = e_.error_exit(), made = int_result_] {
+        Masm& masm = e.masm();
+        masm.bind(ints);
+        masm.cmp(kTemp, near_constant(&PyLong_Type));
+        masm.jump_if(Cond::kNotEqual, otherwise);
+        masm.mov(Reg::kArg0, a);
+        if (b != Reg::kArg1) masm.mov(Reg::kArg1, b);
+        e.store_position();  // tracemalloc asks who allocates
+        e.call(int_function(operation));
+        masm.test(Reg::kRet, Reg::kRet);
+        masm.jump_if(Cond::kEqual, failed);
+        masm.jump(made);
+      });
+      return ints;
+    }
+    if (steps_[next].act != Act::kFloats || cells_.size() < 3 || !peek(3).is(Cell::Form::kFloat)) return otherwise;
+    e_.cold([&masm = masm_, a, b, left, right, ints, otherwise, operation, computed] {
+      masm.bind(ints);
+      masm.cmp(kTemp, near_constant(&PyLong_Type));
+      masm.jump_if(Cond::kNotEqual, otherwise);
+      load_compact_as_float(masm, left, a, otherwise);
+      load_compact_as_float(masm, right, b, otherwise);
+      operate(masm, operation, left, right);
+      // Rounded once, as the int would be that is converted; but there is no int -0.
+      masm.fzero(right);
+      masm.fadd(left, right);
+      masm.jump(computed);
+    });
+    return ints;
+  }
+
+  static void load_compact_as_float(Masm& masm, FReg into, Reg object, Label otherwise) {
+    sequences::compact_value(masm, kTemp2, object, kTemp, otherwise);
+    masm.int_to_float(into, kTemp2);
+  }
+
+  static void operate(Masm& masm, intptr_t operation, FReg left, FReg right) {
+    switch (operation) {
+      case NB_ADD: masm.fadd(left, right); break;
+      case NB_SUBTRACT: masm.fsub(left, right); break;
+      case NB_MULTIPLY: masm.fmul(left, right); break;
+      default: masm.fdiv(left, right); break;
+    }
   }
 
   // Of ints, the quotient is that of their floats as long as these are exact.
@@ -278,6 +380,7 @@ class Compute {
 
   void item(const Instruction& i) {
     const bool is_list = i.specialized == BINARY_SUBSCR_LIST_INT;
+    const PyTypeObject* type = is_list ? &PyList_Type : &PyTuple_Type;
     const Cell container = peek(2);
     const Cell index = peek(1);
     const Reg into = allocate();
@@ -289,10 +392,9 @@ class Compute {
       position = into;
       const Reg object = object_of(index);
       if (!known(index, &PyLong_Type)) sequences::guard_type(masm_, object, &PyLong_Type, kTemp, fail());
-      sequences::compact_index(masm_, into, object, fail());
+      load_index(into, object, container, type);
     }
     const Reg sequence = object_of(container);
-    const PyTypeObject* type = is_list ? &PyList_Type : &PyTuple_Type;
     if (!known(container, type)) sequences::guard_type(masm_, sequence, type, kTemp, fail());
     masm_.cmp(position, Mem::at(sequence, port::offset::kVarSize));
     masm_.jump_if(Cond::kAboveEqual, fail());
@@ -305,6 +407,24 @@ class Compute {
     free(pop());
     free(pop());
     cells_.push_back({.form = Cell::Form::kElement, .reg = into});
+  }
+
+  // `into` = the exact int `index`, from the front of the container, which is of `type` and has not been looked at yet.
+  void load_index(Reg into, Reg index, const Cell& container, const PyTypeObject* type) {
+    const Label negative = masm_.new_label();
+    const Label loaded = masm_.new_label();
+    const Label otherwise = fail();
+    sequences::compact_index(masm_, into, index, negative, otherwise);
+    masm_.bind(loaded);
+    e_.cold([&e = e_, into, index, container, type, negative, loaded, otherwise] {
+      Masm& masm = e.masm();
+      masm.bind(negative);
+      const bool in_register = container.is(Cell::Form::kElement);
+      const Reg sequence = in_register ? container.reg : e.use_value(container.value, container.slot, kTemp2);
+      sequences::guard_type(masm, sequence, type, kTemp, otherwise);
+      sequences::index_from_end(masm, into, index, Mem::at(sequence, port::offset::kVarSize));
+      masm.jump(loaded);
+    });
   }
 
   void compare_floats(const Instruction& i, Answer& answer) {
@@ -456,6 +576,7 @@ class Compute {
   void end_with_object() {
     const Label done = masm_.new_label();
     make_object();
+    if (int_result_.valid()) masm_.bind(int_result_);
     masm_.mov(result_, Reg::kRet);
     e_.stack().drop(outer_);
     release_all();
@@ -520,6 +641,7 @@ class Compute {
   unsigned busy_ = 0;
   unsigned busy_floats_ = 0;
   Reg result_ = Reg::kNone;
+  Label int_result_;  // with an int in kRet as the result of the whole, where floats were expected
 };
 
 }  // namespace

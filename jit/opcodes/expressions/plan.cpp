@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "jit/cpython/profile.h"
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/runtime/int_sequences.h"
 
@@ -85,6 +86,10 @@ class Planner {
     const Cell* right = peek(1);
     if (right == nullptr || left == nullptr) return Act::kStop;
     const auto operation = static_cast<int>(port::without_in_place(i.oparg));
+    // Of elements of any kind, floats are the way that knows ints, too.
+    const bool specialised = operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
+    if (specialised && e_.is_generic(i) && left->is(Cell::Form::kElement) && right->is(Cell::Form::kElement))
+      return Act::kFloats;
     switch (i.specialized) {
       case BINARY_OP_ADD_FLOAT:
       case BINARY_OP_SUBTRACT_FLOAT:
@@ -100,6 +105,9 @@ class Planner {
       case NB_SUBTRACT:
       case NB_MULTIPLY:
         if (left->is_float() || right->is_float()) return floats(*left, *right);
+        // Of two ints or floats the interpreter would have specialised it.
+        if (has_run(i) == Ran::kYes && left->is_int() != right->is_int())
+          return may_be_float(*left) && may_be_float(*right) ? Act::kFloats : Act::kStop;
         break;
       case NB_TRUE_DIVIDE: return quotient(*left, *right);
       default: break;

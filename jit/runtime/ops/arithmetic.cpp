@@ -58,17 +58,29 @@ bool float_operation(double a, double b, intptr_t oparg, double* value) {
   }
 }
 
-// A float and an int of one digit, which a double holds exactly. 3.13 Objects/floatobject.c, convert_to_double.
+// An int as the float that it counts as next to one. 3.13 Objects/floatobject.c, convert_to_double.
+bool as_double(PyObject* number, double* value) {
+  if (port::is_compact(number)) {
+    *value = static_cast<double>(compact_value(number));
+    return true;
+  }
+  *value = PyLong_AsDouble(number);
+  if (*value != -1.0 || PyErr_Occurred() == nullptr) return true;
+  PyErr_Clear();  // too large, which is left to float's own slot to say
+  return false;
+}
+
+// A float and an int.
 bool mixed_binary_op(PyObject* left, PyObject* right, intptr_t oparg, PyObject** result) {
   const bool int_first = PyLong_CheckExact(left) && PyFloat_CheckExact(right);
   if (!int_first && !(PyFloat_CheckExact(left) && PyLong_CheckExact(right))) {
     return false;
   }
   PyObject* number = int_first ? left : right;
-  if (!port::is_compact(number)) {
+  double converted;
+  if (!as_double(number, &converted)) {
     return false;
   }
-  const auto converted = static_cast<double>(compact_value(number));
   double value;
   if (!(int_first ? float_operation(converted, PyFloat_AS_DOUBLE(right), oparg, &value)
                   : float_operation(PyFloat_AS_DOUBLE(left), converted, oparg, &value))) {

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import types
-from collections.abc import Callable
 
 import pytest
-from support import compile_tree, describe, enabled, hot
+from support import compile_tree, enabled, hot, made, outcome
 
 import whipsnake
 
@@ -51,21 +49,6 @@ FORMS = {
     "in an expression": "def f(a, b):\n    c = (a & -1) {0} b\n    return c {1} (a | 0)",
 }
 """Functions of two operands by form; with the operator, and one whose results are never long."""
-
-
-def made(source: str) -> Callable[..., object]:
-    namespace: dict[str, object] = {}
-    exec(compile(source, "<int operators>", "exec"), namespace)
-    function = namespace["f"]
-    assert isinstance(function, types.FunctionType)
-    return function
-
-
-def outcome(function: Callable[..., object], *operands: object) -> str:
-    try:
-        return describe(function(*operands))
-    except Exception as error:
-        return f"{type(error).__name__} {error}"
 
 
 def agree(source: str, warm: tuple[object, ...], pairs: list[tuple[object, ...]]) -> None:
