@@ -387,7 +387,6 @@ Label Emitter::new_guard() {
 }
 
 Label Emitter::operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume) {
-  protect_locals_below(pops);  // here, so that both ways have the same below the operands
   const Label failed = new_guard();
   cold([this, helper, pops, arg, result, resume, failed, before = stack_] {
     const ValueStack kept = std::exchange(stack_, before);
@@ -396,10 +395,29 @@ Label Emitter::operation_aside(OpHelper helper, int pops, intptr_t arg, Reg resu
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.jump_if(Cond::kEqual, error_exit());
     masm_.mov(result, Reg::kRet);
+    borrow_locals_again(before, result);
     masm_.jump(resume);
     stack_ = kept;
   });
   return failed;
+}
+
+void Emitter::borrow_locals_again(const ValueStack& before, Reg result) {
+  std::vector<int> slots;
+  for (int slot = 0; slot < stack_.depth(); ++slot)
+    if (before.slot(slot).is(Value::Kind::kLocal)) slots.push_back(slot);
+  if (slots.empty()) return;
+  stack_.push(Value::in_register(result));
+  const Label rebound = leave_exit(current_->next, ExitReason::kLocalsChanged);
+  for (int slot : slots) {
+    masm_.load(Reg::kT0, home(slot));
+    masm_.cmp(Reg::kT0, local(before.slot(slot).index));
+    masm_.jump_if(Cond::kNotEqual, rebound);
+  }
+  for (int slot : slots) {
+    masm_.load(Reg::kT0, home(slot));
+    sequences::decref(masm_, Reg::kT0, rebound);  // the variable has it, too: it does not die
+  }
 }
 
 void Emitter::fail_under_stress(Label failed) {
@@ -478,10 +496,10 @@ namespace {
 int must_leave(PyThreadState* ts, Frame* frame) { return breaker_slow(ts, frame, false) == BreakerAction::kLeave; }
 }  // namespace
 
-Label Emitter::leave_exit(uint32_t next) {
+Label Emitter::leave_exit(uint32_t next, ExitReason reason) {
   const Label label = masm_.new_label();
   Site* site = make_site(SiteKind::kLeave, stack_.depth());
-  site->reason = ExitReason::kTracing;
+  site->reason = reason;
   site->next = next;
   emit_site_jump(label, site);
   return label;

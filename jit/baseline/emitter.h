@@ -158,7 +158,7 @@ class Emitter {
   void check_breaker(bool handle_requests);
 
   // The current instruction is complete, in this state: go on in the interpreter at code unit `next`.
-  Label leave_exit(uint32_t next);
+  Label leave_exit(uint32_t next, ExitReason reason = ExitReason::kTracing);
   // To `exit` if somebody listens who did not when the instruction began. Registers of the value stack are kept.
   void jump_if_heard(Label exit);
 
@@ -176,6 +176,9 @@ class Emitter {
   void emit_exit(const Site* site);
   void emit_death(Reg object, Label resume);
   void emit_cold();
+  // A helper has run with the locals that `before` borrows in memory, owned: they are given back, unless one was
+  // rebound, so that the frame is left with `result` on top.
+  void borrow_locals_again(const ValueStack& before, Reg result);
   // What stress wants before the current instruction, and in front of a helper that consumes `pops` operands.
   void emit_stress(bool entry);
   Label new_guard();          // what guards of the current instruction lead to; now and then it is gone to   [stress]
