@@ -246,7 +246,7 @@ void call_list_append(Emitter& e) {
   const Reg list = e.use(2, Reg::kArg0);
   e.masm().test(list, list);
   e.masm().jump_if(Cond::kEqual, call.slow());
-  sequences::guard_type(e.masm(), list, &PyList_Type, Reg::kT0, call.slow());
+  sequences::guard_list_or_subclass(e.masm(), list, Reg::kT0, call.slow());
   e.pop_owned(Reg::kT1);
   append_to_list(e, list);
   call.release_operands(1);

@@ -249,7 +249,7 @@ PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg) {
 
 PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject** base = top - oparg - 2;
-  if (base[0] != known.list_append || oparg != 1 || base[1] == nullptr || !PyList_CheckExact(base[1]))
+  if (base[0] != known.list_append || oparg != 1 || base[1] == nullptr || !PyList_Check(base[1]))
     return op_call_native(ts, top, oparg);
   const int error = _PyList_AppendTakeRef(reinterpret_cast<PyListObject*>(base[1]), base[2]);
   Py_DECREF(base[1]);

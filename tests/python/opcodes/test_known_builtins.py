@@ -105,8 +105,13 @@ WARM = ("length([1])", "lengths(1, [1])", "instance(1, str)", "found(1, 1, str)"
         [f"lengths({n}, {x})" for n in ("5", "1000") for x in SIZED],
         CHECKED,
         [call.replace("instance(", "found([1], ") for call in CHECKED],
+        [
+            "added(Ordered(), 1)",
+            "added(Counted([1]), 2)",
+            "[added(i, 5) for i in [Ordered([1])] for _ in range(40)]",
+        ],
     ],
-    ids=["len", "len above a variable", "isinstance", "isinstance above a variable"],
+    ids=["len", "len above a variable", "isinstance", "isinstance above a variable", "append"],
 )
 def test_nothing_is_a_miss(calls: list[str]) -> None:
     with enabled():
@@ -301,6 +306,35 @@ def test_a_deep_len_raises_a_recursion_error() -> None:
             except RecursionError: return 'too deep'
         """,
         "nested(3) ;; nested(300) ;; nested(100_000)",
+    )
+
+
+def test_lists_of_a_class_append() -> None:
+    check(
+        """
+        class Ordered(list): pass
+        class Own(list):
+            def append(self, x): log.append(x)
+        class Dies:
+            def __del__(self): log.append('dead')
+        def add(items, x): return items.append(x), len(items)
+        def fill(items, n):
+            for i in range(n): items.append(i)
+            return items
+        def late(n):
+            class Late(list): pass
+            items = Late()
+            add(items, 1)
+            Late.append = lambda self, x: self.extend((x, x))
+            add(items, 2)
+            del Late.append
+            add(items, 3)
+            return list(items)
+        def unbound(f, items, x): return f(items, x), items
+        """,
+        "add([], 1) ;; add(Ordered(), [2]) ;; add(Own(), 3) ;; fill(Ordered(), 50) ;; fill(Own(), 3) ;; late(1)",
+        "add(Ordered([Dies()]), Dies()) ;; unbound(list.append, Ordered(), 1) ;; unbound(list.append, (), 1)",
+        "add((), 1) ;; add(bytearray(), 1)",
     )
 
 
