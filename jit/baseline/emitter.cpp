@@ -277,17 +277,19 @@ void Emitter::operation_call(OpHelper helper, int pops, intptr_t arg) {
   stack_.drop(pops);
 }
 
-void Emitter::operation(OpHelper helper, int pops, int results, intptr_t arg) {
+void Emitter::carry_out(OpHelper helper, int pops, int results, intptr_t arg) {
   operation_call(helper, pops, arg);
   masm_.test(Reg::kRet, Reg::kRet);
   masm_.jump_if(Cond::kEqual, error_exit(results));
+}
+
+void Emitter::operation(OpHelper helper, int pops, int results, intptr_t arg) {
+  carry_out(helper, pops, results, arg);
   if (results == 1) push_owned(Reg::kRet);
 }
 
 void Emitter::operation_storing(OpHelper helper, int pops, int results, intptr_t arg) {
-  operation_call(helper, pops, arg);
-  masm_.test(Reg::kRet, Reg::kRet);
-  masm_.jump_if(Cond::kEqual, error_exit(results));
+  carry_out(helper, pops, results, arg);
   for (int i = 0; i < results; ++i) stack_.push(Value::memory());
 }
 
@@ -384,9 +386,7 @@ Emitter::Slow Emitter::aside(OpHelper helper, int pops, int results, intptr_t ar
   protect_locals_below(pops);  // here, so that both ways have the same below the operands
   const auto operate = [this, helper, pops, results, arg, before = stack_] {
     const ValueStack kept = std::exchange(stack_, before);
-    operation_call(helper, pops, arg);
-    masm_.test(Reg::kRet, Reg::kRet);
-    masm_.jump_if(Cond::kEqual, error_exit(results));
+    carry_out(helper, pops, results, arg);
     stack_ = kept;
   };
   return {.label = new_guard(), .resume = masm_.new_label(), .operate = operate};
@@ -403,6 +403,38 @@ Label Emitter::new_guard() {
   if (without_fast_path_) masm_.jump(failed);
   fail_under_stress(failed);
   return failed;
+}
+
+Label Emitter::operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume) {
+  const Label failed = new_guard();
+  cold([this, helper, pops, arg, result, resume, failed, before = stack_] {
+    masm_.bind(failed);
+    const ValueStack kept = std::exchange(stack_, before);
+    carry_out(helper, pops, 1, arg);
+    masm_.mov(result, Reg::kRet);
+    borrow_locals_again(before, result);
+    masm_.jump(resume);
+    stack_ = kept;
+  });
+  return failed;
+}
+
+void Emitter::borrow_locals_again(const ValueStack& before, Reg result) {
+  std::vector<int> slots;
+  for (int slot = 0; slot < stack_.depth(); ++slot)
+    if (before.slot(slot).is(Value::Kind::kLocal)) slots.push_back(slot);
+  if (slots.empty()) return;
+  stack_.push(Value::in_register(result));
+  const Label rebound = leave_exit(current_->next, ExitReason::kLocalsChanged);
+  for (int slot : slots) {
+    masm_.load(Reg::kT0, home(slot));
+    masm_.cmp(Reg::kT0, local(before.slot(slot).index));
+    masm_.jump_if(Cond::kNotEqual, rebound);
+  }
+  for (int slot : slots) {
+    masm_.load(Reg::kT0, home(slot));
+    sequences::decref(masm_, Reg::kT0, rebound);  // the variable has it, too: it does not die
+  }
 }
 
 void Emitter::fail_under_stress(Label failed) {
@@ -485,10 +517,10 @@ namespace {
 int must_leave(PyThreadState* ts, Frame* frame) { return breaker_slow(ts, frame, false) == BreakerAction::kLeave; }
 }  // namespace
 
-Label Emitter::leave_exit(uint32_t next) {
+Label Emitter::leave_exit(uint32_t next, ExitReason reason) {
   const Label label = masm_.new_label();
   Site* site = make_site(SiteKind::kLeave, stack_.depth());
-  site->reason = ExitReason::kTracing;
+  site->reason = reason;
   site->next = next;
   emit_site_jump(label, site);
   return label;

@@ -122,6 +122,8 @@ class Emitter {
   void operation_storing(OpHelper helper, int pops, int results, intptr_t arg);
   // Without pushing: after it, kRet holds the result and the operands are gone.
   void operation_call(OpHelper helper, int pops, intptr_t arg);
+  // ... and it has not failed.
+  void carry_out(OpHelper helper, int pops, int results, intptr_t arg);
 
   // --- exits ---
   Label error_exit(int results = 1);  // jump here with an exception set (or ThreadContext::leave)
@@ -139,6 +141,8 @@ class Emitter {
   // The same where other operands are as likely as those of the fast path, so that none is counted: the helper is
   // called as operation_call() does, in the state as it is here.
   Slow aside(OpHelper helper, int pops, int results, intptr_t arg);
+  // The same with the result, one, in `result` at `resume`; locals that are borrowed below the operands stay so.
+  Label operation_aside(OpHelper helper, int pops, intptr_t arg, Reg result, Label resume);
   // Whether guards of an instruction have failed so often, also in machine code that was made anew since, that its slow
   // paths are as good as any: the helper is called without leaving the function.                          [lessons]
   bool is_generic(const Instruction& instruction) const;
@@ -162,7 +166,7 @@ class Emitter {
   void check_breaker(bool handle_requests);
 
   // The current instruction is complete, in this state: go on in the interpreter at code unit `next`.
-  Label leave_exit(uint32_t next);
+  Label leave_exit(uint32_t next, ExitReason reason = ExitReason::kTracing);
   // To `exit` if somebody listens who did not when the instruction began. Registers of the value stack are kept.
   void jump_if_heard(Label exit);
 
@@ -180,6 +184,9 @@ class Emitter {
   void emit_exit(const Site* site);
   void emit_death(Reg object, Label resume);
   void emit_cold();
+  // A helper has run with the locals that `before` borrows in memory, owned: they are given back, unless one was
+  // rebound, so that the frame is left with `result` on top.
+  void borrow_locals_again(const ValueStack& before, Reg result);
   // What stress wants before the current instruction, and in front of a helper that consumes `pops` operands.
   void emit_stress(bool entry);
   Label new_guard();          // what guards of the current instruction lead to; now and then it is gone to   [stress]

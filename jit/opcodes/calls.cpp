@@ -82,21 +82,55 @@ const uint8_t* length_code() {
     const Label at_16 = masm.new_label();
     const Label known = masm.new_label();
     const Label large = masm.new_label();
+    const Label of_set = masm.new_label();
+    const Label of_mapping = masm.new_label();
+    const Label unknown = masm.new_label();
+    const Label other = masm.new_label();
     constexpr Reg kLength = Reg::kT1;
+    constexpr int32_t kUsed = offsetof(PySetObject, used);
     static_assert(port::offset::kVarSize == offsetof(PyASCIIObject, length));
     static_assert(port::offset::kVarSize == offsetof(PyDictObject, ma_used));
     masm.load(Reg::kT0, Mem::at(Reg::kArg0, port::offset::kType));
     for (const PyTypeObject* type : {&PyList_Type, &PyTuple_Type, &PyUnicode_Type, &PyDict_Type, &PyBytes_Type}) {
       masm.cmp(Reg::kT0, near_constant(type));
-      masm.skip_if(Cond::kEqual, at_16);
+      masm.jump_if(Cond::kEqual, at_16);
     }
-    masm.load(kLength, Mem::at(Reg::kArg0, static_cast<int32_t>(offsetof(PySetObject, used))));
     for (const PyTypeObject* type : {&PySet_Type, &PyFrozenSet_Type}) {
       masm.cmp(Reg::kT0, near_constant(type));
-      masm.skip_if(Cond::kEqual, known);
+      masm.jump_if(Cond::kEqual, of_set);
     }
+    masm.cmp(Reg::kT0, near_constant(&PyRange_Type));
+    masm.jump_if(Cond::kNotEqual, other);
+    masm.load(Reg::kArg0, Mem::at(Reg::kArg0, port::offset::kRangeLength));
+    sequences::compact_index(masm, kLength, Reg::kArg0, unknown, unknown);
+    masm.jump(known);
+    masm.bind(other);  // subclasses have the slot of what they are made from, in the order of PyObject_Size()
+    const auto load_slot = [&masm](int32_t suite, int32_t slot, Label none) {
+      masm.load(Reg::kT1, Mem::at(Reg::kT0, suite));
+      masm.test(Reg::kT1, Reg::kT1);
+      masm.jump_if(Cond::kEqual, none);
+      masm.load(Reg::kT1, Mem::at(Reg::kT1, slot));
+      masm.test(Reg::kT1, Reg::kT1);
+      masm.jump_if(Cond::kEqual, none);
+    };
+    load_slot(offsetof(PyTypeObject, tp_as_sequence), offsetof(PySequenceMethods, sq_length), of_mapping);
+    for (const PyTypeObject* type : {&PyList_Type, &PyTuple_Type, &PyUnicode_Type, &PyBytes_Type, &PyByteArray_Type}) {
+      masm.cmp(Reg::kT1, near_constant(address_of(type->tp_as_sequence->sq_length)));
+      masm.jump_if(Cond::kEqual, at_16);
+    }
+    masm.cmp(Reg::kT1, near_constant(address_of(PySet_Type.tp_as_sequence->sq_length)));
+    masm.jump_if(Cond::kEqual, of_set);
+    masm.jump(unknown);
+    masm.bind(of_mapping);
+    load_slot(offsetof(PyTypeObject, tp_as_mapping), offsetof(PyMappingMethods, mp_length), unknown);
+    masm.cmp(Reg::kT1, near_constant(address_of(PyDict_Type.tp_as_mapping->mp_length)));
+    masm.jump_if(Cond::kEqual, at_16);
+    masm.bind(unknown);
     masm.mov_imm(Reg::kRet, 0);
     masm.ret();
+    masm.bind(of_set);
+    masm.load(kLength, Mem::at(Reg::kArg0, kUsed));
+    masm.jump(known);
     masm.bind(at_16);
     masm.load(kLength, Mem::at(Reg::kArg0, port::offset::kVarSize));
     masm.bind(known);
@@ -112,17 +146,23 @@ const uint8_t* length_code() {
 }
 
 // What the calls of known callables below have in common: the callable, no self, and its arguments are looked at where
-// they are; `slow` takes over as long as nothing has happened.
+// they are; `slow` takes over as long as nothing has happened. Where arguments are of kinds that only the helper knows,
+// which is nothing unusual, it is called by the way of aside().
 class KnownCall {
  public:
   KnownCall(Emitter& e, const void* callable, OpHelper helper, int arguments, Reg result)
-      : e_(e), operands_(arguments + 2), result_(result), slow_(e.slow_path(helper, operands_, 1, arguments)) {
+      : e_(e),
+        operands_(arguments + 2),
+        helper_(helper),
+        result_(result),
+        slow_(e.slow_path(helper, operands_, 1, arguments)) {
     const Reg called = e.use(operands_, Reg::kArg3);
     e.masm().cmp(called, near_constant(callable));
     e.masm().jump_if(Cond::kNotEqual, slow_.label);
   }
 
   Label slow() const { return slow_.label; }
+  Label aside() { return e_.operation_aside(helper_, operands_, operands_ - 2, result_, slow_.resume); }
 
   // The operands are given up, the last ones first.
   void release_operands(int given_up = 0) {
@@ -147,14 +187,15 @@ class KnownCall {
  private:
   Emitter& e_;
   int operands_;
+  OpHelper helper_;
   Reg result_;
   Emitter::Slow slow_;
 };
 
-// kRet to the result of a call that has not failed; null goes to `slow`.
-void take_result(Emitter& e, Reg result, Label slow) {
+// kRet to the result of a call that knows one; null goes to `otherwise`.
+void take_result(Emitter& e, Reg result, Label otherwise) {
   e.masm().test(Reg::kRet, Reg::kRet);
-  e.masm().jump_if(Cond::kEqual, slow);
+  e.masm().jump_if(Cond::kEqual, otherwise);
   e.masm().mov(result, Reg::kRet);
 }
 
@@ -163,9 +204,10 @@ void call_len(Emitter& e) {
   if (length == nullptr) return e.fail();
   const Reg result = e.allocate();
   KnownCall call(e, known_callables.len, &op_call_len, 1, result);
+  const Label other = call.aside();
   load_operand(e, 1, Reg::kArg0);
   e.masm().call_code(length);
-  take_result(e, result, call.slow());
+  take_result(e, result, other);
   call.release_operands();
   call.finish();
 }
@@ -175,6 +217,7 @@ void call_isinstance(Emitter& e) {
   const Label exact = masm.new_label();
   const Reg result = e.allocate();
   KnownCall call(e, known_callables.isinstance, &op_call_isinstance, 2, result);
+  const Label other = call.aside();
   load_operand(e, 1, Reg::kArg1);
   load_operand(e, 2, Reg::kArg0);
   masm.load(result, near_constant(Py_True));
@@ -182,7 +225,7 @@ void call_isinstance(Emitter& e) {
   masm.jump_if(Cond::kEqual, exact);
   masm.mov(Reg::kArg2, Reg::kThread);
   e.call(&known_isinstance);
-  take_result(e, result, call.slow());
+  take_result(e, result, other);
   masm.bind(exact);
   call.release_operands();
   call.finish();
@@ -203,7 +246,7 @@ void call_list_append(Emitter& e) {
   const Reg list = e.use(2, Reg::kArg0);
   e.masm().test(list, list);
   e.masm().jump_if(Cond::kEqual, call.slow());
-  sequences::guard_type(e.masm(), list, &PyList_Type, Reg::kT0, call.slow());
+  sequences::guard_list_or_subclass(e.masm(), list, Reg::kT0, call.slow());
   e.pop_owned(Reg::kT1);
   append_to_list(e, list);
   call.release_operands(1);

@@ -70,8 +70,11 @@ struct KnownCallables {
   PyObject* dunder_init;
   PyObject* dunder_new;
   PyObject* dunder_class;
-  PyObject* object_new;       // object.__new__
-  PyObject* class_of_object;  // the descriptor object.__class__
+  PyObject* dunder_len;
+  PyObject* dunder_instancecheck;
+  PyObject* object_new;             // object.__new__
+  PyObject* class_of_object;        // the descriptor object.__class__
+  PyObject* instancecheck_of_type;  // the descriptor type.__instancecheck__
 };
 extern KnownCallables known_callables;
 bool init_known_callables();  // false with an exception set

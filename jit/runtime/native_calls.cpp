@@ -51,11 +51,16 @@ bool init_known_callables() {
   known.dunder_init = PyUnicode_InternFromString("__init__");
   known.dunder_new = PyUnicode_InternFromString("__new__");
   known.dunder_class = PyUnicode_InternFromString("__class__");
-  if (known.dunder_init == nullptr || known.dunder_new == nullptr || known.dunder_class == nullptr) return false;
+  known.dunder_len = PyUnicode_InternFromString("__len__");
+  known.dunder_instancecheck = PyUnicode_InternFromString("__instancecheck__");
+  for (PyObject* name :
+       {known.dunder_init, known.dunder_new, known.dunder_class, known.dunder_len, known.dunder_instancecheck})
+    if (name == nullptr) return false;
   init_dict_get();
   known.object_new = _PyType_Lookup(&PyBaseObject_Type, known.dunder_new);
   known.class_of_object = _PyType_Lookup(&PyBaseObject_Type, known.dunder_class);
-  return known.object_new != nullptr && known.class_of_object != nullptr;
+  known.instancecheck_of_type = _PyType_Lookup(&PyType_Type, known.dunder_instancecheck);
+  return known.object_new != nullptr && known.class_of_object != nullptr && known.instancecheck_of_type != nullptr;
 }
 
 // 3.13 Python/bytecodes.c, CALL_BUILTIN_* and CALL_METHOD_DESCRIPTOR_*.
@@ -83,10 +88,77 @@ PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   return after_call(ts, result);
 }
 
+namespace {
+
+// The attribute of a class if it is a Python function, behind a staticmethod or not; borrowed.
+PyObject* python_function(PyTypeObject* type, PyObject* name, bool is_static) {
+  PyObject* found = _PyType_Lookup(type, name);
+  if (found != nullptr && is_static)
+    found = Py_IS_TYPE(found, &PyStaticMethod_Type) ? port::wrapped_callable(found) : nullptr;
+  return found != nullptr && Py_IS_TYPE(found, &PyFunction_Type) ? found : nullptr;
+}
+
+// What calling a class comes to, and what some builtins find in it.
+struct ClassFunctions {
+  PyTypeObject* type;  // borrowed; valid as long as it has `version`
+  uint32_t version;
+  PyObject* make;    // __new__, borrowed from the type; null when it is no Python function
+  PyObject* init;    // __init__, likewise
+  PyObject* length;  // __len__, likewise
+  // Of a metaclass: __instancecheck__, borrowed from it, whatever it is; null: there is none.
+  PyObject* instance_check;
+};
+
+// Kept by the class's version, which nothing else ever has again; its metatype and its slots say more. Null: it cannot
+// have a version.
+const ClassFunctions* functions_of(PyTypeObject* type) {
+  constexpr uint32_t kClasses = 256;
+  static ClassFunctions known_classes[kClasses];
+  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return nullptr;
+  ClassFunctions& entry = known_classes[type->tp_version_tag % kClasses];
+  if (entry.type != type || entry.version != type->tp_version_tag)
+    entry = {type,
+             type->tp_version_tag,
+             python_function(type, known.dunder_new, true),
+             python_function(type, known.dunder_init, false),
+             python_function(type, known.dunder_len, false),
+             _PyType_Lookup(type, known.dunder_instancecheck)};
+  return &entry;
+}
+
+// len(object) by a Python __len__, whose result is treated as 3.13 Objects/typeobject.c, slot_sq_length, does. -1 with
+// an exception set.
+Py_ssize_t call_python_len(PyThreadState* ts, PyObject* function, PyObject* object) {
+  PyObject* arguments[] = {nullptr, Py_NewRef(object)};
+  PyObject* result = call_stealing(ts, Py_NewRef(function), arguments + 1, 1, nullptr);
+  if (result == nullptr) return -1;
+  Py_SETREF(result, PyNumber_Index(result));
+  if (result == nullptr) return -1;
+  Py_ssize_t length = -1;
+  if (_PyLong_IsNegative(reinterpret_cast<PyLongObject*>(result)))
+    PyErr_SetString(PyExc_ValueError, "__len__() should return >= 0");
+  else
+    length = PyNumber_AsSsize_t(result, PyExc_OverflowError);
+  Py_DECREF(result);
+  return length;
+}
+
+// A type with a Python __len__ has, as a slot, what calls that.
+PyObject* python_len(PyTypeObject* type) {
+  if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0) return nullptr;
+  const PySequenceMethods* sequence = type->tp_as_sequence;
+  if (sequence == nullptr || sequence->sq_length == nullptr) return nullptr;
+  const ClassFunctions* found = functions_of(type);
+  return found != nullptr ? found->length : nullptr;
+}
+
+}  // namespace
+
 PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject** base = top - oparg - 2;
   if (base[0] != known.len || base[1] != nullptr || oparg != 1) return op_call(ts, top, oparg);
-  const Py_ssize_t length = PyObject_Length(base[2]);
+  PyObject* function = python_len(Py_TYPE(base[2]));
+  const Py_ssize_t length = function != nullptr ? call_python_len(ts, function, base[2]) : PyObject_Length(base[2]);
   PyObject* result = length < 0 ? nullptr : PyLong_FromSsize_t(length);
   release_call(base[0], base + 2, 1);
   return after_escape(ts, result);
@@ -99,6 +171,34 @@ bool tells_its_type(PyTypeObject* type) {
   const getattrofunc getter = type->tp_getattro;
   return (getter == PyObject_GenericGetAttr || getter == PyType_Type.tp_getattro) &&
          _PyType_Lookup(type, known.dunder_class) == known.class_of_object;
+}
+
+// __instancecheck__ of a class's metaclass, borrowed. Null: it is no class, or that cannot be told.
+PyObject* instance_check_of(PyObject* cls) {
+  if (!PyType_Check(cls)) return nullptr;
+  const ClassFunctions* found = functions_of(Py_TYPE(cls));
+  return found != nullptr ? found->instance_check : nullptr;
+}
+
+// Whether instances are told by their types alone: the metaclass, if there is one, leaves that to type.
+bool is_plain_class(PyObject* cls) {
+  return Py_IS_TYPE(cls, &PyType_Type) || instance_check_of(cls) == known.instancecheck_of_type;
+}
+
+// isinstance(object, cls), where that is nothing that known_isinstance() knows; -1 with an exception set.
+int ask_isinstance(PyThreadState* ts, PyObject* object, PyObject* cls) {
+  PyObject* check = instance_check_of(cls);
+  if (check == nullptr || !Py_IS_TYPE(check, &PyFunction_Type) ||
+      Py_IS_TYPE(object, reinterpret_cast<PyTypeObject*>(cls)))
+    return PyObject_IsInstance(object, cls);
+  if (_Py_EnterRecursiveCallTstate(ts, " in __instancecheck__") != 0) return -1;
+  PyObject* arguments[] = {nullptr, Py_NewRef(cls), Py_NewRef(object)};
+  PyObject* result = call_stealing(ts, Py_NewRef(check), arguments + 1, 2, nullptr);
+  _Py_LeaveRecursiveCallTstate(ts);
+  if (result == nullptr) return -1;
+  const int answer = PyObject_IsTrue(result);
+  Py_DECREF(result);
+  return answer;
 }
 
 }  // namespace
@@ -116,7 +216,7 @@ PyObject* known_isinstance(PyObject* object, PyObject* cls, PyThreadState* ts) {
     return Py_False;
   }
   if (type == reinterpret_cast<PyTypeObject*>(cls)) return Py_True;
-  if (!Py_IS_TYPE(cls, &PyType_Type)) return nullptr;
+  if (!is_plain_class(cls)) return nullptr;
   if (PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls)) != 0) return Py_True;
   return tells_its_type(type) ? Py_False : nullptr;
 }
@@ -124,7 +224,7 @@ PyObject* known_isinstance(PyObject* object, PyObject* cls, PyThreadState* ts) {
 PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject** base = top - oparg - 2;
   if (base[0] != known.isinstance || base[1] != nullptr || oparg != 2) return op_call(ts, top, oparg);
-  const int answer = PyObject_IsInstance(base[2], base[3]);
+  const int answer = ask_isinstance(ts, base[2], base[3]);
   release_call(base[0], base + 2, 2);
   return after_escape(ts, answer < 0 ? nullptr : answer != 0 ? Py_True : Py_False);
 }
@@ -149,7 +249,7 @@ PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg) {
 
 PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   PyObject** base = top - oparg - 2;
-  if (base[0] != known.list_append || oparg != 1 || base[1] == nullptr || !PyList_CheckExact(base[1]))
+  if (base[0] != known.list_append || oparg != 1 || base[1] == nullptr || !PyList_Check(base[1]))
     return op_call_native(ts, top, oparg);
   const int error = _PyList_AppendTakeRef(reinterpret_cast<PyListObject*>(base[1]), base[2]);
   Py_DECREF(base[1]);
@@ -158,35 +258,6 @@ PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg)
 }
 
 namespace {
-
-// The attribute of a class if it is a Python function, behind a staticmethod or not; borrowed.
-PyObject* python_function(PyTypeObject* type, PyObject* name, bool is_static) {
-  PyObject* found = _PyType_Lookup(type, name);
-  if (found != nullptr && is_static)
-    found = Py_IS_TYPE(found, &PyStaticMethod_Type) ? port::wrapped_callable(found) : nullptr;
-  return found != nullptr && Py_IS_TYPE(found, &PyFunction_Type) ? found : nullptr;
-}
-
-// What calling a class comes to.
-struct ClassFunctions {
-  PyTypeObject* type;  // borrowed; valid as long as it has `version`
-  uint32_t version;
-  PyObject* make;  // __new__, borrowed from the type; null when it is no Python function
-  PyObject* init;  // __init__, likewise
-};
-
-// Kept by the class's version, which nothing else ever has again; its metatype and its slots say more. Null: it cannot
-// have a version.
-const ClassFunctions* functions_of(PyTypeObject* type) {
-  constexpr uint32_t kClasses = 256;
-  static ClassFunctions known_classes[kClasses];
-  if (type->tp_version_tag == 0 && !PyUnstable_Type_AssignVersionTag(type)) return nullptr;
-  ClassFunctions& entry = known_classes[type->tp_version_tag % kClasses];
-  if (entry.type != type || entry.version != type->tp_version_tag)
-    entry = {type, type->tp_version_tag, python_function(type, known.dunder_new, true),
-             python_function(type, known.dunder_init, false)};
-  return &entry;
-}
 
 // Null unless calling `type` is object.__new__() followed by a Python __init__.
 const ClassFunctions* with_python_init(PyTypeObject* type) {

@@ -35,6 +35,13 @@ inline void guard_type(Masm& masm, Reg object, const PyTypeObject* type, Reg tem
   masm.jump_if(Cond::kNotEqual, slow);
 }
 
+inline void guard_list_or_subclass(Masm& masm, Reg object, Reg temp, Label slow) {
+  masm.load(temp, Mem::at(object, port::offset::kType));
+  masm.load32(temp, Mem::at(temp, static_cast<int32_t>(offsetof(PyTypeObject, tp_flags))));
+  masm.test(temp, static_cast<int32_t>(Py_TPFLAGS_LIST_SUBCLASS));
+  masm.jump_if(Cond::kEqual, slow);
+}
+
 // frame->instr_ptr = that of the instruction whose code unit index is in `index`, which is lost.
 inline void store_position(Masm& masm, Reg index, Reg temp) {
   static_assert(sizeof(CodeUnit) == 2);

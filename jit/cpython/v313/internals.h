@@ -124,6 +124,8 @@ inline constexpr int32_t kDescriptorType = offsetof(PyDescrObject, d_type);
 inline constexpr int32_t kDescriptorMethod = offsetof(PyMethodDescrObject, d_method);
 inline constexpr int32_t kPropertyGetter = offsetof(_PyPropertyObject, prop_get);
 inline constexpr int32_t kWrappedCallable = sizeof(PyObject);  // 3.13 Objects/funcobject.c, classmethod, staticmethod
+// 3.13 Objects/rangeobject.c, rangeobject: start, stop, step, length, all ints; CPython publishes no structure.
+inline constexpr int32_t kRangeLength = sizeof(PyObject) + 3 * sizeof(PyObject*);
 inline constexpr int32_t kRangeIterStart = offsetof(_PyRangeIterObject, start);
 inline constexpr int32_t kRangeIterStep = offsetof(_PyRangeIterObject, step);
 inline constexpr int32_t kRangeIterLength = offsetof(_PyRangeIterObject, len);

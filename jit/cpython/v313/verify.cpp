@@ -267,7 +267,8 @@ bool check_containers(const Sample& sample) {
   bool ok = false;
   if (iterator != nullptr) {
     const auto* r = reinterpret_cast<_PyRangeIterObject*>(iterator);
-    ok = Py_IS_TYPE(iterator, &PyRangeIter_Type) && r->start == 3 && r->step == 2 && r->len == 4;
+    ok = Py_IS_TYPE(iterator, &PyRangeIter_Type) && r->start == 3 && r->step == 2 && r->len == 4 &&
+         *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(range) + offset::kRangeLength) == PyLong_FromLong(4);
   }
   Py_XDECREF(iterator);
   Py_XDECREF(range);

@@ -72,9 +72,7 @@ class BySteps {
     const Instruction& i = *step.instruction;
     const intptr_t arg = step.field != nullptr ? reinterpret_cast<intptr_t>(step.field) : i.oparg;
     if (e_.is_generic(i)) {
-      e_.operation_call(helper_of(i), operands, arg);
-      e_.masm().test(Reg::kRet, Reg::kRet);
-      e_.masm().jump_if(Cond::kEqual, e_.error_exit());
+      e_.carry_out(helper_of(i), operands, 1, arg);
     } else {
       e_.masm().mov_ptr(Reg::kT0, e_.slow_site(helper_of(i), operands, 1, arg));
       e_.masm().call_code(thunks.slow);
