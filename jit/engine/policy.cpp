@@ -94,7 +94,7 @@ Verdict review_exits(const CodeRecord& record) {
 bool learns_anew(const CodeRecord& record, uint32_t slow) {
   constexpr uint32_t kMany = 4096;
   constexpr uint32_t kLessons = 6;
-  return record.lessons < kLessons && slow >= kMany << (2 * record.lessons);
+  return record.lessons < kLessons && slow >= kMany << record.lessons;
 }
 
 bool shares_lesson(uint32_t slow, uint32_t slowest) { return slow >= slowest / 4; }
