@@ -10,6 +10,8 @@
 #include <csignal>
 #include <filesystem>
 
+#include "jit/support/sanitizers.h"
+
 namespace whipsnake {
 namespace {
 
@@ -105,7 +107,7 @@ TEST_F(QuietThreadTest, IsNotThereInAChild) {
   end();
 }
 
-#ifndef __SANITIZE_THREAD__
+#if !WHIPSNAKE_THREAD_SANITIZER
 // In a child: what the C library believes does not change back.
 TEST_F(QuietThreadTest, TheCLibraryDoesNotKnowUntilItIsTold) {
   const pid_t child = fork();
