@@ -46,6 +46,7 @@ LEFT_OUT = {
         "test_the_c_library_believes_in_one_thread": "the same",
         "(test_sampling and test_fork)": "the same, or CPython warns of it; other tests fork, too",
         "test_disabled_by_a_fork_hook": "the same",
+        "test_child_of_a_thread": "the C library knows our thread there, and waits for its end",
     },
 }
 
