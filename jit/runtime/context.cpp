@@ -56,7 +56,7 @@ bool interpreter_is_monitored(PyThreadState* ts) {
 // Adopts the monitoring version when nobody listens to anything.
 void update_ok_breaker(PyThreadState* ts) {
   const bool quiet = compiled_code_is_allowed && !interpreter_is_monitored(ts) && !foreign_local_events;
-  *ok_breaker = quiet ? ts->eval_breaker & ~port::kBreakerEventsMask : kPoisoned;
+  *ok_breaker = quiet ? port::eval_breaker(ts) & ~port::kBreakerEventsMask : kPoisoned;
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ bool code_is_monitored(PyThreadState* ts, PyCodeObject* code) {
 }
 
 BreakerAction breaker_slow(PyThreadState* ts, Frame* frame, bool handle_requests) {
-  if (handle_requests && (ts->eval_breaker & port::kBreakerEventsMask) != 0) {
+  if (handle_requests && (port::eval_breaker(ts) & port::kBreakerEventsMask) != 0) {
     if (_Py_HandlePending(ts) != 0) return BreakerAction::kError;
   }
   if (monitoring_quiet(ts)) return BreakerAction::kGoOn;
@@ -95,7 +95,7 @@ PyObject* check_leave(PyThreadState* ts, PyObject* result) {
 PyObject* after_escape_slow(PyThreadState* ts, PyObject* result) { return check_leave(ts, result); }
 
 PyObject* after_call_slow(PyThreadState* ts, PyObject* result) {
-  if ((ts->eval_breaker & port::kBreakerEventsMask) != 0 && _Py_HandlePending(ts) != 0) {
+  if ((port::eval_breaker(ts) & port::kBreakerEventsMask) != 0 && _Py_HandlePending(ts) != 0) {
     if (result != kDone) Py_DECREF(result);
     return nullptr;
   }

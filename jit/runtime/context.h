@@ -59,9 +59,9 @@ extern uintptr_t* ok_breaker;  // a cell in the code heap's data half (a static 
 
 // True when the monitoring version is one that listens to nothing; request bits do not matter.
 inline bool monitoring_quiet(PyThreadState* ts) {
-  return ((ts->eval_breaker ^ *ok_breaker) & ~port::kBreakerEventsMask) == 0;
+  return ((port::eval_breaker(ts) ^ *ok_breaker) & ~port::kBreakerEventsMask) == 0;
 }
-inline bool breaker_quiet(PyThreadState* ts) { return ts->eval_breaker == *ok_breaker; }
+inline bool breaker_quiet(PyThreadState* ts) { return port::eval_breaker(ts) == *ok_breaker; }
 
 // Set while some tool other than ours has local events on some code object: compiled code then asks at every check.
 extern bool foreign_local_events;
@@ -92,7 +92,7 @@ inline PyObject* after_call(PyThreadState* ts, PyObject* result) {
 // everything but calls. Only looks at the monitoring version; `result` may be kDone.
 PyObject* after_escape_slow(PyThreadState* ts, PyObject* result);
 inline PyObject* after_escape(PyThreadState* ts, PyObject* result) {
-  if (result != nullptr && ((ts->eval_breaker ^ *ok_breaker) & ~port::kBreakerEventsMask)) [[unlikely]] {
+  if (result != nullptr && !monitoring_quiet(ts)) [[unlikely]] {
     return after_escape_slow(ts, result);
   }
   return result;

@@ -13,6 +13,8 @@
 #include <csignal>
 #include <ctime>
 
+#include "jit/support/sanitizers.h"
+
 namespace whipsnake {
 
 namespace {
@@ -96,7 +98,7 @@ int QuietThread::begin(void* self) {
   return 0;
 }
 
-#ifdef __SANITIZE_THREAD__
+#if WHIPSNAKE_THREAD_SANITIZER
 
 bool QuietThread::make() {
   const auto begin_known = [](void* self) -> void* {

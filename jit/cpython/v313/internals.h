@@ -142,6 +142,8 @@ inline constexpr int32_t slot(int index) { return kFrameSlots + index * static_c
 
 // The low bits of PyThreadState.eval_breaker are requests (signals, GIL, GC, ...), the rest is the monitoring version.
 inline constexpr uintptr_t kBreakerEventsMask = _PY_EVAL_EVENTS_MASK;
+// Other threads set request bits in it at any time.
+inline uintptr_t eval_breaker(const PyThreadState* ts) { return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker); }
 
 inline PyCodeObject* code_of(const Frame* frame) { return reinterpret_cast<PyCodeObject*>(frame->f_executable); }
 // What a classmethod or staticmethod wraps, borrowed; null when it was not initialised.

@@ -201,7 +201,7 @@ bool check_thread() {
       ts->exc_info == nullptr || ts->datastack_chunk == nullptr || ts->datastack_top < ts->datastack_chunk->data ||
       ts->datastack_top > ts->datastack_limit)
     return false;
-  if ((ts->eval_breaker & ~kBreakerEventsMask) != ts->interp->ceval.instrumentation_version) return false;
+  if ((eval_breaker(ts) & ~kBreakerEventsMask) != ts->interp->ceval.instrumentation_version) return false;
   // The newest complete frame is the running frame object's.
   const Frame* frame = ts->current_frame;
   while (frame != nullptr && _PyFrame_IsIncomplete(const_cast<Frame*>(frame))) frame = frame->previous;

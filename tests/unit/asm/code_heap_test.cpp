@@ -22,6 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "jit/support/sanitizers.h"
+
 namespace whipsnake {
 namespace {
 
@@ -335,7 +337,7 @@ TEST(CodeHeap, WithoutReservationEverythingIsRefused) {
 }
 
 TEST(CodeHeap, AddressSpaceLimit) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if WHIPSNAKE_ADDRESS_SANITIZER || WHIPSNAKE_THREAD_SANITIZER
   GTEST_SKIP() << "the sanitizer's own memory needs more";
 #endif
   EXPECT_TRUE(in_child([] {
