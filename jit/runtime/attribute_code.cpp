@@ -54,10 +54,11 @@ PyObject* die_and_release(PyThreadState*, Frame* frame, const AttrCache* at, PyO
   return nullptr;
 }
 
-// The slow path of a site that borrows nothing below its operands; owner and value are the caller's to give. Null: the
-// site has failed.
+// The helper at a site that borrows nothing below its operands; owner and value are the caller's to give. It may be the
+// site's slow path, which is counted, or what its entry asks for. Null: the site has failed.
+enum class Way : uint8_t { kSlow, kByEntry };
 using Helper = PyObject*(PyThreadState*, Frame*, PyObject* owner, AttrCache*, PyObject* value);
-template <OpHelper kHelper, bool kOwnsOwner, bool kOwnsValue>
+template <OpHelper kHelper, Way kWay, bool kOwnsOwner, bool kOwnsValue>
 PyObject* at_site(PyThreadState* ts, Frame* frame, PyObject* owner, AttrCache* at, PyObject* value) {
   const Site* site = at->site;
   PyObject** top = port::stack_base(frame) + site->depth;
@@ -65,16 +66,22 @@ PyObject* at_site(PyThreadState* ts, Frame* frame, PyObject* owner, AttrCache* a
   if (kHelper == &op_store_attr_cached) top[-2] = kOwnsValue ? value : Py_NewRef(value);
   port::set_instruction(frame, static_cast<int>(site->instruction));
   PyObject* result = kHelper(ts, top, reinterpret_cast<intptr_t>(at));
-  count_slow(site, result);
+  if (kWay == Way::kSlow) count_slow(site, result);
   if (result == nullptr) [[unlikely]]
     thread_context().failed_site = site;
   return result;
 }
 
+template <OpHelper kHelper, Way kWay>
+Helper* helper_by_way(bool owns_owner, bool owns_value) {
+  if (owns_value) return owns_owner ? &at_site<kHelper, kWay, true, true> : &at_site<kHelper, kWay, false, true>;
+  return owns_owner ? &at_site<kHelper, kWay, true, false> : &at_site<kHelper, kWay, false, false>;
+}
+
 template <OpHelper kHelper>
-Helper* helper_at_site(bool owns_owner, bool owns_value) {
-  if (owns_value) return owns_owner ? &at_site<kHelper, true, true> : &at_site<kHelper, false, true>;
-  return owns_owner ? &at_site<kHelper, true, false> : &at_site<kHelper, false, false>;
+Helper* helper_at_site(Way way, bool owns_owner, bool owns_value) {
+  return way == Way::kSlow ? helper_by_way<kHelper, Way::kSlow>(owns_owner, owns_value)
+                           : helper_by_way<kHelper, Way::kByEntry>(owns_owner, owns_value);
 }
 
 struct Piece {
@@ -102,6 +109,7 @@ const char* kind_name(AttrKind kind) {
     case AttrKind::kProperty: return "property";
     case AttrKind::kDataDescriptor: return "data_descriptor";
     case AttrKind::kOfMeta: return "of_meta";
+    case AttrKind::kGeneric: return "generic";
     default: return "?";
   }
 }
@@ -116,6 +124,7 @@ constexpr Piece kLoads[] = {
     {AttrKind::kProperty},
     {AttrKind::kDataDescriptor},
     {AttrKind::kOfMeta},
+    {AttrKind::kGeneric},
     {AttrKind::kTypeValue, Shadow::kNever},
     {AttrKind::kTypeValue, Shadow::kSharedKeys},
     {AttrKind::kTypeValue, Shadow::kNoDict},
@@ -129,7 +138,12 @@ constexpr Piece kLoads[] = {
     {AttrKind::kBinding, Shadow::kNoDict},
     {AttrKind::kBinding, Shadow::kAsk},
 };
-constexpr Piece kStores[] = {{AttrKind::kInlineValue}, {AttrKind::kSlot}};
+constexpr Piece kStores[] = {
+    {AttrKind::kInlineValue},
+    {AttrKind::kSlot},
+    {AttrKind::kHintedDict},
+    {AttrKind::kDataDescriptor},
+};
 
 // The pieces for one kind of access, in one buffer. kT0, kT1, kArg3 and kRet are free in them.
 class Maker {
@@ -149,7 +163,8 @@ class Maker {
     }
     emit_any();
     if (access_ != AttrAccess::kStore) emit_ask();
-    emit_slow();
+    emit_helper(by_entry_, Way::kByEntry);
+    emit_helper(slow_, Way::kSlow);
     return install(made);
   }
 
@@ -213,7 +228,7 @@ class Maker {
     ways.labels.emplace_back(piece, masm_.new_label());
     masm_.bind(ways.labels.back().second);
     // To look at the hint takes too many registers.
-    if (kind_ == AttrKind::kHintedDict) return masm_.jump(ask_);
+    if (kind_ == AttrKind::kHintedDict && access_ != AttrAccess::kStore) return masm_.jump(ask_);
     look(kShared);
     masm_.jump(found);
   }
@@ -238,13 +253,21 @@ class Maker {
 
   // What the kind needs of the entry. kT0 is the owner's type.
   void look(const EntryRef& entry) {
+    if (by_helper()) return;
     if (access_ == AttrAccess::kStore)
       masm_.load32_signed(Reg::kT0, entry.at(offsetof(AttrEntry, offset)));
     else
       value(entry);
   }
 
+  // Whether the helper does by the entry what the kind is about.
+  bool by_helper() const {
+    if (kind_ == AttrKind::kGeneric) return true;
+    return access_ == AttrAccess::kStore && (kind_ == AttrKind::kHintedDict || kind_ == AttrKind::kDataDescriptor);
+  }
+
   void finish() {
+    if (by_helper()) return masm_.jump(by_entry_);
     switch (access_) {
       case AttrAccess::kLoad: return finish_load();
       case AttrAccess::kMethod: return finish_method();
@@ -387,7 +410,7 @@ class Maker {
     return owns_owner_ ? &get_by_descriptor<AttrAccess::kMethod, true> : &get_by_descriptor<AttrAccess::kMethod, false>;
   }
 
-  // The getter of the property in kRet, which must have machine code, is called with the owner, as CALL would; see
+  // The getter of the property in kRet is called with the owner, as CALL would if it has machine code; see
   // calls.h. 3.13 Python/bytecodes.c, LOAD_ATTR_PROPERTY.
   void call_getter() {
     constexpr int kLocals = 64;
@@ -396,12 +419,12 @@ class Maker {
     const Label failed = masm_.new_label();
     masm_.load(Reg::kRet, Mem::at(Reg::kRet, offset::kPropertyGetter));
     masm_.test(Reg::kRet, Reg::kRet);
-    masm_.jump_if(Cond::kEqual, slow_);
-    sequences::guard_type(masm_, Reg::kRet, &PyFunction_Type, Reg::kT0, slow_);
+    masm_.jump_if(Cond::kEqual, by_entry_);
+    sequences::guard_type(masm_, Reg::kRet, &PyFunction_Type, Reg::kT0, by_entry_);
     masm_.load(Reg::kT0, Mem::at(Reg::kRet, offset::kFunctionVectorcall));
     masm_.sub(Reg::kT0, Mem::absolute(&near_table->code_begin));
     masm_.cmp(Reg::kT0, Mem::absolute(&near_table->code_bytes));
-    masm_.jump_if(Cond::kAboveEqual, slow_);
+    masm_.jump_if(Cond::kAboveEqual, by_entry_);
     site_of_call();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     if (!owns_owner_) sequences::incref(masm_, kOwner, Reg::kT0);
@@ -440,10 +463,10 @@ class Maker {
     const Label stored = masm_.new_label();
     const Label added = masm_.new_label();
     const Label old_dies = masm_.new_label();
-    if (kind_ == AttrKind::kInlineValue) {
-      guard_inline_values(slow_);
+    if (kind_ == AttrKind::kInlineValue) {  // the dictionary, if there is one, has to hear of it
+      guard_inline_values(by_entry_);
       masm_.cmp(Mem::at(kOwner, offset::kManagedDict), 0);
-      masm_.jump_if(Cond::kNotEqual, slow_);
+      masm_.jump_if(Cond::kNotEqual, by_entry_);
     }
     if (!owns_value_) sequences::incref(masm_, kValue, Reg::kT1);
     masm_.add(Reg::kT0, kOwner);
@@ -558,12 +581,13 @@ class Maker {
     finish();
   }
 
-  // The site's slow path does it all, and returns to the site or goes to the handler.
-  void emit_slow() {
+  // The site's helper does it all, and returns to the site or goes to the handler. Where locals are borrowed below the
+  // operands it is always the slow path.
+  void emit_helper(Label begin, Way way) {
     const Label general = masm_.new_label();
     const Label failed = masm_.new_label();
     masm_.align(16);
-    masm_.bind(slow_);
+    masm_.bind(begin);
     masm_.load(Reg::kT0, cache(offsetof(AttrCache, site)));
     masm_.cmp8(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(Site, borrows_below))), 0);
     masm_.jump_if(Cond::kNotEqual, general);
@@ -573,7 +597,7 @@ class Maker {
     masm_.mov(Reg::kArg3, kCache);
     masm_.mov(Reg::kArg1, Reg::kFrame);
     masm_.mov(Reg::kArg0, Reg::kThread);
-    masm_.call_mem(near_constant(address_of(helper())));
+    masm_.call_mem(near_constant(address_of(helper(way))));
     masm_.leave_thunk();
     masm_.test(Reg::kRet, Reg::kRet);
     masm_.skip_if(Cond::kEqual, failed);
@@ -584,11 +608,11 @@ class Maker {
     masm_.jump_code(thunks.slow);
   }
 
-  Helper* helper() const {
+  Helper* helper(Way way) const {
     switch (access_) {
-      case AttrAccess::kLoad: return helper_at_site<&op_load_attr_cached>(owns_owner_, false);
-      case AttrAccess::kMethod: return helper_at_site<&op_load_method_cached>(owns_owner_, false);
-      case AttrAccess::kStore: return helper_at_site<&op_store_attr_cached>(owns_owner_, owns_value_);
+      case AttrAccess::kLoad: return helper_at_site<&op_load_attr_cached>(way, owns_owner_, false);
+      case AttrAccess::kMethod: return helper_at_site<&op_load_method_cached>(way, owns_owner_, false);
+      case AttrAccess::kStore: return helper_at_site<&op_store_attr_cached>(way, owns_owner_, owns_value_);
     }
     return nullptr;
   }
@@ -705,6 +729,7 @@ class Maker {
   Shadow shadow_ = Shadow::kNever;
   Label any_ = masm_.new_label();
   Label slow_ = masm_.new_label();
+  Label by_entry_ = masm_.new_label();  // the helper, where that is what the entry asks for
   Label ask_own_ = masm_.new_label();
   Label ask_ = masm_.new_label();
   struct Own {

@@ -58,6 +58,7 @@ enum class AttrKind : uint8_t {
   kSlot,            // a member of the object (__slots__, __class__); `offset` from the object
   kProperty,        // `value` is an exact property; loads only
   kDataDescriptor,  // the type of `value` has tp_descr_set
+  kGeneric,         // its type's own tp_getattro finds it; loads only
   kModule,          // the owner is a module: entry `hint` of its dictionary
   // The owner itself is a type:
   kOfType,         // `value`, found along its own MRO, as it is

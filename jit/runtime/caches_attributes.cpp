@@ -260,6 +260,7 @@ Loaded load(PyThreadState* ts, AttrEntry* entry, PyObject* owner, PyObject* name
       *value = bind(entry->value, nullptr, reinterpret_cast<PyTypeObject*>(owner));
       return Loaded::kNew;
     case AttrKind::kOfMeta: *value = bind(entry->value, owner, Py_TYPE(owner)); return Loaded::kNew;
+    case AttrKind::kGeneric:
     case AttrKind::kNone: break;
   }
   return Loaded::kGeneric;

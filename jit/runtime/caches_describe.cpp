@@ -207,7 +207,10 @@ Described describe_load(PyObject* owner, PyObject* name, AttrEntry* entry) {
   if (PyModule_CheckExact(owner)) return describe_module(owner, name, entry) ? Described::kYes : Described::kNotThis;
   const bool plain = type->tp_getattro == PyObject_GenericGetAttr;
   PyObject* hook = plain ? nullptr : only_addition_getattr(type);
-  if (!plain && hook == nullptr) return Described::kNever;
+  if (!plain && hook == nullptr) {
+    entry->kind = AttrKind::kGeneric;
+    return Described::kYes;
+  }
   PyObject* found = _PyType_Lookup(type, name);
   if (found != nullptr && !pin_type_of_value(found, entry)) return Described::kNotThis;
   if (found != nullptr && Py_TYPE(found)->tp_descr_get != nullptr && Py_TYPE(found)->tp_descr_set != nullptr)
