@@ -305,7 +305,7 @@ def test_a_deep_len_raises_a_recursion_error() -> None:
             try: return len(deep)
             except RecursionError: return 'too deep'
         """,
-        "nested(3) ;; nested(300) ;; nested(100_000)",
+        "nested(3) ;; nested(300) ;; nested(3000)",
     )
 
 
