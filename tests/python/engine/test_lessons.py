@@ -141,7 +141,7 @@ def test_under_stress_nothing_is_learnt(script: Script) -> None:
     script(
         FUNCTIONS
         + """
-    whipsnake.enable(threshold=20, loop_threshold=100, slow_every=2, stress_seed=1)
+    whipsnake.enable(threshold=20, loop_threshold=100, slow_every=2, stress_seed=2)
     calls(total, 2000, INTS)
     assert stats()[0] > 50_000 and stats()[1] == 0, stats()
     """
