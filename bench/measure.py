@@ -24,7 +24,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from statistics import median
@@ -59,10 +59,12 @@ class Effort:
     """Values that count, together."""
     value: float
     """One value, at the least."""
+    patience: float = 20.0
+    """Neither turns nor rounds are added to a benchmark that has had so many processor seconds."""
 
 
 NORMAL = Effort(warm=0.8, measured=0.4, value=0.04)
-QUICK = Effort(warm=0.4, measured=0.2, value=0.02)
+QUICK = Effort(warm=0.4, measured=0.2, value=0.02, patience=5.0)
 # Micro-benchmarks are compiled within milliseconds.
 MICRO = Effort(warm=0.2, measured=0.2, value=0.02)
 # A round has so many times as many turns if they scatter so that its ratio is not known to this part.
@@ -71,8 +73,6 @@ MORE_TURNS, CERTAIN_ROUND = 3, 0.008
 CERTAIN = 0.006
 # ... but there are not more than so many times as many as were asked for, and not more than this.
 MOST_TIMES, MOST_ROUNDS = 3, 6
-# Neither turns nor rounds are added to a benchmark that has had so many processor seconds.
-PATIENCE = 20.0
 # A row says so if its rounds' ratios stray by more than this part.
 NOISY = 0.04
 LEAST_WARMUPS, MOST_WARMUPS = 1, 30
@@ -111,6 +111,7 @@ class Part:
     loops: int = 1
     warmups: int = LEAST_WARMUPS
     values: int = LEAST_VALUES
+    patience: float = NORMAL.patience
 
 
 @dataclass
@@ -177,7 +178,7 @@ class Row:
 
     def enough(self) -> bool:
         """Whether more rounds would tell little more, or take too long."""
-        return self.certain() or sum(run.processor for run in self.runs) > PATIENCE
+        return self.certain() or sum(run.processor for run in self.runs) > self.part.patience
 
     def first_ratio(self) -> float | None:
         """Return the ratio of the first values of fresh processes, compiling included; None without any."""
@@ -273,6 +274,7 @@ def rows_of(item: Item, parts: Sequence[dict[str, Any]], effort: Effort) -> list
                 part["loops"],
                 figures.amount(part["seconds"], effort.warm, LEAST_WARMUPS, MOST_WARMUPS),
                 figures.amount(part["seconds"], effort.measured, LEAST_VALUES, MOST_VALUES),
+                effort.patience,
             )
         )
         for number, part in enumerate(parts)
@@ -281,7 +283,7 @@ def rows_of(item: Item, parts: Sequence[dict[str, Any]], effort: Effort) -> list
 
 def effort_for(item: Item, setup: Setup) -> Effort:
     """Return how long the processes of an item work."""
-    return MICRO if item.kind == "micro" else setup.effort
+    return replace(MICRO, patience=setup.effort.patience) if item.kind == "micro" else setup.effort
 
 
 def part_name(item: str, benchmark: str) -> str:
@@ -361,7 +363,7 @@ def run_round(part: Part, number: int, plain: Setup, jit: Setup) -> dict[str, An
                     for side in order:
                         found[side.value]["values"] += workers[side].ask(1)
                 values = [each["values"] for each in found.values()]
-                if figures.turn_error(*values) <= CERTAIN_ROUND or sum(map(sum, values)) > PATIENCE:
+                if figures.turn_error(*values) <= CERTAIN_ROUND or sum(map(sum, values)) > part.patience:
                     break
             for side, worker in workers.items():
                 found[side.value] |= fields_of(*worker.result())

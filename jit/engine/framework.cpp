@@ -163,10 +163,17 @@ void draw_lesson(CodeRecord* record, const Site& site) {
   note_instruction(&record->generic, site.instruction);
 }
 
-// Called from within a frame that runs, or ran, the record's machine code.
+bool is_current(const CodeRecord& record, const Site& site) {
+  bool found = false;
+  record.compiled->resources->visit_sites([&site, &found](const Site& other) { found = found || &other == &site; });
+  return found;
+}
+
+// Called from within a frame that runs the record's machine code, or some that has been retired.
 bool review_guard(const Site* site) {
   CodeRecord* record = site->record;
   if (record == nullptr || !record->compiled || stress::settings.on()) return false;
+  if (!is_current(*record, *site)) return true;  // the frame had better leave what is known to miss
   if (!policy::learns_anew(*record, site->taken)) return false;
   ++record->lessons;
   const size_t generic = record->generic.size();

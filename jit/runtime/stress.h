@@ -46,6 +46,12 @@ struct Settings {
 extern Settings settings;  // to be changed by start() only
 void start(const Settings& wanted);
 
+// Where guards fail, machine code expects nothing from the first of one instruction in two, which chance chose.
+inline bool expects_nothing(uint32_t instruction) {
+  constexpr uint64_t kMix = 0x9e3779b97f4a7c15;
+  return settings.slow_every != 0 && (settings.seed + instruction) * kMix >> 63 != 0;
+}
+
 inline bool left_out(Family family) { return (settings.without >> static_cast<int>(family) & 1) != 0; }
 
 // What machine code counts down; reached zero so many times.

@@ -300,8 +300,11 @@ EVENTS = """PY_START PY_RESUME PY_RETURN PY_YIELD PY_THROW PY_UNWIND CALL C_RETU
 def _listener(event: str) -> Callable[..., None]:
     def listen(code: types.CodeType, *args: object) -> None:
         if code.co_filename == FILENAME:
-            # An exception's offset depends on how far the interpreter has specialised the calls around it.
+            # An exception's offset depends on how far the interpreter has specialised the calls around it, and so
+            # does whether a method of a class with __getattr__ is called as such.
             shown = args[1:] if event in ("RAISE", "RERAISE", "PY_UNWIND", "EXCEPTION_HANDLED") else args
+            if event == "CALL" and isinstance(args[1], types.MethodType):
+                shown = (args[0], args[1].__func__, args[1].__self__)
             emit(f"monitor {event} {code.co_name} {describe(shown)}")
 
     return listen

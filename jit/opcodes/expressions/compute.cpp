@@ -246,10 +246,13 @@ class Compute {
     const bool left_is_element = left.is(Cell::Form::kElement);
     const bool right_is_element = right.is(Cell::Form::kElement);
     if (left_is_element && right_is_element && !quotient) return float_elements(i, computed);
-    const FReg first = float_of(left, quotient || right.is_float() || (left_is_element && right.is_object()));
-    const FReg second = float_of(right, quotient || left.is_float() || (right_is_element && left.is_object()));
+    const FReg first = float_of(left, quotient || right.is_float() || (left_is_element && asked_for_float(right)));
+    const FReg second = float_of(right, quotient || left.is_float() || (right_is_element && asked_for_float(left)));
     return {first, second};
   }
+
+  // Whether the operand, next to an element, is no int, or the guard that it is a float fails.
+  static bool asked_for_float(const Cell& cell) { return cell.is_object() && !cell.is_int(); }
 
   // Both are ints now and then, and the result is one. Where it is all that there is, it is made; where a float comes
   // to it, so that it becomes one, it is computed as such, `computed`.

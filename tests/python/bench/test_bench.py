@@ -104,6 +104,24 @@ def test_turns_that_scatter_are_not_certain() -> None:
     assert not one.certain()
 
 
+@pytest.mark.parametrize(("effort", "seconds"), [(measure.NORMAL, 20.0), (measure.QUICK, 5.0)])
+@pytest.mark.parametrize("kind", ["micro", "workload"])
+def test_what_has_had_its_time_gets_no_more_rounds(
+    setup: measure.Setup, effort: measure.Effort, seconds: float, kind: str
+) -> None:
+    quick = dataclasses.replace(setup, effort=effort)
+    item = Item("a", kind, Path("a.py"))
+    [one] = measure.rows_of(
+        item, [{"name": "a", "loops": 1, "seconds": 0.1}], measure.effort_for(item, quick)
+    )
+    one.runs = row("a", [1.0, 1.2, 0.8, 1.1, 0.9], [1.0] * 5).runs
+    for run in one.runs:
+        run.processor = seconds / len(one.runs) * 0.99
+    assert not one.enough()
+    one.runs[0].processor *= 1.2
+    assert one.enough() and not one.certain()
+
+
 def test_the_error_of_rounds() -> None:
     assert figures.standard_error([0.5]) == math.inf
     assert figures.standard_error([0.01, -0.01]) == pytest.approx(0.01)

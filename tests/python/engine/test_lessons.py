@@ -141,7 +141,7 @@ def test_under_stress_nothing_is_learnt(script: Script) -> None:
     script(
         FUNCTIONS
         + """
-    whipsnake.enable(threshold=20, loop_threshold=100, slow_every=2, stress_seed=1)
+    whipsnake.enable(threshold=20, loop_threshold=100, slow_every=2, stress_seed=2)
     calls(total, 2000, INTS)
     assert stats()[0] > 50_000 and stats()[1] == 0, stats()
     """
@@ -194,5 +194,30 @@ def test_what_expects_nothing_is_right(script: Script) -> None:
     for round in range(100): outcomes()
     assert stats()[0] - before < 100, (before, stats())
     assert sys.getallocatedblocks() - blocks < 50
+    """
+    )
+
+
+def test_frames_in_code_that_was_made_anew(script: Script) -> None:
+    """They leave it, and what was made since is kept."""
+    script(
+        FUNCTIONS
+        + """
+    def totals(items):
+        while True:
+            t = 0
+            for x in items: t = t + x * x - x
+            yield t
+    whipsnake.enable(threshold=20, loop_threshold=100)
+    frames = [totals(INTS) for _ in range(4)]
+    for _ in range(100): assert [next(frame) for frame in frames] == [total(INTS)] * 4
+    assert whipsnake.tier(totals) == "baseline"
+    mixed = [1.5, 2, 2**40, 0.25] * 20
+    frames += [totals(mixed) for _ in range(4)]
+    expected = sum(x * x - x for x in mixed)
+    def round(): assert [next(frame) for frame in frames][4:] == [expected] * 4
+    for _ in range(1000): round()
+    assert settles(round) and 1 <= stats()[1] <= 6, stats()
+    assert whipsnake.tier(totals) == "baseline"
     """
     )

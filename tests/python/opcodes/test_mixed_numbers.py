@@ -37,6 +37,9 @@ SHAPES = {
     "an int constant": "def f(a, b): return (a {0} 3, 3 {0} b)",
     "a float constant": "def f(a, b): return (a {0} 2.5, 2.5 {0} b)",
     "elements": "def f(a, b, i=0, j=1):\n    t = [a, b]\n    return t[i] {0} t[j]",
+    "an element and an int constant": "def f(a, b, i=0):\n    t = [a, b]\n    return (t[i] {0} 255, 255 {0} t[i])",
+    "an element and a compact int": "def f(a, b, i=0, n=6):\n    t = [a]\n    return ((n & 7) {0} t[i], b, t[i] {0} n)",
+    "an element and a long int": "def f(a, b, i=0, n=6):\n    t = [a]\n    return n * 0xffffffff {0} t[i] * 255 {0} b",
     "elements and a variable": "def f(a, b, i=0):\n    t = (a,)\n    return (t[i] {0} b, b {0} t[i])",
     "elements added to a float": "def f(a, b, x=-0.0, i=0, j=1):\n    t = [a, b]\n    return x * 1.0 + t[i] {0} t[j]",
     "a sum of products": "def f(a, b, i=0, j=1):\n    t = [a, b]\n"
