@@ -138,15 +138,10 @@ def test_threads_that_change_types_under_each_other(hostile: Hostile, mode: str)
 
 
 FLAT = """
-    NUMBERS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
-    class Malloc(ctypes.Structure): _fields_ = [(name, ctypes.c_size_t) for name in NUMBERS]
-    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", Malloc)  # without it nothing is known to be free
-    if mallinfo is not Malloc: mallinfo.restype = Malloc
     def rss():
-        # The gaps in the C library's heap grow for thousands of cycles, in the plain interpreter, too.
-        with open("/proc/self/statm") as file: return int(file.read().split()[1]) * 4096 - mallinfo().fordblks
+        with open("/proc/self/statm") as file: return int(file.read().split()[1]) * 4096
     def flat(cycle, warm, rounds):
-        for i in range(warm * LONG): cycle(i)
+        for i in range(warm): cycle(i)
         gc.collect()
         before, sizes = rss(), []
         for i in range(rounds):
