@@ -11,6 +11,12 @@ namespace whipsnake {
 enum class Ran : uint8_t { kUnknown, kNever, kYes };
 Ran has_run(const Instruction& instruction);
 
+// Whether the interpreter has an instruction for BINARY_OP's `operation`, which is not in place, on two ints and one
+// for two floats. 3.13 Python/specialize.c, _Py_Specialize_BinaryOp.
+inline bool specialises_numbers(int operation) {
+  return operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
+}
+
 // So often the interpreter finds a specialised instruction to be wrong before it specialises it anew.
 // 3.13 Include/internal/pycore_code.h, ADAPTIVE_COOLDOWN_VALUE.
 inline constexpr uint32_t kMissesToSpecializeAnew = 53;

@@ -135,18 +135,20 @@ void leave_to_interpreter(CodeRecord* record, uint32_t heat) {
   if (!policy::thresholds.sampled) entry::watch_loops(record);
 }
 
+// What is known by now is known to the new machine code.
+void compile_anew(CodeRecord* record) {
+  PyObject* globals = record->compiled->globals;
+  PyObject* builtins = record->compiled->builtins;
+  retire(record);
+  compile(record, globals, builtins);
+}
+
 // Called from within a frame that runs the record's machine code.
 void review(CodeRecord* record) {
   if (!record->compiled) return;
   switch (policy::review_exits(*record)) {
     case policy::Verdict::kKeep: return;
-    case policy::Verdict::kCompileNow: {
-      PyObject* globals = record->compiled->globals;
-      PyObject* builtins = record->compiled->builtins;
-      retire(record);
-      compile(record, globals, builtins);
-      return;
-    }
+    case policy::Verdict::kCompileNow: compile_anew(record); return;
     case policy::Verdict::kCompileLater: leave_to_interpreter(record, 0); return;
     case policy::Verdict::kGiveBack:
       retire(record);
@@ -180,14 +182,10 @@ bool review_guard(const Site* site) {
   record->compiled->resources->visit_sites([record, site](const Site& other) {
     if (other.kind == SiteKind::kSlow && policy::shares_lesson(other.taken, site->taken)) draw_lesson(record, other);
   });
-  if (record->generic.size() == generic) {
+  if (record->generic.size() == generic)
     leave_to_interpreter(record, policy::heat_of_relearned());
-  } else {
-    PyObject* globals = record->compiled->globals;
-    PyObject* builtins = record->compiled->builtins;
-    retire(record);
-    compile(record, globals, builtins);
-  }
+  else
+    compile_anew(record);
   return true;
 }
 

@@ -144,16 +144,12 @@ void release_float(Emitter& e, const Value& value, int slot) {
   e.masm().call_code(release_float_code());
 }
 
-// What the interpreter specialises for two ints, and for two floats.
-bool is_specialised(int operation) {
-  return operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
-}
-
-// Nor does it specialise what else ints do. Next to an int constant such operations are hardly ever about anything
-// else, and without constants they are so more often than not; additions and the like it would have specialised.
+// The interpreter does not specialise what else ints do. Next to an int constant such operations are hardly ever about
+// anything else, and without constants they are so more often than not; additions and the like it would have
+// specialised.
 std::optional<Ints> about_ints(Emitter& e, const Instruction& i, int operation) {
   if (int_function(operation) == nullptr) return std::nullopt;
-  if (is_specialised(operation) && has_run(i) == Ran::kYes) return std::nullopt;
+  if (specialises_numbers(operation) && has_run(i) == Ran::kYes) return std::nullopt;
   int constants = 0;
   for (int from_top : {1, 2}) {
     const Value& operand = e.stack().peek(from_top);
@@ -162,12 +158,12 @@ std::optional<Ints> about_ints(Emitter& e, const Instruction& i, int operation) 
     ++constants;
   }
   if (constants > 0) return Ints::kExpected;
-  return is_specialised(operation) ? std::nullopt : std::optional(Ints::kLikely);
+  return specialises_numbers(operation) ? std::nullopt : std::optional(Ints::kLikely);
 }
 
 // Next to a number it then is of a float and an int.
 bool about_mixed(Emitter& e, const Instruction& i, int operation) {
-  if (!is_specialised(operation) || has_run(i) != Ran::kYes) return false;
+  if (!specialises_numbers(operation) || has_run(i) != Ran::kYes) return false;
   const auto is_number = [&e](int from_top) {
     const Value& operand = e.stack().peek(from_top);
     return is_compact_constant(operand) || is_constant_of(operand, &PyFloat_Type);

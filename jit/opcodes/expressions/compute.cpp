@@ -188,8 +188,7 @@ class Compute {
     masm_.bind(loaded);
     e_.cold([&masm = masm_, object, into, other, loaded, otherwise = fail()] {
       masm.bind(other);
-      masm.cmp(kTemp, near_constant(&PyLong_Type));
-      masm.jump_if(Cond::kNotEqual, otherwise);
+      guard_int(masm, otherwise);
       load_compact_as_float(masm, into, object, otherwise);
       masm.jump(loaded);
     });
@@ -275,14 +274,12 @@ class Compute {
     const Label ints = label_of_ints(i, computed, left, right);
     e_.cold([&masm = masm_, a, b, left, right, otherwise, ints, left_other, left_loaded, right_other, right_loaded] {
       masm.bind(left_other);
-      masm.cmp(kTemp, near_constant(&PyLong_Type));
-      masm.jump_if(Cond::kNotEqual, otherwise);
+      guard_int(masm, otherwise);
       sequences::guard_type(masm, b, &PyFloat_Type, kTemp, ints);
       load_compact_as_float(masm, left, a, otherwise);
       masm.jump(left_loaded);
       masm.bind(right_other);
-      masm.cmp(kTemp, near_constant(&PyLong_Type));
-      masm.jump_if(Cond::kNotEqual, otherwise);
+      guard_int(masm, otherwise);
       load_compact_as_float(masm, right, b, otherwise);
       masm.jump(right_loaded);
     });
@@ -303,8 +300,7 @@ class Compute {
       e_.cold([&e = e_, a, b, ints, otherwise, operation, failed = e_.error_exit(), made = int_result_] {
         Masm& masm = e.masm();
         masm.bind(ints);
-        masm.cmp(kTemp, near_constant(&PyLong_Type));
-        masm.jump_if(Cond::kNotEqual, otherwise);
+        guard_int(masm, otherwise);
         masm.mov(Reg::kArg0, a);
         if (b != Reg::kArg1) masm.mov(Reg::kArg1, b);
         e.store_position();  // tracemalloc asks who allocates
@@ -318,8 +314,7 @@ class Compute {
     if (steps_[next].act != Act::kFloats || cells_.size() < 3 || !peek(3).is(Cell::Form::kFloat)) return otherwise;
     e_.cold([&masm = masm_, a, b, left, right, ints, otherwise, operation, computed] {
       masm.bind(ints);
-      masm.cmp(kTemp, near_constant(&PyLong_Type));
-      masm.jump_if(Cond::kNotEqual, otherwise);
+      guard_int(masm, otherwise);
       load_compact_as_float(masm, left, a, otherwise);
       load_compact_as_float(masm, right, b, otherwise);
       operate(masm, operation, left, right);
@@ -329,6 +324,12 @@ class Compute {
       masm.jump(computed);
     });
     return ints;
+  }
+
+  // Of an object whose type is in kTemp.
+  static void guard_int(Masm& masm, Label otherwise) {
+    masm.cmp(kTemp, near_constant(&PyLong_Type));
+    masm.jump_if(Cond::kNotEqual, otherwise);
   }
 
   static void load_compact_as_float(Masm& masm, FReg into, Reg object, Label otherwise) {

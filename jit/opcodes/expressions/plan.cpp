@@ -87,8 +87,8 @@ class Planner {
     if (right == nullptr || left == nullptr) return Act::kStop;
     const auto operation = static_cast<int>(port::without_in_place(i.oparg));
     // Of elements of any kind, floats are the way that knows ints, too.
-    const bool specialised = operation == NB_ADD || operation == NB_SUBTRACT || operation == NB_MULTIPLY;
-    if (specialised && e_.is_generic(i) && left->is(Cell::Form::kElement) && right->is(Cell::Form::kElement))
+    if (specialises_numbers(operation) && e_.is_generic(i) && left->is(Cell::Form::kElement) &&
+        right->is(Cell::Form::kElement))
       return Act::kFloats;
     switch (i.specialized) {
       case BINARY_OP_ADD_FLOAT:
