@@ -64,7 +64,7 @@ class Effort:
 
 
 NORMAL = Effort(warm=0.8, measured=0.4, value=0.04)
-QUICK = Effort(warm=0.4, measured=0.2, value=0.02, patience=5.0)
+QUICK = Effort(warm=0.4, measured=0.2, value=0.02, patience=6.0)
 # Micro-benchmarks are compiled within milliseconds.
 MICRO = Effort(warm=0.2, measured=0.2, value=0.02)
 # A round has so many times as many turns if they scatter so that its ratio is not known to this part.
@@ -76,7 +76,7 @@ MOST_TIMES, MOST_ROUNDS = 3, 6
 # A row says so if its rounds' ratios stray by more than this part.
 NOISY = 0.04
 LEAST_WARMUPS, MOST_WARMUPS = 1, 30
-LEAST_VALUES, MOST_VALUES = 2, 16
+LEAST_VALUES, MOST_VALUES = 3, 16
 
 
 @dataclass(frozen=True)

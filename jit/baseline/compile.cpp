@@ -76,6 +76,8 @@ class Walk {
       return decline(reason, "stack depths are inconsistent");
     for (size_t i = 0; i < s.instructions.size(); ++i) {
       const Instruction& instruction = s.instructions[i];
+      if (instruction.opcode == RETURN_GENERATOR && s.depths[i] > 0)
+        return decline(reason, "a generator would begin with values on its stack");
       if (s.depths[i] < 0 || table_.templates[instruction.opcode] != nullptr) continue;
       const char* why = table_.reasons[instruction.opcode];
       return decline(reason, why != nullptr ? why : "opcode without a template");

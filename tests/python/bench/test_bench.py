@@ -104,7 +104,7 @@ def test_turns_that_scatter_are_not_certain() -> None:
     assert not one.certain()
 
 
-@pytest.mark.parametrize(("effort", "seconds"), [(measure.NORMAL, 20.0), (measure.QUICK, 5.0)])
+@pytest.mark.parametrize(("effort", "seconds"), [(measure.NORMAL, 20.0), (measure.QUICK, 6.0)])
 @pytest.mark.parametrize("kind", ["micro", "workload"])
 def test_what_has_had_its_time_gets_no_more_rounds(
     setup: measure.Setup, effort: measure.Effort, seconds: float, kind: str

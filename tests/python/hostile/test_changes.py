@@ -138,27 +138,40 @@ def test_threads_that_change_types_under_each_other(hostile: Hostile, mode: str)
 
 
 FLAT = """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)  # what malloc has free is not in use
+    plain = "plain" in sys.argv
     def rss():
+        gc.collect()
+        trim(0)
         with open("/proc/self/statm") as file: return int(file.read().split()[1]) * 4096
     def flat(cycle, warm, rounds):
-        for i in range(warm): cycle(i)
-        gc.collect()
-        before, sizes = rss(), []
+        for i in range(warm + rounds // 4): cycle(i)  # free memory lies in more and more pages for a thousand cycles
+        for i in range(5): rss()  # is compiled, too
+        before, code, sizes = rss(), whipsnake.stats()["code_bytes"], []
         for i in range(rounds):
             cycle(i)
             if i % (rounds // 5) == rounds // 5 - 1:
-                gc.collect()
                 sizes.append(rss() / before)
-        assert max(sizes) < 1.02, sizes
+                assert whipsnake.stats()["code_bytes"] <= code * 1.02, code
+        print(max(sizes))
 """
+
+
+def assert_flat(hostile: Hostile, source: str) -> None:
+    """Resident memory grows by less than 2 % more than that of the interpreter alone in the same cycles.
+
+    Which is not level itself: its table of interned strings, say, doubles after thousands of cycles.
+    """
+    grown, alone = (float(hostile(FLAT + source, *args).stdout) for args in ((), ("plain",)))
+    assert grown < max(alone, 1.0) * 1.02, (grown, alone)
 
 
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="the sanitizer's memory grows")
 def test_ten_thousand_functions_leave_no_memory_behind(hostile: Hostile) -> None:
-    """Resident memory within 2 %, and the code heap as before."""
-    hostile(
-        FLAT
-        + """
+    """Resident memory as in the interpreter alone, and the code heap as before."""
+    assert_flat(
+        hostile,
+        """
     import work
     def cycle(i):
         for k in range(40):
@@ -167,13 +180,11 @@ def test_ten_thousand_functions_leave_no_memory_behind(hostile: Hostile) -> None
             space["f"](3)
         space = work.fresh(i)
         space["everything"](3)
-    whipsnake.enable(threshold=0, loop_threshold=0)
+    if not plain: whipsnake.enable(threshold=0, loop_threshold=0)
     before = whipsnake.stats()["functions_compiled"]
-    code = []
-    flat(lambda i: (cycle(i), code.append(whipsnake.stats()["code_bytes"])), 60, 140 * LONG)
-    assert whipsnake.stats()["functions_compiled"] - before > 10000
-    assert max(code[-20:]) <= max(code[40:60]) * 1.02, (code[40:60], code[-20:])
-    """
+    flat(cycle, 200, 140 * LONG)
+    assert plain or whipsnake.stats()["functions_compiled"] - before > 10000
+    """,
     )
 
 
@@ -183,9 +194,9 @@ def test_ten_thousand_functions_leave_no_memory_behind(hostile: Hostile) -> None
 )
 def test_compile_and_invalidate_for_a_day(hostile: Hostile, mode: str) -> None:
     """What a long-running program does: the same functions compiled, invalidated, dropped and made again."""
-    hostile(
-        FLAT
-        + f"""
+    assert_flat(
+        hostile,
+        f"""
     import work
     def cycle(i):
         space = work.fresh(i % 5)
@@ -199,11 +210,11 @@ def test_compile_and_invalidate_for_a_day(hostile: Hostile, mode: str) -> None:
             for _ in range(40):
                 try: space["floats"](n); space["fails"](n)
                 except TypeError: break
-        if i % 50 == 0:
+        if i % 50 == 0 and not plain:
             whipsnake.disable()
             whipsnake.enable({mode})
-    whipsnake.enable({mode})
-    flat(cycle, 150, 300 * LONG)
-    assert whipsnake.stats()["functions_compiled"] > 1000
-    """
+    if not plain: whipsnake.enable({mode})
+    flat(cycle, 600, 300 * LONG)
+    assert plain or whipsnake.stats()["functions_compiled"] > 1000
+    """,
     )
