@@ -312,6 +312,16 @@ def test_start_up_and_memory_are_differences_and_quotients() -> None:
     assert memory.value == pytest.approx(1.1)
 
 
+def test_milliseconds_are_compared_turn_by_turn() -> None:
+    """The machine is twice as slow during one of three rounds, and more of one side's turns fall into it."""
+    one = row("a", [0.010], [0.011])
+    one.runs[0].values = [0.010, 0.010, 0.020, 0.020, 0.020]
+    one.runs[1].values = [0.011, 0.011, 0.011, 0.022, 0.022]
+    start = report.outcome(target(Kind.MILLISECONDS, "a"), [one])
+    assert start is not None
+    assert start.value == pytest.approx(1.0)
+
+
 def test_the_table_marks_what_misses_its_target() -> None:
     rows = [row("fib", [4.0], [1.0]), row("int_loop", [1.5], [1.0]), failed("closures", "status 1")]
     marks = {cells[0]: cells[-1] for cells in report.target_lines(rows, pgo=False)[1:]}
