@@ -211,10 +211,8 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
   }
   masm.bind(fresh);
   e.store_position();  // tracemalloc asks who allocates
-  masm.call_code(new_float_code());
-  masm.test(Reg::kRet, Reg::kRet);
   const Label failed = e.error_exit();
-  masm.jump_if(Cond::kEqual, failed);
+  call_new_float(masm, failed);
   masm.mov(result, Reg::kRet);
   e.stack().drop(2);
   release_float(e, right, slot + 1);
@@ -230,9 +228,7 @@ void floats(Emitter& e, const Instruction& i, void (Masm::*operation)(FReg, FReg
     cold.jump_if(Cond::kNotEqual, slow.label);
     (cold.*operation)(FReg::kF0, FReg::kF1);
     e.store_position();
-    cold.call_code(new_float_code());
-    cold.test(Reg::kRet, Reg::kRet);
-    cold.jump_if(Cond::kEqual, failed);
+    call_new_float(cold, failed);
     cold.mov(result, Reg::kRet);
     e.release(right, slot + 1);
     e.release(left, slot);

@@ -161,6 +161,12 @@ const uint8_t* new_float_code() {
   return made;
 }
 
+void call_new_float(Masm& masm, Label failed) {
+  masm.call_code(new_float_code());
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, failed);
+}
+
 const uint8_t* load_mixed_code() {
   static const uint8_t* made = nullptr;  // asked for at each site
   if (made != nullptr) return made;

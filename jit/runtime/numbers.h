@@ -26,6 +26,9 @@ PyObject* float_from_double(double value);
 const uint8_t* new_float_code();
 const uint8_t* release_float_code();
 
+// A call of new_float_code(), which is there: kRet = a new float of kF0. `failed`: MemoryError is set.
+void call_new_float(Masm& masm, Label failed);
+
 // Shared machine code: kF0 and kF1 = the values of kArg0 and kArg1, of which one is an exact float and the other an
 // exact int of one digit, and kRet = 0. kRet = 1: they are others. Clobbers kT0 and kT1. Null: no memory for the code.
 const uint8_t* load_mixed_code();

@@ -143,12 +143,12 @@ class BySteps {
       if (cell.is(Cell::Form::kInt)) {
         masm.load(Reg::kArg0, scratch(index));
         e_.call(&int_from_signed);
+        masm.test(Reg::kRet, Reg::kRet);
+        masm.jump_if(Cond::kEqual, failed);
       } else {
         masm.fload(FReg::kF0, scratch(index));
-        masm.call_code(new_float_code());
+        call_new_float(masm, failed);
       }
-      masm.test(Reg::kRet, Reg::kRet);
-      masm.jump_if(Cond::kEqual, failed);
       masm.store(home(index), Reg::kRet);
     });
     if (uses) release_used();

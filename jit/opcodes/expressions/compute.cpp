@@ -572,9 +572,7 @@ class Compute {
     if (cell.is(Cell::Form::kInt)) return load_int(e_, Reg::kRet, cell.reg, e_.error_exit());
     e_.store_position();  // tracemalloc asks who allocates
     if (cell.freg != FReg::kF0) masm_.fmov(FReg::kF0, cell.freg);
-    masm_.call_code(new_float_code());
-    masm_.test(Reg::kRet, Reg::kRet);
-    masm_.jump_if(Cond::kEqual, e_.error_exit());
+    call_new_float(masm_, e_.error_exit());
   }
 
   void end_with_object() {
