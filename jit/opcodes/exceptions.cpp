@@ -7,14 +7,19 @@ namespace whipsnake::opcodes {
 namespace {
 
 // 3.13 Python/bytecodes.c, RERAISE: sets the exception on top again; the operands stay until the stack is unwound.
-// With `oparg` the instruction where it was raised first is below them.
+// With `oparg` the instruction where it was raised first is below them. Null: it is none (nobody's compiler does that),
+// which is an error of its own.
 PyObject* set_again(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   if (oparg != 0) {
     PyObject* lasti = top[-1 - oparg];
-    if (PyLong_Check(lasti)) port::set_instruction(port::current_frame(ts), static_cast<int>(PyLong_AsLong(lasti)));
+    if (!PyLong_Check(lasti)) {
+      PyErr_SetString(PyExc_SystemError, "lasti is not an int");
+      return nullptr;
+    }
+    port::set_instruction(port::current_frame(ts), static_cast<int>(PyLong_AsLong(lasti)));
   }
   PyErr_SetRaisedException(Py_NewRef(top[-1]));
-  return nullptr;
+  return kDone;
 }
 
 // Null: propagate as an error. kDone: propagate without a new traceback entry (a bare raise).
@@ -45,6 +50,10 @@ void raise_varargs(Emitter& e, const Instruction& i) {
 void reraise(Emitter& e, const Instruction& i) {
   e.flush();
   e.operation_call(&set_again, 0, i.oparg);
+  if (i.oparg != 0) {
+    e.masm().test(Reg::kRet, Reg::kRet);
+    e.masm().jump_if(Cond::kEqual, e.error_exit(0));
+  }
   e.masm().jump(e.reraise_exit());
   e.end_block();
 }

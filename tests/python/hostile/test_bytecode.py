@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import opcode
 import types
 from pathlib import Path
@@ -66,6 +67,17 @@ DECLINED = {
         ("BUILD_CONST_KEY_MAP", 1),
         ("RETURN_VALUE", 0),
     ),
+    "a generator that begins with values on its stack": function(
+        ("LOAD_FAST", 0),
+        ("RETURN_GENERATOR", 0),
+        ("POP_TOP", 0),
+        ("RESUME", 0),
+        END,
+        co_flags=inspect.CO_OPTIMIZED | inspect.CO_NEWLOCALS | inspect.CO_GENERATOR,
+    ),
+    "a generator that is not said to be one": function(
+        ("RETURN_GENERATOR", 0), ("POP_TOP", 0), ("RESUME", 0), END
+    ),
     "a jump out of the code": function(("RESUME", 0), ("JUMP_FORWARD", 200), END),
     "EXTENDED_ARG at the end": function(("RESUME", 0), END, ("EXTENDED_ARG", 1)),
     "a table that is none": function(("RESUME", 0), END, co_exceptiontable=b"\x81\x40"),
@@ -98,6 +110,17 @@ def test_null_that_becomes_a_variable() -> None:
             with pytest.raises(UnboundLocalError):
                 f(7, 8)
             whipsnake.compile(f)
+
+
+@pytest.mark.parametrize("lasti", ["no int", 0])
+def test_reraise_at_an_instruction_that_is_none(lasti: object) -> None:
+    with enabled():
+        f = function(("RESUME", 0), ("LOAD_FAST", 0), ("LOAD_FAST", 1), ("RERAISE", 1))
+        expected = ValueError if lasti == 0 else SystemError
+        for _ in range(2):
+            with pytest.raises(expected):
+                f(lasti, ValueError())
+            assert whipsnake.compile(f)
 
 
 def test_mutants() -> None:
