@@ -74,6 +74,8 @@ class Walk {
     if (!decode_exception_table(code, s.handlers)) return decline(reason, "exception table not understood");
     if (!compute_stack_depths(code, s.instructions, s.handlers, s.depths))
       return decline(reason, "stack depths are inconsistent");
+    if (!check_stack_kinds(s.instructions, s.handlers, s.depths))
+      return decline(reason, "no value where one is needed, or no exception");
     const bool is_generator = (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
     for (size_t i = 0; i < s.instructions.size(); ++i) {
       const Instruction& instruction = s.instructions[i];

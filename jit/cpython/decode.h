@@ -46,6 +46,11 @@ const Handler* find_handler(const std::vector<Handler>& handlers, const Instruct
 bool compute_stack_depths(PyCodeObject* code, const std::vector<Instruction>& instructions,
                           const std::vector<Handler>& handlers, std::vector<int>& depth_at);
 
+// Whether no instruction finds NULL on the stack where it needs a value, and what is raised again is an exception.
+// After compute_stack_depths() has succeeded.
+bool check_stack_kinds(const std::vector<Instruction>& instructions, const std::vector<Handler>& handlers,
+                       const std::vector<int>& depth_at);
+
 // What an instruction takes off the stack and puts there; values that it only looks at count as both, and in `kept`:
 // they are there as well when it raises (of its operands only they are, if it is done by an opcode helper). `jump`:
 // when it jumps. Base opcodes only; popped is -1 for one that no code object may contain.

@@ -61,11 +61,13 @@ struct Decoded {
   std::vector<Instruction> instructions;
   std::vector<Handler> handlers;
   std::vector<int> depths;
-  bool good = false;
+  bool good = false;  // up to here
+  bool values = false;
 
   explicit Decoded(PyCodeObject* code) {
     good = decode(code, instructions) && decode_exception_table(code, handlers) &&
            compute_stack_depths(code, instructions, handlers, depths);
+    values = good && check_stack_kinds(instructions, handlers, depths);
   }
 };
 
@@ -99,7 +101,7 @@ for file in files:
     for_each_code(PyList_GET_ITEM(codes, i), [&](PyCodeObject* code) {
       functions++;
       const Decoded decoded(code);
-      EXPECT_TRUE(decoded.good) << test::repr(reinterpret_cast<PyObject*>(code));
+      EXPECT_TRUE(decoded.good && decoded.values) << test::repr(reinterpret_cast<PyObject*>(code));
     });
   }
   EXPECT_GT(functions, 5000);
@@ -290,6 +292,7 @@ make = lambda code, table: f.__code__.replace(
     return decode_exception_table(code(), handlers);
   }
   bool has_depths() const { return Decoded(code()).good; }
+  bool has_values() const { return Decoded(code()).values; }
 
  private:
   PyCodeObject* code() const { return reinterpret_cast<PyCodeObject*>(code_.get()); }
@@ -336,6 +339,44 @@ TEST(HostileCode, IsRefusedByTheDepthWalk) {
     const CodeWith code(bytes);
     EXPECT_TRUE(code.decodes()) << what;
     EXPECT_FALSE(code.has_depths()) << what;
+  }
+}
+
+TEST(HostileCode, IsRefusedByTheKindWalk) {
+  const std::string handler_at_3("\x80\x03\x03\x00", 4);
+  const std::vector<std::pair<std::vector<int>, std::string>> good = {
+      {{PUSH_NULL, 0, STORE_FAST, 0, RETURN_CONST, 0}, ""},
+      {{LOAD_CONST, 0, PUSH_NULL, 0, LOAD_CONST, 1, CALL, 1, 0, 0, 0, 0, 0, 0, RETURN_VALUE, 0}, ""},
+      {{RESUME, 0, NOP, 0, RETURN_CONST, 0, PUSH_EXC_INFO, 0, RERAISE, 0}, handler_at_3},
+      {{RESUME, 0, NOP, 0, RETURN_CONST, 0, LOAD_CONST, 0, SWAP, 2, RERAISE, 0}, handler_at_3},
+  };
+  for (const auto& [bytes, table] : good) EXPECT_TRUE(CodeWith(bytes, table).has_values()) << int{bytes[0]};
+  const std::vector<std::tuple<const char*, std::vector<int>, std::string>> cases = {
+      {"NULL is returned", {PUSH_NULL, 0, RETURN_VALUE, 0}, ""},
+      {"NULL from a global is returned", {LOAD_GLOBAL, 1, 0, 0, 0, 0, 0, 0, 0, 0, RETURN_VALUE, 0}, ""},
+      {"NULL is an argument",
+       {LOAD_CONST, 0, LOAD_CONST, 1, PUSH_NULL, 0, CALL, 1, 0, 0, 0, 0, 0, 0, RETURN_VALUE, 0},
+       ""},
+      {"NULL is called", {PUSH_NULL, 0, LOAD_CONST, 1, CALL, 0, 0, 0, 0, 0, 0, 0, RETURN_VALUE, 0}, ""},
+      {"NULL on one of two paths",
+       {LOAD_FAST, 0, LOAD_FAST, 0, POP_JUMP_IF_TRUE, 2, 0, 0, POP_TOP, 0, PUSH_NULL, 0, RETURN_VALUE, 0},
+       ""},
+      {"NULL after a copy", {LOAD_CONST, 0, PUSH_NULL, 0, COPY, 1, RETURN_VALUE, 0}, ""},
+      {"a constant is raised again", {LOAD_CONST, 0, RERAISE, 0}, ""},
+      {"what the handler has swapped is raised again",
+       {RESUME, 0, NOP, 0, RETURN_CONST, 0, LOAD_CONST, 0, RERAISE, 0},
+       handler_at_3},
+      {"what was handled before is raised again",
+       {RESUME, 0, NOP, 0, RETURN_CONST, 0, PUSH_EXC_INFO, 0, POP_TOP, 0, RERAISE, 0},
+       handler_at_3},
+      {"a constant leaves a loop",
+       {LOAD_CONST, 0, LOAD_CONST, 0, LOAD_CONST, 0, CLEANUP_THROW, 0, POP_TOP, 0, RETURN_VALUE, 0},
+       ""},
+  };
+  for (const auto& [what, bytes, table] : cases) {
+    const CodeWith code(bytes, table);
+    EXPECT_TRUE(code.has_depths()) << what;
+    EXPECT_FALSE(code.has_values()) << what;
   }
 }
 
