@@ -115,7 +115,8 @@ def test_null_that_becomes_a_variable() -> None:
 @pytest.mark.parametrize("lasti", ["no int", 0])
 def test_reraise_at_an_instruction_that_is_none(lasti: object) -> None:
     with enabled():
-        f = function(("RESUME", 0), ("LOAD_FAST", 0), ("LOAD_FAST", 1), ("RERAISE", 1))
+        raises = ("RESUME", 0), ("LOAD_FAST", 0), ("LOAD_FAST", 1), ("RAISE_VARARGS", 1)
+        f = function(*raises, ("RERAISE", 1), co_exceptiontable=b"\x83\x01\x04\x02")
         expected = ValueError if lasti == 0 else SystemError
         for _ in range(2):
             with pytest.raises(expected):
