@@ -62,10 +62,10 @@ class Outcome:
 def outcome(target: Target, rows: Sequence[Row]) -> Outcome | None:
     """Return what became of a target; None if none of its benchmarks was to be run."""
     mine = [row for row in rows if row.part.item.name in target.items]
-    if target.kind is Kind.SLOWEST:  # there is no reason to leave any out
-        mine = [row for row in rows if row.part.item.kind == "pyperf"]
     if not mine:
         return None
+    if target.kind is Kind.SLOWEST:  # there is no reason to leave any out
+        mine = [row for row in rows if row.part.item.kind == "pyperf"]
     failed = [row.part.name for row in mine if row.failure is not None]
     good = [row for row in mine if row.failure is None]
     note = f"FAILED: {', '.join(failed)}" if failed else ""

@@ -291,6 +291,10 @@ def test_the_slowest_is_a_part() -> None:
     found = report.outcome(target(Kind.SLOWEST, "a", "b"), rows)
     assert found is not None
     assert (found.value, found.note) == (0.5, "a:y")
+    rows.append(row("c", [1.0], [4.0]))  # of which nobody expects much
+    slower = report.outcome(target(Kind.SLOWEST, "a", "b"), rows)
+    assert slower is not None
+    assert (slower.value, slower.note) == (0.25, "c")
 
 
 def test_what_failed_or_is_missing_is_said() -> None:
