@@ -31,11 +31,7 @@ class Reach {
     pending_.push_back(i);
   }
 
-  size_t at(uint32_t unit) const {
-    const auto found = std::lower_bound(instructions_.begin(), instructions_.end(), unit,
-                                        [](const Instruction& i, uint32_t value) { return i.start < value; });
-    return static_cast<size_t>(found - instructions_.begin());
-  }
+  size_t at(uint32_t unit) const { return find_instruction(instructions_, unit); }
 
   bool warm(uint32_t unit) const { return std::binary_search(warm_.begin(), warm_.end(), unit); }
 

@@ -74,16 +74,10 @@ class Walk {
     if (!decode_exception_table(code, s.handlers)) return decline(reason, "exception table not understood");
     if (!compute_stack_depths(code, s.instructions, s.handlers, s.depths))
       return decline(reason, "stack depths are inconsistent");
-    if (!check_stack_kinds(s.instructions, s.handlers, s.depths))
-      return decline(reason, "no value where one is needed, or no exception");
-    const bool is_generator = (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
+    if (!check_stack_kinds(code, s.instructions, s.handlers, s.depths))
+      return decline(reason, "no value where one is needed, or no exception, or no generator");
     for (size_t i = 0; i < s.instructions.size(); ++i) {
       const Instruction& instruction = s.instructions[i];
-      const bool makes_generator = instruction.opcode == RETURN_GENERATOR;
-      if (s.depths[i] >= 0 && (makes_generator || instruction.opcode == YIELD_VALUE) && !is_generator)
-        return decline(reason, "a generator that is not said to be one");
-      if (makes_generator && s.depths[i] > 0)
-        return decline(reason, "a generator would begin with values on its stack");
       if (s.depths[i] < 0 || table_.templates[instruction.opcode] != nullptr) continue;
       const char* why = table_.reasons[instruction.opcode];
       return decline(reason, why != nullptr ? why : "opcode without a template");

@@ -283,6 +283,12 @@ bool decode_exception_table(PyCodeObject* code, std::vector<Handler>& handlers) 
   return true;
 }
 
+size_t find_instruction(const std::vector<Instruction>& instructions, uint32_t unit) {
+  const auto found = std::lower_bound(instructions.begin(), instructions.end(), unit,
+                                      [](const Instruction& each, uint32_t start) { return each.start < start; });
+  return static_cast<size_t>(found - instructions.begin());
+}
+
 // 3.13 Python/ceval.c, exception_unwind: looks up the code unit before the next instruction.
 const Handler* find_handler(const std::vector<Handler>& handlers, const Instruction& instruction) {
   const uint32_t unit = instruction.next - 1;

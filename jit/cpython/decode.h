@@ -38,6 +38,9 @@ bool decode(PyCodeObject* code, std::vector<Instruction>& instructions);
 // In order of `start`, without overlaps.
 bool decode_exception_table(PyCodeObject* code, std::vector<Handler>& handlers);
 
+// Index of the instruction that starts at code unit `unit`, or of the next one where none does.
+size_t find_instruction(const std::vector<Instruction>& instructions, uint32_t unit);
+
 // The handler of an exception that `instruction` raises, or null.
 const Handler* find_handler(const std::vector<Handler>& handlers, const Instruction& instruction);
 
@@ -46,10 +49,11 @@ const Handler* find_handler(const std::vector<Handler>& handlers, const Instruct
 bool compute_stack_depths(PyCodeObject* code, const std::vector<Instruction>& instructions,
                           const std::vector<Handler>& handlers, std::vector<int>& depth_at);
 
-// Whether no instruction finds NULL on the stack where it needs a value, and what is raised again is an exception.
-// After compute_stack_depths() has succeeded.
-bool check_stack_kinds(const std::vector<Instruction>& instructions, const std::vector<Handler>& handlers,
-                       const std::vector<int>& depth_at);
+// Whether no instruction finds NULL on the stack where it needs a value, what is raised again is an exception, and only
+// code that is said to be a generator's becomes one, with nothing on its stack. After compute_stack_depths() has
+// succeeded.
+bool check_stack_kinds(PyCodeObject* code, const std::vector<Instruction>& instructions,
+                       const std::vector<Handler>& handlers, const std::vector<int>& depth_at);
 
 // What an instruction takes off the stack and puts there; values that it only looks at count as both, and in `kept`:
 // they are there as well when it raises (of its operands only they are, if it is done by an opcode helper). `jump`:

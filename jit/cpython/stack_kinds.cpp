@@ -1,4 +1,4 @@
-// What may be on the stack where: nothing (NULL), or something that is no exception.
+// What may be on the stack where: nothing (NULL), or something that is no exception; and who may be a generator.
 #include <algorithm>
 #include <cstdint>
 
@@ -55,14 +55,18 @@ Kind kind_on_top(const Instruction& instruction) {
 // Follows every path, as often as it brings something new to a place where paths meet.
 class KindWalk {
  public:
-  KindWalk(const std::vector<Instruction>& instructions, const std::vector<Handler>& handlers,
+  KindWalk(PyCodeObject* code, const std::vector<Instruction>& instructions, const std::vector<Handler>& handlers,
            const std::vector<int>& depth_at)
-      : instructions_(instructions), handlers_(handlers), depth_at_(depth_at), meetings_(instructions.size()) {}
+      : is_generator_((code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0),
+        instructions_(instructions),
+        handlers_(handlers),
+        depth_at_(depth_at),
+        meetings_(instructions.size()) {}
 
   bool run() {
     for (const Instruction& instruction : instructions_)
-      if (instruction.target >= 0) meeting_at(static_cast<uint32_t>(instruction.target)).is_one = true;
-    for (const Handler& handler : handlers_) meeting_at(handler.target).is_one = true;
+      if (instruction.target >= 0) expect_meeting(static_cast<uint32_t>(instruction.target));
+    for (const Handler& handler : handlers_) expect_meeting(handler.target);
     stack_.clear();
     if (!follow(0)) return false;
     while (!pending_.empty()) {
@@ -83,12 +87,12 @@ class KindWalk {
     bool pending = false;
   };
 
-  size_t index_of(uint32_t unit) const {
-    const auto found = std::lower_bound(instructions_.begin(), instructions_.end(), unit,
-                                        [](const Instruction& each, uint32_t start) { return each.start < start; });
-    return static_cast<size_t>(found - instructions_.begin());
+  size_t at(uint32_t unit) const { return find_instruction(instructions_, unit); }
+
+  void expect_meeting(uint32_t unit) {
+    const size_t i = at(unit);
+    if (i < meetings_.size()) meetings_[i].is_one = true;  // nobody comes to a handler that starts nowhere
   }
-  Meeting& meeting_at(uint32_t unit) { return meetings_[std::min(index_of(unit), meetings_.size() - 1)]; }
 
   void meet(size_t i, const std::vector<Kind>& stack) {
     Meeting& meeting = meetings_[i];
@@ -111,7 +115,7 @@ class KindWalk {
       if (const Handler* handler = find_handler(handlers_, instruction)) unwind(*handler);
       if (!step(instruction)) return false;
       if (instruction.target >= 0) {
-        const size_t target = index_of(static_cast<uint32_t>(instruction.target));
+        const size_t target = at(static_cast<uint32_t>(instruction.target));
         const auto depth = static_cast<size_t>(depth_at_[target]);
         jumped_ = stack_;
         jumped_.resize(depth, kMayBeOther);
@@ -130,7 +134,7 @@ class KindWalk {
     jumped_.resize(static_cast<size_t>(handler.depth), kMayBeOther);
     if (handler.lasti) jumped_.push_back(kMayBeOther);
     jumped_.push_back(kException);
-    meet(index_of(handler.target), jumped_);
+    meet(at(handler.target), jumped_);
   }
 
   bool step(const Instruction& instruction) {
@@ -141,6 +145,12 @@ class KindWalk {
         return false;
     if (takes_exception(instruction.opcode) && stack_.back() != kException) return false;
     switch (instruction.opcode) {
+      case RETURN_GENERATOR:
+        if (!is_generator_ || !stack_.empty()) return false;
+        break;
+      case YIELD_VALUE:
+        if (!is_generator_) return false;
+        break;
       case SWAP: std::swap(stack_.back(), stack_[rest]); return true;
       case COPY: stack_.push_back(stack_[rest]); return true;
       case PUSH_EXC_INFO: {  // what was handled before goes below it
@@ -157,6 +167,7 @@ class KindWalk {
     return true;
   }
 
+  const bool is_generator_;
   const std::vector<Instruction>& instructions_;
   const std::vector<Handler>& handlers_;
   const std::vector<int>& depth_at_;
@@ -168,9 +179,9 @@ class KindWalk {
 
 }  // namespace
 
-bool check_stack_kinds(const std::vector<Instruction>& instructions, const std::vector<Handler>& handlers,
-                       const std::vector<int>& depth_at) {
-  return KindWalk(instructions, handlers, depth_at).run();
+bool check_stack_kinds(PyCodeObject* code, const std::vector<Instruction>& instructions,
+                       const std::vector<Handler>& handlers, const std::vector<int>& depth_at) {
+  return KindWalk(code, instructions, handlers, depth_at).run();
 }
 
 }  // namespace whipsnake

@@ -67,7 +67,7 @@ struct Decoded {
   explicit Decoded(PyCodeObject* code) {
     good = decode(code, instructions) && decode_exception_table(code, handlers) &&
            compute_stack_depths(code, instructions, handlers, depths);
-    values = good && check_stack_kinds(instructions, handlers, depths);
+    values = good && check_stack_kinds(code, instructions, handlers, depths);
   }
 };
 
