@@ -1,5 +1,6 @@
 #include "jit/engine/sampler.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -39,6 +40,7 @@ Identity started_as;
 PyThreadState* first = nullptr;   // the thread's owner, which alone is asked while the process has no other thread
 std::atomic<uint32_t> signal{0};  // the thread waits for it
 std::atomic<bool> stopping{false};
+std::atomic<bool> asking{false};    // the thread may hold a lock of CPython
 std::atomic<bool> asked{false};     // a request has been made and not been answered
 std::atomic<bool> sleeping{false};  // the thread waits until it is
 std::atomic<uint32_t> interval_us{0};
@@ -81,7 +83,9 @@ void run() {
     if (stopping) return;
     if (!asked.exchange(true)) {
       unanswered = 0;
-      if (!port::try_add_pending_call(answer, is_alone() ? first : nullptr)) asked = false;
+      asking = true;
+      if (stopping || !port::try_add_pending_call(answer, is_alone() ? first : nullptr)) asked = false;
+      asking = false;
     } else if (++unanswered >= kPatience) {
       sleep_until_answered();
       unanswered = 0;
@@ -93,16 +97,22 @@ bool start_thread() {
   if (thread.runs()) return true;
   first = PyThreadState_GetUnchecked();
   if (!port::is_first_thread_state(first)) expect_threads();  // it may end before the process
-  stopping = asked = sleeping = false;
+  stopping = asking = asked = sleeping = false;
   interval_us = policy::sampling_interval_us(microseconds);
   started_as = identity();
   return thread.start(run, kStackSize);
 }
 
-void stop_thread() {
+// It ends soon, and until then touches nothing of CPython's.
+void let_thread_end() {
   if (!thread.runs()) return;
   stopping = true;
   wake(signal);
+  while (asking) sched_yield();
+}
+
+void stop_thread() {
+  let_thread_end();
   thread.join();
 }
 
@@ -123,8 +133,10 @@ int start_again(void*) {
   return 0;
 }
 
+// CPython looks for threads after the hooks in the parent. To wait here as well would give the processor away: to the
+// last child, where there is only one, and a parent that makes several would reach its work a time slice later.
 PyObject* before_fork(PyObject*, PyObject*) {
-  stop_thread();
+  QuietThread::kMayBeForkedFrom ? let_thread_end() : stop_thread();
   Py_RETURN_NONE;
 }
 
@@ -138,8 +150,15 @@ PyObject* come_back_when_left(const Frame* frame) {
   Py_RETURN_NONE;
 }
 
-PyObject* after_fork(PyObject*, PyObject*) { return come_back_when_left(PyThreadState_GetUnchecked()->current_frame); }
-PyObject* after_fork_in_child(PyObject*, PyObject*) { return come_back_when_left(nullptr); }
+PyObject* after_fork(PyObject*, PyObject*) {
+  stop_thread();
+  return come_back_when_left(PyThreadState_GetUnchecked()->current_frame);
+}
+
+PyObject* after_fork_in_child(PyObject*, PyObject*) {
+  thread.forget();
+  return come_back_when_left(nullptr);
+}
 
 PyMethodDef kBefore = {"whipsnake_before_fork", before_fork, METH_NOARGS, nullptr};
 PyMethodDef kAfter = {"whipsnake_after_fork", after_fork, METH_NOARGS, nullptr};

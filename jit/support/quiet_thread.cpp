@@ -13,8 +13,6 @@
 #include <csignal>
 #include <ctime>
 
-#include "jit/support/sanitizers.h"
-
 namespace whipsnake {
 
 namespace {
@@ -90,6 +88,12 @@ void QuietThread::join() {
   for (int i = 0; id != 0 && i < 2000 && syscall(SYS_tgkill, getpid(), id, 0) == 0; ++i) usleep(20);
 }
 
+void QuietThread::forget() {
+  if (process_ == -1 || runs()) return;
+  process_ = -1;
+  free_memory();
+}
+
 int QuietThread::begin(void* self) {
   // pthread_setname_np() of another thread opens a file of /proc, which the kernel then has to forget again when the
   // process ends: a millisecond of a short one.
@@ -110,13 +114,13 @@ bool QuietThread::make() {
 }
 
 void QuietThread::wait_for_end() { pthread_join(known_, nullptr); }
+void QuietThread::free_memory() {}
 
 #else
 
 // From below: the stack, thread-local variables, the thread pointer, and what is above it.
 bool QuietThread::make() {
-  const size_t size = stack_size_ + 2 * kThreadLocalSize;
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
   memory_ = static_cast<char*>(memory);
   char* thread_pointer = memory_ + stack_size_ + kThreadLocalSize;
@@ -128,15 +132,18 @@ bool QuietThread::make() {
   constexpr int kLikeAThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
                                CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   if (clone(begin, memory_ + stack_size_, kLikeAThread, this, &tid_, thread_pointer, &tid_) > 0) return true;
-  munmap(memory_, size);
+  munmap(memory_, size());
   return false;
 }
 
 void QuietThread::wait_for_end() {
   // Not a private futex: the kernel's wake-up at the end of a thread is none.
   for (uint32_t now = tid_; now != 0; now = tid_) syscall(SYS_futex, &tid_, FUTEX_WAIT, now, nullptr, nullptr, 0);
-  munmap(memory_, stack_size_ + 2 * kThreadLocalSize);
+  free_memory();
 }
+
+size_t QuietThread::size() const { return stack_size_ + 2 * kThreadLocalSize; }
+void QuietThread::free_memory() { munmap(memory_, size()); }
 
 #endif
 

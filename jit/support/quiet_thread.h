@@ -15,6 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "jit/support/sanitizers.h"
+
 namespace whipsnake {
 
 // Whether the C library believes that the process has one thread: whoever it does not know must leave its mutexes
@@ -31,15 +33,22 @@ void wake(std::atomic<uint32_t>& word);
 
 class QuietThread {
  public:
+  // Whether a process may fork while it has one. ThreadSanitizer takes it for a thread of the program's.
+  static constexpr bool kMayBeForkedFrom = !WHIPSNAKE_THREAD_SANITIZER;
+
   bool start(void (*run)(), size_t stack_size);  // false when there can be none
   // Waits until `run` has returned and the kernel counts the thread no more.
   void join();
   // False in a child that was forked since start(), which has no such thread.
   bool runs() const;
+  // In such a child: gives the thread's memory back.
+  void forget();
 
  private:
   bool make();
   void wait_for_end();
+  void free_memory();
+  size_t size() const;
   static int begin(void* self);
 
   void (*run_)() = nullptr;

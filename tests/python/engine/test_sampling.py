@@ -472,6 +472,28 @@ def test_fork_with_hooks_of_others(sampled: Script) -> None:
     )
 
 
+def test_fork_in_a_fork_hook(sampled: Script) -> None:
+    """The inner fork is over, and the thread could be back, before the outer one has begun."""
+    sampled(
+        """
+        inner = []
+        def fork_once():
+            if not inner:
+                inner.append(True)
+                fork(goes_on)
+                assert goes_on()
+                inner.append(False)
+        whipsnake.enable()
+        os.register_at_fork(before=fork_once, after_in_child=inner.clear)
+        for _ in range(3):
+            fork(lambda: add(10) == 45 and len(samplers()) <= 1)
+            assert inner == [True, False] and goes_on()
+            inner.clear()
+    """,
+        **SILENT,
+    )
+
+
 def test_disabled_by_a_fork_hook(sampled: Script) -> None:
     sampled(
         """

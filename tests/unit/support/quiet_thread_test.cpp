@@ -1,6 +1,7 @@
 #include "jit/support/quiet_thread.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 
 #include "jit/support/sanitizers.h"
@@ -23,6 +25,7 @@ std::atomic<bool> ended{false};
 std::atomic<pid_t> id{0};
 std::atomic<bool> takes_signals{false};
 std::atomic<int> error_seen{0};
+std::atomic<char*> stack{nullptr};
 
 int threads() {
   int found = 0;
@@ -31,6 +34,8 @@ int threads() {
 }
 
 void wait_to_be_ended() {
+  char here = 0;
+  stack = &here;
   id = static_cast<pid_t>(syscall(SYS_gettid));
   sigset_t mask;
   sigprocmask(SIG_BLOCK, nullptr, &mask);
@@ -109,6 +114,32 @@ TEST_F(QuietThreadTest, IsNotThereInAChild) {
 }
 
 #if !WHIPSNAKE_THREAD_SANITIZER
+bool is_mapped(char* address) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  unsigned char resident = 0;
+  return mincore(reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(address) & ~(page - 1)), 1, &resident) == 0;
+}
+
+TEST_F(QuietThreadTest, LeavesNoMemoryBehindInAChild) {
+  stack = nullptr;
+  ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
+  while (stack == nullptr) {
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool was_mapped = is_mapped(stack);
+    thread.forget();
+    thread.forget();  // no more to give back
+    _exit(was_mapped && !is_mapped(stack) && thread.start(wait_to_be_ended, kStackSize) && thread.runs() ? 0 : 1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  thread.forget();  // not here, where it runs
+  EXPECT_TRUE(thread.runs());
+  end();
+}
+
 // In a child: what the C library believes does not change back.
 TEST_F(QuietThreadTest, TheCLibraryDoesNotKnowUntilItIsTold) {
   const pid_t child = fork();
