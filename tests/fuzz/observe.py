@@ -24,7 +24,14 @@ LIMIT = 5000
 
 
 class Discard(BaseException):
-    """The program takes too long, or says too much, to be compared."""
+    """The program takes too long, or says too much, to be compared, also if it swallows or replaces this."""
+
+    reason = ""
+    """Of the program that is running, why it is not to be compared; "" if it is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        Discard.reason = reason
 
 
 LINES: list[str] = []

@@ -36,12 +36,12 @@ def run(text: str, limit: float) -> tuple[str, list[str]]:
     """Run a program: "" or why it is not to be compared, and its log."""
     lines = observe.LINES
     lines.clear()
+    observe.Discard.reason = ""
     module = types.ModuleType("fuzz")
     namespace: dict[str, Any] = module.__dict__
     namespace |= {**observe.NAMES, "__name__": observe.FILENAME, "__builtins__": builtins}
     kept = dict(vars(builtins))
     linecache.cache[observe.FILENAME] = (len(text), None, text.splitlines(True), observe.FILENAME)
-    discarded = ""
     if limit:
         signal.setitimer(signal.ITIMER_REAL, limit, limit)  # again, if the program swallows it
     try:
@@ -51,7 +51,7 @@ def run(text: str, limit: float) -> tuple[str, list[str]]:
             observe.reset()
             observe.emit(f"ended by {observe.describe_error(error)}")
             if isinstance(error, MemoryError):
-                discarded = "memory"
+                observe.Discard.reason = "memory"
             error.__traceback__ = None
             del error
         observe.reset()
@@ -64,13 +64,13 @@ def run(text: str, limit: float) -> tuple[str, list[str]]:
         namespace.clear()
         del module, namespace
         gc.collect()
-    except observe.Discard as reason:
-        discarded = str(reason)
+    except observe.Discard:
+        pass
     finally:
         if limit:
             signal.setitimer(signal.ITIMER_REAL, 0)
         observe.reset()
-    return discarded, list(lines)
+    return observe.Discard.reason, list(lines)
 
 
 def main() -> None:

@@ -128,6 +128,11 @@ def test_slow_programs_are_left_out() -> None:
     assert compare(everything(), programs, logs)[0] == []
 
 
+def test_slow_programs_that_swallow_it_are_left_out() -> None:
+    swallows = "try:\n    while True: pass\nfinally: raise ValueError(1)"
+    assert runner.run_batch(runner.PLAIN, [swallows, "log(1)"]).logs == [None]
+
+
 def test_ignored_lines() -> None:
     mode = replace(PLAIN, ignored=("trace exception ",))
     assert runner.visible(mode, ["trace exception f", "trace line f"]) == ("trace line f",)
