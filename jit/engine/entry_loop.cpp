@@ -4,13 +4,13 @@
 // INSTRUMENTED_JUMP), and goes on there: behind the loop, at a return, or at an exit in the middle of it. [osr]
 #include "jit/cpython/loops.h"
 #include "jit/cpython/port.h"
-#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/records.h"
+#include "jit/support/clock.h"
 
 namespace whipsnake::entry {
 

@@ -1,6 +1,5 @@
 // What is hot is found by looking now and then at the frames on top of the running thread. Their code is compiled when
 // it turns up often enough, and callers of hot code with it, so that calls between the two need not change sides.
-#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
@@ -8,6 +7,7 @@
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/records.h"
+#include "jit/support/clock.h"
 
 namespace whipsnake::entry {
 

@@ -7,7 +7,6 @@
 #include "jit/cpython/memory.h"
 #include "jit/cpython/opcodes.h"
 #include "jit/cpython/port_check.h"
-#include "jit/engine/clock.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/policy.h"
 #include "jit/runtime/calls.h"
@@ -19,6 +18,7 @@
 #include "jit/runtime/records.h"
 #include "jit/runtime/site.h"
 #include "jit/runtime/thunks.h"
+#include "jit/support/clock.h"
 
 namespace whipsnake::framework {
 

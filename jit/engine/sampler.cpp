@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "jit/engine/policy.h"
+#include "jit/support/clock.h"
 #include "jit/support/quiet_thread.h"
 
 namespace whipsnake::sampler {
@@ -13,12 +14,12 @@ namespace whipsnake::sampler {
 namespace {
 
 constexpr size_t kStackSize = 64 << 10;  // the thread calls next to nothing
-constexpr int kPatience = 50;            // intervals that a request may stay unanswered before the thread goes to sleep
 constexpr int64_t kNanosecondsPerHour = 3'600'000'000'000;
 
 void (*take_sample)(PyThreadState*) = nullptr;  // null: stopped
 uint64_t samples = 0;
 uint64_t microseconds = 0;  // that the samples stand for
+uint64_t sampled_at = 0;    // processor time at the last one
 bool fork_hooks_registered = false;
 
 // Whose rights a thread has. The C library gives all threads that it knows those that one of them has taken.
@@ -61,8 +62,13 @@ int answer(void*) {
   if (thread.runs() && sleeping.exchange(false)) wake(signal);
   follow_identity();
   if (take_sample == nullptr || ts->interp != PyInterpreterState_Main()) return 0;
+  // A program that has waited answers when it goes on: what it waited in is not hot.
+  const uint32_t interval = interval_us.load(std::memory_order_relaxed);
+  const uint64_t used = processor_time();
+  if (used - sampled_at < uint64_t{interval} * 1000 / 2) return 0;
+  sampled_at = used;
   ++samples;
-  microseconds += interval_us.load(std::memory_order_relaxed);
+  microseconds += interval;
   interval_us.store(policy::sampling_interval_us(microseconds), std::memory_order_relaxed);
   take_sample(ts);
   return 0;
@@ -77,19 +83,16 @@ void sleep_until_answered() {
 }
 
 void run() {
-  int unanswered = 0;
   for (uint32_t seen = signal; !stopping; seen = signal) {
     wait_for_wake(signal, seen, int64_t{interval_us.load(std::memory_order_relaxed)} * 1000);
     if (stopping) return;
-    if (!asked.exchange(true)) {
-      unanswered = 0;
-      asking = true;
-      if (stopping || !port::try_add_pending_call(answer, is_alone() ? first : nullptr)) asked = false;
-      asking = false;
-    } else if (++unanswered >= kPatience) {
+    if (asked.exchange(true)) {  // for an interval by now: the program waits, or is in C code for long
       sleep_until_answered();
-      unanswered = 0;
+      continue;
     }
+    asking = true;
+    if (stopping || !port::try_add_pending_call(answer, is_alone() ? first : nullptr)) asked = false;
+    asking = false;
   }
 }
 
@@ -99,6 +102,7 @@ bool start_thread() {
   if (!port::is_first_thread_state(first)) expect_threads();  // it may end before the process
   stopping = asking = asked = sleeping = false;
   interval_us = policy::sampling_interval_us(microseconds);
+  sampled_at = processor_time();
   started_as = identity();
   return thread.start(run, kStackSize);
 }

@@ -12,11 +12,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <cwchar>
 
 #include "jit/cpython/port.h"
 #include "jit/module/late/late.h"
+#include "jit/support/clock.h"
 #include "jit/support/quiet_thread.h"
 
 namespace whipsnake {
@@ -24,10 +24,12 @@ namespace whipsnake {
 namespace {
 
 // A process is worth the core once it has run for half as long as the interpreter took to start: in processor time,
-// because on a busy machine everything takes long. One that waits gets it, too.
-constexpr int64_t kShare = 2;
-constexpr int64_t kLongestNs = 40'000'000;
-constexpr int64_t kShortestWaitNs = 1'000'000;
+// because on a busy machine everything takes long. One that waits gets it, too, but not one that waits for a short
+// command to end.
+constexpr uint64_t kShare = 2;
+constexpr uint64_t kLongestNs = 1'000'000'000;
+constexpr uint64_t kRarer = 4;  // a look waits for a fourth of the time that has gone by: two dozen of them at most
+constexpr uint64_t kShortestWaitNs = 1'000'000;
 constexpr size_t kStackSize = size_t{64} << 10;
 
 LateStart late_start;
@@ -70,26 +72,22 @@ Function core_function(const char* name) {
   return core == nullptr ? nullptr : reinterpret_cast<Function>(dlsym(core, name));
 }
 
-int64_t read_clock(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 // False when there is nothing to wait for any more.
-bool wait_for(int64_t nanoseconds) {
+bool wait_for(uint64_t nanoseconds) {
   const uint32_t seen = signal;
-  if (late_start.state == StartState::kWaiting) wait_for_wake(signal, seen, nanoseconds);
+  if (late_start.state == StartState::kWaiting) wait_for_wake(signal, seen, static_cast<int64_t>(nanoseconds));
   return late_start.state == StartState::kWaiting;
 }
 
 bool wait_until_worthwhile() {
-  const int64_t begin = read_clock(CLOCK_MONOTONIC);
-  const int64_t used = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-  const int64_t worthwhile = used + used / kShare;
-  for (int64_t missing = used / kShare; wait_for(std::clamp(missing, kShortestWaitNs, kLongestNs));) {
-    missing = worthwhile - read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    if (missing <= 0 || read_clock(CLOCK_MONOTONIC) - begin >= kLongestNs) return true;
+  const uint64_t begin = now();
+  const uint64_t used = processor_time();
+  const uint64_t worthwhile = used + used / kShare;
+  for (uint64_t missing = used / kShare, waited = 0;
+       wait_for(std::clamp(std::max(missing, waited / kRarer), kShortestWaitNs, kLongestNs));) {
+    missing = worthwhile - std::min(worthwhile, processor_time());
+    waited = now() - begin;
+    if (missing == 0 || waited >= kLongestNs) return true;
   }
   return false;
 }

@@ -239,6 +239,19 @@ def test_what_is_called_now_and_then_is_left_alone(sampled: Script) -> None:
     """)
 
 
+def test_what_waits_is_not_hot(sampled: Script) -> None:
+    """Whoever waits answers when it goes on, and would always be found in the same place."""
+    sampled("""
+        def waits():
+            for _ in range(40): time.sleep(0.01)
+        whipsnake.enable()
+        before, begin = whipsnake.stats()["samples"], time.process_time()
+        waits()
+        samples, used = whipsnake.stats()["samples"] - before, time.process_time() - begin
+        assert samples <= 1 + used / 0.001, (samples, used)  # half of the shortest interval
+    """)
+
+
 def test_short_program_compiles_nothing(script: Script) -> None:
     script("""
         whipsnake.enable()

@@ -45,7 +45,11 @@ def test_starts_by_itself(autoload: Environment, tmp_path: Path) -> None:
 
 
 def test_starts_while_the_program_sleeps(autoload: Environment, tmp_path: Path) -> None:
-    check(autoload, tmp_path, f"import sys, time; time.sleep(1); assert {STARTED}")
+    check(autoload, tmp_path, f"import sys, time; time.sleep(2); assert {STARTED}")
+
+
+def test_a_program_that_waits_for_a_short_while_is_spared(autoload: Environment, tmp_path: Path) -> None:
+    check(autoload, tmp_path, f"import sys, time; time.sleep(0.1); assert not ({STARTED})")
 
 
 def test_whoever_asks_first_is_not_too_early(autoload: Environment, tmp_path: Path) -> None:
