@@ -1,6 +1,5 @@
 #include "jit/engine/sampler.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -112,7 +111,7 @@ void let_thread_end() {
   if (!thread.runs()) return;
   stopping = true;
   wake(signal);
-  while (asking) sched_yield();
+  wait_while(asking);
 }
 
 void stop_thread() {

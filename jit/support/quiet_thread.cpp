@@ -66,6 +66,10 @@ void wake(std::atomic<uint32_t>& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
+void wait_while(const std::atomic<bool>& busy) {
+  while (busy) usleep(20);
+}
+
 bool QuietThread::start(void (*run)(), size_t stack_size) {
   const SignalsBlocked blocked;
   if (single_threaded() == nullptr) expect_threads();  // there is no telling what the program does

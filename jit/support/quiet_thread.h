@@ -31,6 +31,9 @@ void wait_for_wake(std::atomic<uint32_t>& word, uint32_t seen, int64_t nanosecon
 // Changes the word, so that nobody who has looked at it before goes to sleep.
 void wake(std::atomic<uint32_t>& word);
 
+// Waits until `busy` is false, which another thread says in a moment. Sleeps: that one may have a lower priority.
+void wait_while(const std::atomic<bool>& busy);
+
 class QuietThread {
  public:
   // Whether a process may fork while it has one. ThreadSanitizer takes it for a thread of the program's.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -168,6 +169,8 @@ def checked_rows(python: Path) -> list[Row]:
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when nothing was found."""
     arguments = parse(argv)
+    # What a shell has put into the background ignores SIGINT, and the programs would inherit that and wait for it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.simplefilter("ignore")  # random programs deserve all of them
     seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
     print(f"seed {seed}", flush=True)

@@ -4,7 +4,6 @@
 #include <Python.h>
 
 #include <dlfcn.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -130,7 +129,7 @@ PyObject* before_fork(PyObject*, PyObject*) {
 // After this nobody of us touches Python. The thread ends with the process.
 void at_exit(void*) {
   late_start.state = StartState::kCancelled;
-  while (thread.runs() && asking) sched_yield();
+  if (thread.runs()) wait_while(asking);
 }
 
 PyMethodDef kBefore = {"whipsnake_before_fork", before_fork, METH_NOARGS, nullptr};

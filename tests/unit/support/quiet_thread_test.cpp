@@ -168,5 +168,14 @@ TEST(WaitForWake, ReturnsWhenTheTimeIsOver) {
   wait_for_wake(word, 1, 1'000'000);
 }
 
+TEST(WaitWhile, ReturnsWhenTheOtherThreadSaysSo) {
+  static std::atomic<bool> busy{true};
+  QuietThread thread;
+  ASSERT_TRUE(thread.start([] { busy = false; }, kStackSize));
+  wait_while(busy);
+  EXPECT_FALSE(busy);
+  thread.join();
+}
+
 }  // namespace
 }  // namespace whipsnake
