@@ -55,8 +55,8 @@ python: $(stamps)/whipsnake ## prints the path of a Python with Whipsnake instal
 
 build: $(stamps)/whipsnake ## build/venv with Whipsnake installed from this tree
 
-test: ## everything: layering, C++ and Python tests, the switch, an outside engine, CPython's and packages' tests (quick cuts)
-	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest wheel-off example conformance-quick packages-quick
+test: ## everything: layering, C++ and Python tests, the switch, an outside engine, CPython's and packages' tests, sanitizers (quick cuts)
+	@$(MAKE) --no-print-directory WERROR=ON layering unit pytest wheel-off example conformance-quick packages-quick sanitize-quick
 	$(call say,all tests passed)
 
 layering: $(stamps)/test ## which folder of jit/ includes what
@@ -84,6 +84,10 @@ tests-configured: $(build)/cmake/build.ninja $(stamps)/system-test
 sanitize asan tsan: $(stamps)/venv $(stamps)/test ## C++ and Python tests under sanitizers: address and undefined behaviour (asan), threads (tsan)
 	$(call say,sanitizers)
 	@BUILD='$(build)' $(python) -m tests.sanitize $(if $(filter sanitize,$@),asan tsan,$@) $(ARGS)
+
+sanitize-quick: $(stamps)/venv $(stamps)/test ## C++ tests and few Python tests under sanitizers of memory and undefined behaviour
+	$(call say,sanitizers (quick cut))
+	@BUILD='$(build)' $(python) -m tests.sanitize asan --quick
 
 pytest: $(stamps)/whipsnake $(stamps)/test ## Python tests (ARGS='-k name' for some)
 	$(call say,Python tests)
@@ -190,4 +194,4 @@ $(stamps)/whipsnake: $(sources) $(stamps)/sources $(stamps)/werror $(stamps)/ven
 	@# Dated from the start, so that what is edited during the build is built the next time.
 	@touch $@.start && $(setup) install && mv $@.start $@
 
-.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan pytest example conformance conformance-quick packages packages-quick fuzz stress checked checked-build lint tidy format wheel-off clean sanitize fuzz-bytecode fuzz-decode hostile
+.PHONY: help demo bench-table bench python build test layering unit cpp tests-configured asan tsan sanitize-quick pytest example conformance conformance-quick packages packages-quick fuzz stress checked checked-build lint tidy format wheel-off clean sanitize fuzz-bytecode fuzz-decode hostile

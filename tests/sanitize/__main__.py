@@ -64,6 +64,7 @@ class Sanitizer:
         environment: of Python tests; ``{log}`` stands for where reports go.
         cpp_environment: of C++ tests, which have an interpreter of their own or none.
         python: arguments of pytest that choose the tests.
+        quick: the same for a quick cut.
         seeds: by function of ``seeds.cpp``, text that its report has; None where there must be no report.
     """
 
@@ -73,6 +74,7 @@ class Sanitizer:
     environment: Mapping[str, str]
     cpp_environment: Mapping[str, str]
     python: Sequence[str]
+    quick: Sequence[str]
     seeds: Mapping[str, str | None]
 
 
@@ -96,6 +98,7 @@ SANITIZERS = {
             "UBSAN_OPTIONS": "print_stacktrace=1:log_path={log}",
         },
         python=[f"tests/python/{suite}" for suite in PYTHON_SUITES],
+        quick=["tests/python/fuzzing/test_corpus.py"],
         seeds={
             "overflow": "heap-buffer-overflow",
             "use_after_free": "heap-use-after-free",
@@ -124,6 +127,7 @@ SANITIZERS = {
             "hostile or test_sampling or test_process or "
             "(test_program and (threads or signals or forks or shutdown or subinterpreters))",
         ],
+        quick=["tests/python/engine/test_sampling.py"],
         seeds={"race": "data race", "locked": None},
     ),
 }
@@ -144,11 +148,12 @@ class Row:
 class Run:
     """The suites of one sanitizer."""
 
-    def __init__(self, sanitizer: Sanitizer, pytest_arguments: Sequence[str]) -> None:
+    def __init__(self, sanitizer: Sanitizer, quick: bool, pytest_arguments: Sequence[str]) -> None:
         self.sanitizer = sanitizer
         self.build = BUILD / sanitizer.name
         self.work = self.build / "sanitize"
         self.python = self.build / "venv/bin/python"
+        self.chosen = sanitizer.quick if quick else sanitizer.python
         self.pytest_arguments = pytest_arguments
         self.rows: list[Row] = []
 
@@ -166,7 +171,8 @@ class Run:
         return good
 
     def make(self, *targets: str) -> None:
-        settings = [f"BUILD={self.build}", f"SANITIZE={self.sanitizer.flags}"]
+        # The same settings for every caller, so that a build directory is not built anew.
+        settings = [f"BUILD={self.build}", f"SANITIZE={self.sanitizer.flags}", "WERROR=ON"]
         subprocess.run(["make", "--no-print-directory", *settings, *targets], cwd=ROOT, check=True)
 
     def environment(self, suite: str) -> dict[str, str]:
@@ -219,7 +225,7 @@ class Run:
     def pytest(self) -> bool:
         junit = self.work / "python.xml"
         started = time.monotonic()
-        arguments = list(self.sanitizer.python)
+        arguments = list(self.chosen)
         names = LEFT_OUT[self.sanitizer.name]
         chosen = " and ".join(f"not {name}" for name in names)
         if "-k" in arguments:
@@ -260,6 +266,7 @@ def main(argv: list[str] | None = None) -> int:
     """Returns 0 when all suites pass without a report."""
     parser = argparse.ArgumentParser(prog="python -m tests.sanitize", description=__doc__)
     parser.add_argument("sanitizers", nargs="*", choices=[*SANITIZERS, []], help="default: all")
+    parser.add_argument("--quick", action="store_true", help="few Python tests")
     parser.add_argument("--suites", default="c++,python", help="default: c++,python")
     parser.add_argument(
         "--pytest", action="append", default=[], metavar="ARGUMENT", help="further ones for pytest"
@@ -270,7 +277,7 @@ def main(argv: list[str] | None = None) -> int:
     good = True
     rows: list[Row] = []
     for name in arguments.sanitizers or SANITIZERS:
-        run = Run(SANITIZERS[name], arguments.pytest)
+        run = Run(SANITIZERS[name], arguments.quick, arguments.pytest)
         good &= run.all(arguments.suites.split(","))
         rows += run.rows
     print(f"\n{'sanitizer':10} {'suite':8} {'tests':>6} {'failed':>6} {'reports':>7} {'s':>6}")
