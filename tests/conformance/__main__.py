@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import signal
 import sys
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from tests.conformance.compare import (
     switches,
 )
 from tests.conformance.runner import BUILD, Pool, Suite, make_environment
+from tests.interrupts import take_interrupts
 
 EXPECTATIONS = Path(__file__).with_name("expectations.toml")
 RECORDER = Path(__file__).with_name("case_recorder.py")
@@ -37,8 +37,7 @@ RECORDER = Path(__file__).with_name("case_recorder.py")
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when every difference is expected and every expectation is a difference."""
     arguments = parse(argv)
-    # A shell makes what it puts into the background ignore SIGINT, and tests would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     names = tuple(arguments.modules) or arguments.cut()
     side = f"{arguments.mode}-{arguments.entry}"
     base = BUILD / "conformance" / platform.python_version()

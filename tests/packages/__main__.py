@@ -31,6 +31,7 @@ from tests.conformance.compare import (
     switches,
 )
 from tests.conformance.runner import BUILD, Pool, Suite
+from tests.interrupts import take_interrupts
 from tests.packages.install import InstallError, environment, suite_folder
 from tests.packages.table import RECORDER, Package, packages
 
@@ -45,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     """Returns 0 when every difference is expected and every expectation is a difference; 2: cannot install."""
     table = packages()
     arguments = parse(argv, table)
+    take_interrupts()
     chosen = [package for package in table if arguments.wants(package)]
     base = BUILD / "packages" / platform.python_version()
     comparison = Comparison(base, tuple(arguments.mode or MODES), arguments.fresh)

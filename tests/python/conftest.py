@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 
 import pytest
 from support import enabled
+from tests.interrupts import take_interrupts
 
-# A shell makes what it puts into the background ignore SIGINT, and programs under test would inherit that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+take_interrupts()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
+
+from tests.interrupts import take_interrupts
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -272,8 +273,7 @@ def main(argv: list[str] | None = None) -> int:
         "--pytest", action="append", default=[], metavar="ARGUMENT", help="further ones for pytest"
     )
     arguments = parser.parse_args(argv)
-    # A shell makes what it puts into the background ignore SIGINT, and tests would inherit that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     good = True
     rows: list[Row] = []
     for name in arguments.sanitizers or SANITIZERS:

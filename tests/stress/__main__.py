@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from tests.fuzz import __main__ as fuzz
 from tests.fuzz import runner
 from tests.fuzz.generate import generate
+from tests.interrupts import take_interrupts
 
 TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "tests" / "python"))
@@ -169,8 +169,7 @@ def checked_rows(python: Path) -> list[Row]:
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when nothing was found."""
     arguments = parse(argv)
-    # What a shell has put into the background ignores SIGINT, and the programs would inherit that and wait for it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_interrupts()
     warnings.simplefilter("ignore")  # random programs deserve all of them
     seed = random.SystemRandom().randrange(10**9) if arguments.seed is None else arguments.seed
     print(f"seed {seed}", flush=True)
