@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -267,16 +268,26 @@ def test_compile_time(fake: ModuleType, tmp_path: Path, capsys: pytest.CaptureFi
 
 @needs_core
 def test_compile_time_of_the_standard_library(environment: Environment, tmp_path: Path) -> None:
-    """The promise: less than 100 microseconds for a function of 100 instructions."""
+    """Machine code takes less than half of the time that CPython takes for the source's bytecode.
+
+    On an idle machine it is a quarter, about 100 microseconds for 100 instructions. CPython's own
+    compiler is the measure, turn by turn, because machines and their loads differ.
+    """
     if environment.core != "real":
         pytest.skip("says nothing with the fake core")
     library = Path(json.__file__).parents[1]
+    sources = [path.read_bytes() for path in [*library.glob("json/*.py"), library / "argparse.py"]]
     command = [*environment.whipsnake, "compile-time", "--json", library / "json", library / "argparse.py"]
-    times: list[float] = []
-    while len(times) < 10 and min(times, default=100) >= 100:  # others may be using the processor
+    ours: list[float] = []
+    cpythons: list[float] = []
+    while len(ours) < 10 and min(ours, default=1.0) >= min(cpythons, default=0.0) / 2:
         done = environment.run(command, tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         found = json.loads(done.stdout)
         assert found["compiled"] > 100
-        times.append(found["us_per_100_instructions"])
-    assert min(times) < 100
+        ours.append(found["nanoseconds"])
+        begin = time.process_time_ns()
+        for source in sources:
+            compile(source, "source", "exec")
+        cpythons.append(time.process_time_ns() - begin)
+    assert min(ours) < min(cpythons) / 2
