@@ -118,6 +118,7 @@ PyObject* after_return(PyThreadState* ts, PyObject* result) {
 }
 
 PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising) {
+  port::update_instrumentation(port::code_of(frame));  // while the frame is in the chain of those that run
   ts->current_frame = frame->previous;
   ++ts->py_recursion_remaining;
   ts->c_recursion_remaining += kEvalStackUnits;

@@ -91,6 +91,45 @@ bool call(PyObject* function, PyObject* first, PyObject* second, PyObject* third
   return result != nullptr;
 }
 
+bool set_events(PyObject* tool_id, PyObject* events) {
+  PyObject* args[] = {tool_id, events};
+  PyObject* result = module.set_events_entry(PyCFunction_GET_SELF(module.set_events), args, 2);
+  Py_XDECREF(result);
+  return result != nullptr;
+}
+
+// With any change of a tool's global events the interpreter goes through all code that is running. This event has no
+// instructions. (Not local events: a second tool makes it forget opcode events of the code.)
+bool instrument_running_code(PyObject* tool_id) {
+  PyObject* event = PyLong_FromLong(1 << PY_MONITORING_EVENT_EXCEPTION_HANDLED);
+  const bool done = event != nullptr && set_events(tool_id, event) && set_events(tool_id, module.none);
+  Py_XDECREF(event);
+  return done;
+}
+
+// The same where our own id is not to be had.
+bool instrument_running_code_by_any_tool() {
+  for (long id = kToolId; id >= 0; --id) {
+    PyObject* tool_id = PyLong_FromLong(id);  // immortal
+    if (call(module.use_tool_id, tool_id, module.tool_name)) {
+      const bool done = instrument_running_code(tool_id);
+      PyErr_Clear();
+      return call(module.free_tool_id, tool_id, nullptr) && done;
+    }
+    PyErr_Clear();
+  }
+  return false;
+}
+
+bool is_instrumented_as_is_heard(const PyCodeObject* code, const PyInterpreterState* interp) {
+  const _PyCoMonitoringData* data = code->_co_monitoring;
+  if (data == nullptr) return true;  // never instrumented; who began to listen since has seen to what is running
+  for (int event = 0; event < _PY_MONITORING_LOCAL_EVENTS; ++event)
+    if (data->active_monitors.tools[event] != (interp->monitors.tools[event] | data->local_monitors.tools[event]))
+      return false;
+  return true;
+}
+
 // Reports a successful change made in the main interpreter.
 PyObject* report(PyObject* result, PyObject* code) {
   if (result != nullptr && on_change != nullptr && PyInterpreterState_Get() == PyInterpreterState_Main())
@@ -142,6 +181,15 @@ bool set_jump_events(PyCodeObject* code, bool on) {
     PyObject* result = module.set_local_events_entry(PyCFunction_GET_SELF(module.set_local_events), args, 3);
     Py_XDECREF(result);
     return result != nullptr;
+  });
+}
+
+void update_instrumentation(PyCodeObject* code) {
+  if (is_instrumented_as_is_heard(code, PyInterpreterState_Get())) [[likely]]
+    return;
+  with_exception_kept([] {
+    return load() &&
+           (optimizer_tool_is_ours() ? instrument_running_code(module.tool_id) : instrument_running_code_by_any_tool());
   });
 }
 

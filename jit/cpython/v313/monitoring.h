@@ -20,6 +20,11 @@ bool optimizer_tool_is_ours();
 // set. Leaves a pending exception alone.
 bool set_jump_events(PyCodeObject* code, bool on);
 
+// Does to the instructions of `code`, which is running, what the interpreter does when it begins a function: makes
+// those instrumented to whose events somebody listens now. Machine code begins functions without it, so the interpreter
+// needs it before it is handed a frame in the middle. Leaves a pending exception alone.
+void update_instrumentation(PyCodeObject* code);
+
 // What a callback returns to hear no more of the instruction it was called for. Borrowed, immortal.
 PyObject* monitoring_disable();
 

@@ -1,5 +1,6 @@
 """Compiled code that must stop in the middle of a function, because somebody changed the rules from inside of it."""
 
+import pytest
 from support import plain_and_jit
 
 DISABLED_BY_A_DESTRUCTOR = """
@@ -60,6 +61,23 @@ for i in range(6):
     sys.settrace(None)
 """
 
+PROFILED_INSIDE_OF_A_CALL = """
+import sys, collections
+if len(sys.argv) > 1: sys.monitoring.use_tool_id(5, "another optimizer")
+events = collections.Counter()
+def profile(frame, event, arg): events[frame.f_code.co_name, event, getattr(arg, "__name__", None)] += 1
+def key(value):
+    sys.setprofile(profile)
+    return value
+def f(out):
+    out.extend(sorted([3, 1], key=lambda v: v if v == 1 else key(v)))
+    return out
+for i in range(60):
+    f([])
+    sys.setprofile(None)
+print(sorted(map(str, events.items())))
+"""
+
 
 def test_disabled_by_a_destructor(tmp_path):
     """What is on the value stack when compiled code is left in front of a call (found by a random program)."""
@@ -72,3 +90,12 @@ def test_every_int_is_seen_by_tracemalloc(tmp_path):
 
 def test_the_line_behind_the_one_that_turned_tracing_on(tmp_path):
     plain_and_jit(TRACED_FROM_A_STORE, tmp_path=tmp_path)
+
+
+@pytest.mark.parametrize(("loops", "arguments"), [("1", []), ("0", []), ("0", ["tool id 5 is taken"])])
+def test_profiling_begins_inside_of_a_call(tmp_path, loops, arguments):
+    """Machine code begins functions in which somebody has listened; the interpreter, which goes on with some of their
+    frames, must not find instructions that still tell of events (found by ``make stress``)."""
+    options = {"exit_every": "7", "stress_seed": "1", "loops": loops}
+    ran = plain_and_jit(PROFILED_INSIDE_OF_A_CALL, *arguments, tmp_path=tmp_path, options=options)
+    assert ran.stats["exits"]["stress"] > 20
