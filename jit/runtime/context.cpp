@@ -69,7 +69,7 @@ void allow_compiled_code(PyThreadState* ts, bool allow) {
 bool code_is_monitored(PyThreadState* ts, PyCodeObject* code) {
   if (interpreter_is_monitored(ts)) return true;
   const _PyCoMonitoringData* data = code->_co_monitoring;
-  return data != nullptr && anyone(data->active_monitors.tools, _PY_MONITORING_LOCAL_EVENTS);
+  return data != nullptr && anyone(data->local_monitors.tools, _PY_MONITORING_LOCAL_EVENTS);
 }
 
 BreakerAction breaker_slow(PyThreadState* ts, Frame* frame, bool handle_requests) {
