@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <vector>
 
 #include "jit/runtime/frames.h"
@@ -123,7 +124,7 @@ struct Range {
 struct Retired {
   std::vector<Range> ranges;
   std::vector<const CompiledCode*> known;  // all of whose memory is in `ranges`
-  std::vector<const CompiledCode*> used;   // some of them
+  std::unordered_set<const CompiledCode*> used;
 
   void add(const CompiledCode& piece) {
     const size_t before = ranges.size();
@@ -147,10 +148,9 @@ struct Retired {
     std::sort(known.begin(), known.end());
   }
 
-  // After sort(), and with `used` sorted.
+  // After sort().
   bool may_be_freed(const CompiledCode* piece) const {
-    return std::binary_search(known.begin(), known.end(), piece) &&
-           !std::binary_search(used.begin(), used.end(), piece);
+    return std::binary_search(known.begin(), known.end(), piece) && used.count(piece) == 0;
   }
 };
 
@@ -171,16 +171,17 @@ struct Retired {
   constexpr uintptr_t kRegisters = 256;
   for (uintptr_t at = here - kRegisters; at + sizeof(uintptr_t) <= end; at += sizeof(uintptr_t))
     if (const CompiledCode* owner = retired.owner_of(*reinterpret_cast<const uintptr_t*>(at)))
-      retired.used.push_back(owner);
+      retired.used.insert(owner);
   return true;
 }
 
 // Generators that have delegated have nothing there.                                                     [delegation]
 void keep_what_frames_run(const PyThreadState* ts, Retired& retired) {
+  std::unordered_set<const CodeRecord*> seen;  // recursion: many frames, few functions
   for (const Frame* frame = ts->current_frame; frame != nullptr; frame = frame->previous) {
     const CodeRecord* record = port::is_of_program(frame) ? find_record(port::code_of(frame)) : nullptr;
-    if (record == nullptr) continue;
-    for (const auto& piece : record->retired) retired.used.push_back(piece.get());
+    if (record == nullptr || !seen.insert(record).second) continue;
+    for (const auto& piece : record->retired) retired.used.insert(piece.get());
   }
 }
 
@@ -225,7 +226,6 @@ void jettison() {
   retired.sort();
   if (!keep_what_is_on_stack(retired)) return;
   keep_what_frames_run(ts, retired);
-  std::sort(retired.used.begin(), retired.used.end());
   PyUnstable_GC_VisitObjects(forget_entrance, &retired);
   visit_records(
       [](CodeRecord* record, void* context) {
