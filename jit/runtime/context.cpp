@@ -33,7 +33,11 @@ uintptr_t find_stack_limit() {
 
 constinit thread_local ThreadContext this_thread_context;
 
-void compute_stack_limit(ThreadContext& context) { context.stack_limit = find_stack_limit(); }
+bool ask_for_stack(ThreadContext& context, uintptr_t here) {
+  context.stack_limit = find_stack_limit();
+  context.stack_is_known = true;
+  return here < context.stack_limit;
+}
 
 uintptr_t* ok_breaker = &initial_breaker;
 

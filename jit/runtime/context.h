@@ -12,14 +12,15 @@ namespace whipsnake {
 struct Site;
 
 struct ThreadContext {
-  uintptr_t stack_limit = 0;  // native stack: below this address calls go to the interpreter; 0 = not computed yet
-  PyObject* saved[3] = {};    // kS0..kS2 as the exit and slow-path thunks found them
+  uintptr_t stack_limit = 0;          // native stack: below this address calls go to the interpreter; 0 = not set yet
+  PyObject* saved[3] = {};            // kS0..kS2 as the exit and slow-path thunks found them
   PyObject* exit_result = nullptr;    // what the leave thunk returns to compiled code's caller
   const void* jump_target = nullptr;  // where the slow-path thunk goes when slow_dispatch() returned null; between
                                       // calls, scratch of the templates in opcodes/logic.cpp
   const Site* failed_site = nullptr;  // for thunks.slow_failed
   Frame* osr_frame = nullptr;         // frame of the innermost loop entry on this thread, else null
   uint64_t scratch[16] = {};          // of templates, between calls of anything that runs code
+  bool stack_is_known = false;        // stack_limit is not the first one, which is near
   bool leave = false;                 // a helper finished but compiled code must not go on (tracing was switched on):
   PyObject* leave_result = nullptr;   //   its result (owned; kDone for none)
 };
@@ -27,14 +28,24 @@ struct ThreadContext {
 // Reached without a call: the module is loaded at start-up or by one dlopen(), and this is little enough for the space
 // that the loader keeps for such variables.
 extern constinit thread_local ThreadContext this_thread_context __attribute__((tls_model("initial-exec")));
-void compute_stack_limit(ThreadContext& context);
 
-// The calling thread's context, with stack_limit computed.
+// The calling thread's context, with stack_limit set. To ask for a thread's stack takes as long as hundreds of
+// instructions; many threads are over before they need any depth.
 inline ThreadContext& thread_context() {
+  constexpr uintptr_t kFirst = 4096;
   ThreadContext& context = this_thread_context;
   if (context.stack_limit == 0) [[unlikely]]
-    compute_stack_limit(context);
+    context.stack_limit = reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) - kFirst;
   return context;
+}
+
+bool ask_for_stack(ThreadContext& context, uintptr_t here);  // for:
+
+// Whether the calling thread's native stack is below its limit. Where the first one is reached, sets the real one.
+inline bool below_stack_limit() {
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  ThreadContext& context = thread_context();
+  return here < context.stack_limit && (context.stack_is_known || ask_for_stack(context, here));
 }
 
 // Counters that statistics report. Plain integers: written with the GIL held.

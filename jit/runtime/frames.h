@@ -112,8 +112,7 @@ extern _PyFrameEvalFunction evaluate_default;
 // their recursion without native stack.
 inline constexpr int kMinCRecursion = Py_C_RECURSION_LIMIT / 2;
 inline bool native_stack_low(PyThreadState* ts) {
-  return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit ||
-         ts->c_recursion_remaining < kMinCRecursion;
+  return below_stack_limit() || ts->c_recursion_remaining < kMinCRecursion;
 }
 
 // Where machine code returns to while somebody may have begun to listen: as after_escape() for the caller's frame.

@@ -13,8 +13,7 @@ namespace {
 // counts as C recursion. Where little of that is left, CPython's function has to put the object off; where much of a
 // small native stack is gone, it needs less of it than we do.
 bool nests_deep(const PyThreadState* ts) {
-  return ts->c_recursion_remaining <= Py_TRASHCAN_HEADROOM ||
-         reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) < thread_context().stack_limit;
+  return ts->c_recursion_remaining <= Py_TRASHCAN_HEADROOM || below_stack_limit();
 }
 
 // Not by constructor and destructor: a thread that wants the GIL back while the interpreter shuts down ends where it
