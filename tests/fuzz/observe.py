@@ -37,12 +37,19 @@ class Discard(BaseException):
 LINES: list[str] = []
 """The log of the program that is running."""
 
+_collecting = False
+"""Whether garbage is being collected, where that must not show: what a generator does when it ends in it is done
+earlier under ``--gc each-call``, and may be more than to log."""
+
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _TOOL = 3
 
 
 def emit(line: str) -> None:
     """Add a line to the log."""
+    if _collecting:
+        Discard.reason = "garbage that runs code"
+        return
     if len(LINES) >= LIMIT:
         raise Discard("too many lines")
     LINES.append(line)
@@ -215,6 +222,12 @@ class Noisy:
 
 def hide_lifetimes() -> None:
     """From now on nothing is logged that depends on when garbage is collected."""
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        global _collecting
+        _collecting = phase == "start"
+
+    gc.callbacks.append(note)
     gc.freeze()  # what is here already takes the most time to look at
     Noisy.__del__ = lambda self: None  # type: ignore[method-assign]
     sys.getrefcount = lambda value: 0

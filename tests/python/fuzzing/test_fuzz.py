@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,6 +132,27 @@ def test_slow_programs_are_left_out() -> None:
 def test_slow_programs_that_swallow_it_are_left_out() -> None:
     swallows = "try:\n    while True: pass\nfinally: raise ValueError(1)"
     assert runner.run_batch(runner.PLAIN, [swallows, "log(1)"]).logs == [None]
+
+
+def test_garbage_that_runs_code_is_left_out_where_lifetimes_must_not_show() -> None:
+    cycle = """
+        def ends():
+            try:
+                me = yield
+                yield
+            finally:
+                log("ends")
+        def cycle():
+            it = ends()
+            next(it)
+            it.send(it)
+        call(cycle)
+        collect()
+    """
+    programs = [HARMLESS, textwrap.dedent(cycle)]
+    seen, hidden = plain_logs(programs), plain_logs(programs, lifetimes=False)
+    assert seen[1] is not None and any("ends" in line for line in seen[1])
+    assert hidden[0] is not None and hidden[1] is None
 
 
 def test_ignored_lines() -> None:
