@@ -25,7 +25,8 @@ endif()
 target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL -Wl,--gc-sections)
 set_target_properties(_core PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 
-# What autoload loads first: small, without the C++ library, in few segments. A build without machine code has none.
+# What autoload loads first: small, without the C++ library, in few segments and (hence no RELRO) few pages. A build
+# without machine code has none.
 # (A guard for a static variable would bring the library's unwinder and demangler with it.)
 if(NOT WHIPSNAKE_OFF_REASON)
   whipsnake_sources(late_sources module/late)
@@ -35,7 +36,7 @@ if(NOT WHIPSNAKE_OFF_REASON)
   target_link_libraries(_late PRIVATE whipsnake_options)
   target_compile_options(_late PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
   target_link_options(_late PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed -Wl,--exclude-libs,ALL
-    -Wl,--gc-sections -Wl,-z,noseparate-code)
+    -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro)
   set_target_properties(_late PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
   install(TARGETS _late DESTINATION whipsnake COMPONENT whipsnake)
   add_dependencies(_core _late)

@@ -1,6 +1,7 @@
 // [late-start] whipsnake._late: what autoload loads at start-up instead of the core, because most processes of a
-// machine are over in a few milliseconds. It starts a thread that waits that long and asks for a pending call, in which
-// the core is loaded and starts. Nothing here needs the C++ library, and nothing runs Python code.
+// machine are over in a few milliseconds. Once there is code that could run for long, it starts a thread that waits
+// that long and asks for a pending call, in which the core is loaded and starts. Nothing here needs the C++ library,
+// and nothing runs Python code.
 #include <Python.h>
 
 #include <dlfcn.h>
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
+#include <utility>
 
 #include "jit/cpython/port.h"
 #include "jit/module/late/late.h"
@@ -34,6 +36,7 @@ constexpr size_t kStackSize = size_t{64} << 10;
 LateStart late_start;
 char* core_path = nullptr;
 
+int watcher = -1;  // of code objects, until there is the thread
 QuietThread thread;
 std::atomic<uint32_t> signal{0};  // the thread waits for it
 std::atomic<bool> asking{false};  // the thread touches Python
@@ -115,8 +118,46 @@ void run() {
   }
 }
 
+void start_thread() {
+  if (!thread.start(run, kStackSize)) Py_AddPendingCall(load_and_start, nullptr);
+}
+
+// 3.13 Python/pythonrun.c imports it for each `python -c`.
+bool is_of_linecache(const PyCodeObject* code) {
+  constexpr char kName[] = "/linecache.py";
+  Py_ssize_t size = 0;
+  const char* name = PyUnicode_AsUTF8AndSize(code->co_filename, &size);
+  if (name == nullptr) PyErr_Clear();
+  return name != nullptr && size >= Py_ssize_t{sizeof kName} - 1 &&
+         std::strcmp(name + size - (sizeof kName - 1), kName) == 0;
+}
+
+// A function, or code with a loop. Modules that an interpreter starts with are part of it and have come before; of
+// programs that are over at once, most have neither.
+bool may_run_for_long(const PyCodeObject* code) {
+  const CodeUnit* units = _PyCode_CODE(code);
+  return ((code->co_flags & CO_OPTIMIZED) != 0 ||
+          std::any_of(units, units + Py_SIZE(code), [](CodeUnit unit) { return unit.op.code == JUMP_BACKWARD; })) &&
+         !is_of_linecache(code);
+}
+
+int on_code(PyCodeEvent event, PyCodeObject* code) {
+  if (event != PY_CODE_EVENT_CREATE || watcher < 0 || !may_run_for_long(code)) return 0;
+  PyCode_ClearWatcher(std::exchange(watcher, -1));
+  if (late_start.state == StartState::kWaiting) start_thread();
+  return 0;
+}
+
+void watch_code() {
+  watcher = PyCode_AddWatcher(on_code);
+  if (watcher >= 0) return;
+  PyErr_Clear();  // others have them all
+  start_thread();
+}
+
 // CPython warns of a process that forks with threads. `_core` has fork hooks of its own, but this fork has begun.
 PyObject* before_fork(PyObject*, PyObject*) {
+  if (watcher >= 0) Py_RETURN_NONE;
   if (late_start.state == StartState::kWaiting) {
     if (auto start = core_function<StartBeforeFork>(kStartBeforeFork)) start();
     late_start.state = StartState::kStarted;  // also where the core could not be loaded
@@ -169,9 +210,11 @@ char* find_core() {
 
 bool begin() {
   core_path = find_core();
-  return core_path != nullptr && access(core_path, R_OK) == 0 && register_fork_hook() &&
-         PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) == 0 && announce() &&
-         thread.start(run, kStackSize);
+  if (core_path == nullptr || access(core_path, R_OK) != 0 || !register_fork_hook() ||
+      PyUnstable_AtExit(PyInterpreterState_Main(), at_exit, nullptr) != 0 || !announce())
+    return false;
+  watch_code();
+  return true;
 }
 
 // Raises RuntimeError when the package has to decide, at once.

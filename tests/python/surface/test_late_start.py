@@ -45,7 +45,46 @@ def test_starts_by_itself(autoload: Environment, tmp_path: Path) -> None:
 
 
 def test_starts_while_the_program_sleeps(autoload: Environment, tmp_path: Path) -> None:
-    check(autoload, tmp_path, f"import sys, time; time.sleep(2); assert {STARTED}")
+    check(autoload, tmp_path, f"import sys, time\ndef f(): pass\ntime.sleep(2); assert {STARTED}")
+
+
+def test_only_code_that_may_run_for_long_makes_a_thread(autoload: Environment, tmp_path: Path) -> None:
+    """A function, or a loop, wherever it comes from; but not those that ``python -c`` itself imports."""
+    (tmp_path / "module.py").write_text("def f(): pass\n")
+    threads = "len(os.listdir('/proc/self/task'))"
+    begin = f"import os, sys\nassert {threads} == 1\n"
+    spared = "x = [1, 2.5]\nclass C: x = 2\nprint(os.getcwd(), sys.argv, file=open(os.devnull, 'w'))\n"
+    check(autoload, tmp_path, begin + spared + f"assert {threads} == 1 and not ({STARTED})")
+    for code in (
+        "exec('def f(): pass')",
+        "exec('lambda: 0')",
+        "exec('for _ in (1, 2): pass')",
+        "exec('while len(sys.argv) > 5: pass')",
+        "exec('[x for x in sys.argv]')",
+        "exec('class C:\\n  def m(self): pass')",
+        "sys.path.insert(0, os.getcwd()); import module",
+    ):
+        check(autoload, tmp_path, begin + code + f"\nassert {threads} == 2 and not ({STARTED})")
+
+
+def test_fork_before_there_is_a_thread(autoload: Environment, tmp_path: Path) -> None:
+    """Both sides are as before: there is no thread until there is a reason, and then there is."""
+    code = f"import os\npid = os.fork()\nassert len(os.listdir('/proc/self/task')) == 1\nexec({WAIT!r})\n"
+    code += "ok = wait()\nif pid == 0: os._exit(0 if ok else 3)\nassert ok and os.waitpid(pid, 0)[1] == 0"
+    check(autoload, tmp_path, code, "-W", "error")
+
+
+def test_where_all_watchers_are_taken(autoload: Environment, tmp_path: Path) -> None:
+    """Then the thread is there from the beginning."""
+    early = autoload.site / "a-watchers.pth"
+    take = "[c.PyCode_AddWatcher(c.Py_IsInitialized) for _ in range(8)]"
+    early.write_text(
+        f"import ctypes; c = ctypes.pythonapi; 'w' in known_paths or known_paths.add('w') or {take}\n"
+    )
+    try:
+        check(autoload, tmp_path, f"import sys, time; time.sleep(2); assert {STARTED}")
+    finally:
+        early.unlink()
 
 
 def test_a_program_that_waits_for_a_short_while_is_spared(autoload: Environment, tmp_path: Path) -> None:
