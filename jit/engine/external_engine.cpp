@@ -35,8 +35,7 @@ PyObject* runtime_interpret(PyThreadState* ts, Frame* frame, int instruction, in
   ++counters.deopts;
   if (CodeRecord* record = find_record(port::code_of(frame))) count_exits(record, 1);
   ++exit_counts[static_cast<int>(ExitReason::kGuard)];
-  port::set_instruction(frame, instruction);
-  frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth;
+  put_in_place(frame, instruction, depth);
   return frame == thread_context().osr_frame ? nullptr : interpret_rest(ts, frame);
 }
 

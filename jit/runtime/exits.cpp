@@ -106,8 +106,7 @@ const void* go_on_interpreted(PyThreadState* ts, Frame* frame, const Site* site,
     if (reason == ExitReason::kColdCode) count_cold_exit(site->record, instruction, site->weight);
     if (reason == ExitReason::kLocalsChanged) count_exits(site->record, 1);
   }
-  set_depth(frame, depth);
-  port::set_instruction(frame, static_cast<int>(instruction));
+  put_in_place(frame, static_cast<int>(instruction), depth);
   const bool told = reason != ExitReason::kTracing || tell_of_line(ts, frame, site, instruction);
   const Leaving leaving(frame, context);
   return leaving.with(frame == context->osr_frame ? nullptr : interpret_rest(ts, frame, !told));

@@ -117,8 +117,13 @@ PyObject* after_return(PyThreadState* ts, PyObject* result) {
   return after_escape(ts, result);
 }
 
+void put_in_place(Frame* frame, int instruction, int depth) {
+  frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth;
+  port::set_instruction(frame, instruction);
+  port::update_instrumentation(port::code_of(frame));
+}
+
 PyObject* interpret_rest(PyThreadState* ts, Frame* frame, bool raising) {
-  port::update_instrumentation(port::code_of(frame));  // while the frame is in the chain of those that run
   ts->current_frame = frame->previous;
   ++ts->py_recursion_remaining;
   ts->c_recursion_remaining += kEvalStackUnits;

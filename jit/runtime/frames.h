@@ -69,6 +69,10 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
 // with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
 
+// Makes a frame of machine code, the running one, such that the interpreter can go on with it: at an instruction, with
+// so many values on its stack, and with its code instrumented for those who listen now.
+void put_in_place(Frame* frame, int instruction, int depth);
+
 // Hands a linked frame to the interpreter, which goes on at frame->instr_ptr with the stack up to frame->stacktop.
 // Gives back the Python recursion count that compiled code had taken. The frame is finished when this returns. With
 // `raising`, it goes on by raising the pending exception there.
