@@ -47,11 +47,12 @@ void load_fast_load_fast(Emitter& e, const Instruction& i) {
 
 void load_fast_check(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
-  const Emitter::Slow unbound = e.slow_path(&op_load_fast_check, 0, 1, i.oparg);  // raises
+  const Emitter::Slow unbound = e.slow_path(&op_load_fast_check, 0, 1, i.oparg);
   masm.cmp(e.local(i.oparg), 0);
   masm.jump_if(Cond::kEqual, unbound.label);
   masm.bind(unbound.resume);
-  e.finish_slow(unbound, std::function<void()>());
+  // It raises, except where guards fail for no reason; then the variable has the value, too, and it does not die.
+  e.finish_slow(unbound, [&masm, unbound] { sequences::decref(masm, Reg::kRet, unbound.resume); });
   e.push_local(i.oparg);
 }
 

@@ -215,13 +215,17 @@ def build(source):
     return scope
 
 
+GUARDS_FAIL = {"slow_every": 1, "stress_seed": 1}
+
+
+@pytest.mark.parametrize("options", [{}, GUARDS_FAIL], ids=["", "guards fail"])
 @pytest.mark.parametrize("warm", [0, 8], ids=["cold", "warm"])
 @pytest.mark.parametrize("name", BODIES)
-def test_flat(name, warm):
+def test_flat(name, warm, options):
     scope = build(BODIES[name])
     for _ in range(warm):
         scope["f"]()
-    with enabled():
+    with enabled(**options):
         for function in list(functions_of(scope)):
             compile_tree(function)
         function = None
@@ -430,6 +434,7 @@ OPERATIONS = {
     "raise": "raise a; raise a from b; assert a, b; raise ValueError(a)",
     "with": "with a: b\nwith a as x, b as y: x",
     "try": "try: a + b\nexcept a: b\nfinally: b",
+    "LOAD_FAST_CHECK": "with a: x = [b]\nx\nb = x",
     "names": "global gone; gone = a; gone; del gone; undefined",
     "import": "import a1; from os import path, nothing",
     "functions": "def g(x=a, *, k=b) -> a: return x, k\nclass C(a): x = b\n(lambda: a)()",
@@ -491,10 +496,11 @@ def test_every_opcode_is_flat(opcode):
                         pass
 
     all_pairs()
-    with enabled():
-        compile_all(scope)
-        gains = growth(all_pairs, calls=3)
-        assert gains[-1] <= 0, gains
+    for options in ({}, GUARDS_FAIL):
+        with enabled(**options):
+            compile_all(scope)
+            gains = growth(all_pairs, calls=3)
+            assert gains[-1] <= 0, (gains, options)
     with enabled(**FAILING_HELPERS):
         compile_all(scope)
 
