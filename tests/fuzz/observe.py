@@ -278,9 +278,28 @@ def callers() -> None:
     emit("callers " + " ".join(found[:20]))
 
 
+_last_lines: dict[types.CodeType, int] = {}
+_RESUMED = 0x20 | 0x80 | 0x200
+"""Code flags of generators, coroutines and asynchronous generators (3.13 Include/cpython/code.h)."""
+
+
+def _is_told_again(code: types.CodeType, line: int) -> bool:
+    """Whether a line event may be left out: one may or may not come twice.
+
+    Where an exception is thrown into a generator, its line is told again if the instruction that it would have
+    gone on with has never been run by the interpreter, which marks it then (3.13 Python/instrumentation.c,
+    _Py_call_instrumentation_line, and RESUME in Python/bytecodes.c).
+    """
+    again = code.co_flags & _RESUMED != 0 and _last_lines.get(code) == line
+    _last_lines[code] = line
+    return again
+
+
 def _tracer(frame: types.FrameType, event: str, arg: object) -> Any:
     if frame.f_code.co_filename != FILENAME:
         return None
+    if event == "line" and _is_told_again(frame.f_code, frame.f_lineno):
+        return _tracer
     shown = describe(arg[1]) if event == "exception" else describe(arg)  # type: ignore[index]
     emit(f"trace {event} {frame.f_code.co_name}:{frame.f_lineno} {shown}")
     return _tracer
@@ -323,6 +342,8 @@ def _listener(event: str) -> Callable[..., None]:
             # An exception's offset depends on how far the interpreter has specialised the calls around it, and so
             # does whether a method of a class with __getattr__ is called as such.
             shown = args[1:] if event in ("RAISE", "RERAISE", "PY_UNWIND", "EXCEPTION_HANDLED") else args
+            if event == "LINE" and _is_told_again(code, args[0]):  # type: ignore[arg-type]
+                return
             if event == "CALL" and isinstance(args[1], types.MethodType):
                 shown = (args[0], args[1].__func__, args[1].__self__)
             emit(f"monitor {event} {code.co_name} {describe(shown)}")
@@ -383,6 +404,7 @@ def unraisable(what: Any) -> None:
 
 def reset() -> None:
     """Undo what a program may have left switched on."""
+    _last_lines.clear()
     sys.settrace(None)
     sys.setprofile(None)
     sys.setrecursionlimit(1000)

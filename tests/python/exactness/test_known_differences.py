@@ -125,3 +125,37 @@ def test_opcode_events_where_back_edges_are_counted(tmp_path):
         tmp_path=tmp_path,
         modes=["tier-up"],
     )
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a line is told again where an exception is thrown in, if the interpreter never ran what it would resume",
+)
+def test_line_of_an_exception_that_is_thrown_in(tmp_path):
+    plain_and_jit(
+        """
+    import sys, types
+    log = []
+    M = sys.monitoring
+    M.use_tool_id(1, "lines")
+    M.register_callback(1, M.events.LINE, lambda code, line: code is f.__code__ and log.append(line))
+    @types.coroutine
+    def pause(): yield
+    async def f():
+        await pause()
+    def run(*thrown):
+        coroutine = f()
+        coroutine.send(None)
+        try:
+            if thrown: coroutine.throw(*thrown)
+            else: coroutine.send(None)
+        except (StopIteration, ValueError): pass
+    run()
+    M.set_events(1, M.events.LINE)
+    run(ValueError())
+    M.set_events(1, 0)
+    print(log)
+    """,
+        tmp_path=tmp_path,
+        modes=["everything"],
+    )
