@@ -295,9 +295,17 @@ def _is_told_again(code: types.CodeType, line: int) -> bool:
     return again
 
 
+def _is_end_with_value(error: object) -> bool:
+    """Whether an exception need not be told of: a generator ended with a value, and whether that raises
+    StopIteration for a moment depends on whether the interpreter has specialised the loop (FOR_ITER_GEN)."""
+    return isinstance(error, StopIteration) and bool(error.args)
+
+
 def _tracer(frame: types.FrameType, event: str, arg: object) -> Any:
     if frame.f_code.co_filename != FILENAME:
         return None
+    if event == "exception" and _is_end_with_value(arg[1]):  # type: ignore[index]
+        return _tracer
     if event == "line" and _is_told_again(frame.f_code, frame.f_lineno):
         return _tracer
     shown = describe(arg[1]) if event == "exception" else describe(arg)  # type: ignore[index]
@@ -342,6 +350,8 @@ def _listener(event: str) -> Callable[..., None]:
             # An exception's offset depends on how far the interpreter has specialised the calls around it, and so
             # does whether a method of a class with __getattr__ is called as such.
             shown = args[1:] if event in ("RAISE", "RERAISE", "PY_UNWIND", "EXCEPTION_HANDLED") else args
+            if event == "RAISE" and _is_end_with_value(args[1]):
+                return
             if event == "LINE" and _is_told_again(code, args[0]):  # type: ignore[arg-type]
                 return
             if event == "CALL" and isinstance(args[1], types.MethodType):
