@@ -18,7 +18,7 @@ from typing import Any
 WORKER = Path(__file__).with_name("worker.py")
 
 PROGRAM_LIMIT = 0.5
-"""Seconds that a program may take in the plain interpreter; a longer one is not compared."""
+"""Processor seconds that a program may take in the plain interpreter; a longer one is not compared."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Runs a batch of programs, one after another in one process: ``worker.py batch.json results.jsonl``.
 
-The batch is a JSON object: "programs", a list of texts, "limit", the seconds that one program may take
+The batch is a JSON object: "programs", a list of texts, "limit", the processor seconds that one program may take
 (0: no limit), and "lifetimes", whether destructors and reference counts are logged. One line per program is
 written before it starts and one after it, so that a process that dies tells where. It ends after a program that
 cannot be compared. The last line has Whipsnake's statistics, if it is loaded.
@@ -43,7 +43,7 @@ def run(text: str, limit: float) -> tuple[str, list[str]]:
     kept = dict(vars(builtins))
     linecache.cache[observe.FILENAME] = (len(text), None, text.splitlines(True), observe.FILENAME)
     if limit:
-        signal.setitimer(signal.ITIMER_REAL, limit, limit)  # again, if the program swallows it
+        signal.setitimer(signal.ITIMER_PROF, limit, limit)  # again, if the program swallows it
     try:
         try:
             exec(compile(text, observe.FILENAME, "exec", dont_inherit=True), namespace)
@@ -68,7 +68,7 @@ def run(text: str, limit: float) -> tuple[str, list[str]]:
         pass
     finally:
         if limit:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         observe.reset()
     return observe.Discard.reason, list(lines)
 
@@ -77,7 +77,7 @@ def main() -> None:
     """Run the batch."""
     batch = json.loads(Path(sys.argv[1]).read_text())
     limit = batch["limit"]
-    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.signal(signal.SIGPROF, _out_of_time)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = used + (MEMORY if limit else 4 * MEMORY)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
