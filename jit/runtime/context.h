@@ -39,7 +39,8 @@ inline ThreadContext& thread_context() {
   return context;
 }
 
-bool ask_for_stack(ThreadContext& context, uintptr_t here);  // for:
+// Sets the thread's real limit. True when `here` is below it.
+bool ask_for_stack(ThreadContext& context, uintptr_t here);
 
 // Whether the calling thread's native stack is below its limit. Where the first one is reached, sets the real one.
 inline bool below_stack_limit() {

@@ -70,8 +70,6 @@ bool drop_lower(Frame* frame, const Site* site, int first_owned) {
   return true;
 }
 
-void set_depth(Frame* frame, int depth) { frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth; }
-
 // The thunk that ends `frame`, found while there is one, with what the end results in.
 class Leaving {
  public:

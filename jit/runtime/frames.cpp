@@ -118,7 +118,7 @@ PyObject* after_return(PyThreadState* ts, PyObject* result) {
 }
 
 void put_in_place(Frame* frame, int instruction, int depth) {
-  frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth;
+  set_depth(frame, depth);
   port::set_instruction(frame, instruction);
   port::update_instrumentation(port::code_of(frame));
 }

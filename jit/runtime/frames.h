@@ -69,6 +69,9 @@ PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, 
 // with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.
 PySendResult resume_generator(PyThreadState* ts, PyGenObject* gen, PyObject* arg, PyObject** result);
 
+// How many values the stack of a frame has in memory.
+inline void set_depth(Frame* frame, int depth) { frame->stacktop = port::code_of(frame)->co_nlocalsplus + depth; }
+
 // Makes a frame of machine code, the running one, such that the interpreter can go on with it: at an instruction, with
 // so many values on its stack, and with its code instrumented for those who listen now.
 void put_in_place(Frame* frame, int instruction, int depth);

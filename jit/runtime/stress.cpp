@@ -123,7 +123,7 @@ struct Range {
 
 struct Retired {
   std::vector<Range> ranges;
-  std::vector<const CompiledCode*> known;  // all of whose memory is in `ranges`
+  std::unordered_set<const CompiledCode*> known;  // all of whose memory is in `ranges`
   std::unordered_set<const CompiledCode*> used;
 
   void add(const CompiledCode& piece) {
@@ -135,7 +135,7 @@ struct Retired {
     if (!piece.resources || !piece.resources->visit_memory(remember)) return ranges.resize(before);
     remember(piece.code, piece.size);
     remember(&piece, sizeof piece);
-    known.push_back(&piece);
+    known.insert(&piece);
   }
 
   const CompiledCode* owner_of(uintptr_t word) const {
@@ -143,15 +143,9 @@ struct Retired {
     return place != ranges.begin() && word < (--place)->end ? place->owner : nullptr;
   }
 
-  void sort() {
-    std::sort(ranges.begin(), ranges.end());
-    std::sort(known.begin(), known.end());
-  }
+  void sort() { std::sort(ranges.begin(), ranges.end()); }
 
-  // After sort().
-  bool may_be_freed(const CompiledCode* piece) const {
-    return std::binary_search(known.begin(), known.end(), piece) && used.count(piece) == 0;
-  }
+  bool may_be_freed(const CompiledCode* piece) const { return known.count(piece) != 0 && used.count(piece) == 0; }
 };
 
 // Everything on the native stack that could be an address of machine code, or of what it owns, is taken for one. Wrong

@@ -91,11 +91,17 @@ bool call(PyObject* function, PyObject* first, PyObject* second, PyObject* third
   return result != nullptr;
 }
 
-bool set_events(PyObject* tool_id, PyObject* events) {
-  PyObject* args[] = {tool_id, events};
-  PyObject* result = module.set_events_entry(PyCFunction_GET_SELF(module.set_events), args, 2);
+// The same by the C entry point that the function had before we observed it.
+template <typename... Arguments>
+bool call_unobserved(PyCFunctionFast entry, PyObject* function, Arguments... arguments) {
+  PyObject* args[] = {arguments...};
+  PyObject* result = entry(PyCFunction_GET_SELF(function), args, sizeof...(arguments));
   Py_XDECREF(result);
   return result != nullptr;
+}
+
+bool set_events(PyObject* tool_id, PyObject* events) {
+  return call_unobserved(module.set_events_entry, module.set_events, tool_id, events);
 }
 
 // With any change of a tool's global events the interpreter goes through all code that is running. This event has no
@@ -177,10 +183,8 @@ bool optimizer_tool_is_ours() {
 
 bool set_jump_events(PyCodeObject* code, bool on) {
   return with_exception_kept([code, on] {
-    PyObject* args[] = {module.tool_id, reinterpret_cast<PyObject*>(code), on ? module.jump : module.none};
-    PyObject* result = module.set_local_events_entry(PyCFunction_GET_SELF(module.set_local_events), args, 3);
-    Py_XDECREF(result);
-    return result != nullptr;
+    return call_unobserved(module.set_local_events_entry, module.set_local_events, module.tool_id,
+                           reinterpret_cast<PyObject*>(code), on ? module.jump : module.none);
   });
 }
 
