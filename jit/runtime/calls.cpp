@@ -152,6 +152,7 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
     }
   }
   if (PyTuple_CheckExact(callargs)) {
+    note_call(callable);
     bool taken = false;
     result = call_unpacked(ts, callable, callargs, kwargs, &taken);
     if (taken) return after_call(ts, result);

@@ -223,11 +223,16 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
   return enter_compiled(callable, args, nargsf, kwnames, &entry);
 }
 
+void note_call(PyObject* callable) {
+  if (called_from_machine_code == nullptr || !Py_IS_TYPE(callable, &PyFunction_Type)) return;
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  if (func->vectorcall == port::function_vectorcall && crossing_counts()) called_from_machine_code(func);
+}
+
 PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
   if (Py_IS_TYPE(callable, &PyFunction_Type)) {
+    note_call(callable);
     auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-    if (called_from_machine_code != nullptr && func->vectorcall == port::function_vectorcall && crossing_counts())
-      called_from_machine_code(func);
     if (enters_machine_code(func))
       return func->vectorcall(callable, args, static_cast<size_t>(nargs) | kStolen, kwnames);
   }

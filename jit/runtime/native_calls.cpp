@@ -323,6 +323,7 @@ bool initialise(PyThreadState* ts, PyObject* self, PyObject** args, Py_ssize_t n
   }
   PyObject* init = Py_NewRef(cls->init);
   args[-1] = self;
+  note_call(init);
   PyObject* none = PyObject_Vectorcall(init, args - 1, static_cast<size_t>(nargs) + 1, nullptr);
   Py_DECREF(init);
   if (none == Py_None) return true;
@@ -340,6 +341,7 @@ bool call_python_new(PyThreadState* ts, PyObject* callable, PyObject** args, Py_
   PyObject* make = Py_NewRef(cls->make);
   --ts->c_recursion_remaining;
   args[-1] = callable;
+  note_call(make);
   PyObject* self = PyObject_Vectorcall(make, args - 1, static_cast<size_t>(nargs) + 1, nullptr);
   Py_DECREF(make);
   if (self != nullptr && PyObject_TypeCheck(self, type) && !initialise(ts, self, args, nargs)) Py_CLEAR(self);

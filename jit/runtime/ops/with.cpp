@@ -1,4 +1,5 @@
 // 3.13 Python/bytecodes.c: BEFORE_WITH, BEFORE_ASYNC_WITH, WITH_EXCEPT_START.
+#include "jit/runtime/frames.h"
 #include "jit/runtime/ops/common.h"
 
 namespace whipsnake {
@@ -20,9 +21,18 @@ PyObject* special_method(PyThreadState* ts, PyObject* manager, PyObject* name, c
   return method;
 }
 
+// What calls `manager`'s method of that name: the Python function of its class, which is called with the manager and needs
+// no bound method, or what the class makes of what it has. New reference; null with an exception set.
+PyObject* method_to_call(PyThreadState* ts, PyObject* manager, PyObject* name, const char* complaint, bool* unbound) {
+  PyObject* found = _PyType_Lookup(Py_TYPE(manager), name);
+  *unbound = found != nullptr && Py_IS_TYPE(found, &PyFunction_Type);
+  return *unbound ? Py_NewRef(found) : special_method(ts, manager, name, complaint);
+}
+
 PyObject* enter(PyThreadState* ts, PyObject** top, const Protocol& protocol) {
   PyObject* manager = top[-1];
-  PyObject* enter = special_method(ts, manager, protocol.enter, protocol.no_enter);
+  bool unbound = false;
+  PyObject* enter = method_to_call(ts, manager, protocol.enter, protocol.no_enter, &unbound);
   PyObject* exit = nullptr;
   if (enter != nullptr) {
     exit = special_method(ts, manager, protocol.exit, protocol.no_exit);
@@ -32,9 +42,16 @@ PyObject* enter(PyThreadState* ts, PyObject** top, const Protocol& protocol) {
     release(manager);
     return nullptr;
   }
-  release(manager);
-  PyObject* entered = PyObject_CallNoArgs(enter);
-  release(enter);
+  PyObject* entered = nullptr;
+  if (unbound) {
+    PyObject* arguments[] = {nullptr, Py_NewRef(manager)};
+    entered = call_stealing(ts, enter, arguments + 1, 1, nullptr);
+    release(manager);  // not before: a bound method would have held it
+  } else {
+    release(manager);
+    entered = PyObject_CallNoArgs(enter);
+    release(enter);
+  }
   if (entered == nullptr) {
     release(exit);
     return nullptr;
