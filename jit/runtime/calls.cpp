@@ -28,6 +28,22 @@ Callee unpack_callee(PyObject** base, Py_ssize_t nargs) {
   return {base[0], args - 1, nargs + 1};
 }
 
+// The end of a with statement without an exception: its __exit__ is a bound method, and None stands where other calls
+// have self or nothing. Where the method's function has machine code, that is entered with the method's self in the
+// place of the method, which lives until it is done.
+bool leave_with(PyThreadState* ts, const Callee& callee, PyObject** result) {
+  if (!Py_IS_TYPE(callee.callable, &PyMethod_Type) || callee.args[0] != Py_None) return false;
+  auto* method = reinterpret_cast<PyMethodObject*>(callee.callable);
+  note_call(method->im_func);
+  if (!Py_IS_TYPE(method->im_func, &PyFunction_Type) ||
+      !enters_machine_code(reinterpret_cast<PyFunctionObject*>(method->im_func)))
+    return false;
+  callee.args[-1] = Py_NewRef(method->im_self);
+  *result = call_stealing(ts, Py_NewRef(method->im_func), callee.args - 1, callee.nargs + 1, nullptr);
+  Py_DECREF(method);
+  return true;
+}
+
 // Calls a class whose __new__ is Python code. The same contract as make_instance().
 bool make_with_new(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject** result) {
   if (!call_python_new(ts, callable, args, nargs, result)) return false;
@@ -62,6 +78,7 @@ PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
        make_exception(ts, callee.callable, callee.args, callee.nargs, &result) ||
        make_with_new(ts, callee.callable, callee.args, callee.nargs, &result)))
     return after_call(ts, result);
+  if (callee.nargs != oparg && leave_with(ts, callee, &result)) return after_call(ts, result);
   if (make_object(ts, callee.callable, callee.args, callee.nargs, &result)) return after_call(ts, result);
   return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
 }

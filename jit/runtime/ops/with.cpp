@@ -21,11 +21,11 @@ PyObject* special_method(PyThreadState* ts, PyObject* manager, PyObject* name, c
   return method;
 }
 
-// What calls `manager`'s method of that name: the Python function of its class, which is called with the manager and needs
-// no bound method, or what the class makes of what it has. New reference; null with an exception set.
+// What calls `manager`'s method of that name. *unbound: it is what its class has, a function, say, and is called with
+// the manager, so that no bound method is needed. New reference; null with an exception set.
 PyObject* method_to_call(PyThreadState* ts, PyObject* manager, PyObject* name, const char* complaint, bool* unbound) {
   PyObject* found = _PyType_Lookup(Py_TYPE(manager), name);
-  *unbound = found != nullptr && Py_IS_TYPE(found, &PyFunction_Type);
+  *unbound = found != nullptr && _PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR);
   return *unbound ? Py_NewRef(found) : special_method(ts, manager, name, complaint);
 }
 

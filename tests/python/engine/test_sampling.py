@@ -188,6 +188,59 @@ def test_hot_closure_that_is_made_again_and_again(sampled: Script) -> None:
     """)
 
 
+@pytest.mark.parametrize(
+    ("statement", "called"),
+    [
+        ("f(1)", "f"),
+        ("f(x=1)", "f"),
+        ("f(*one)", "f"),
+        ("f(**named)", "f"),
+        ("instance.method()", "hook"),
+        ("instance.prop", "hook"),
+        ("hooked.missing", "hook"),
+        ("instance[0]", "hook"),
+        ("with instance: pass", "hook, Class.__exit__"),
+        ("isinstance(1, Check)", "Meta.__instancecheck__"),
+        ("Init(1)", "Init.__init__"),
+        ("New(1)", "New.__new__"),
+        ("NewAndInit(1)", "NewAndInit.__new__, NewAndInit.__init__"),
+        ("for _ in values(): pass", "values"),
+    ],
+)
+def test_what_machine_code_calls_often(sampled: Script, statement: str, called: str) -> None:
+    """It would never be found at work: each call is short. Sides are changed without, and that costs."""
+    sampled(f"""
+        def f(x=0): return x
+        def hook(self, key=0): return self
+        class Class:
+            method = __enter__ = __getitem__ = hook
+            prop = property(hook)
+            def __exit__(self, *rest): return None
+        class Hooked:
+            __getattr__ = hook
+        class Init:
+            def __init__(self, x): self.x = x
+        class New:
+            def __new__(cls, x): return object.__new__(cls)
+        class NewAndInit(Init):
+            def __new__(cls, x): return object.__new__(cls)
+            def __init__(self, x): self.x = x
+        class Meta(type):
+            def __instancecheck__(cls, x): return True
+        class Check(metaclass=Meta): pass
+        def values(): yield 1
+        instance, hooked, one, named = Class(), Hooked(), (1,), {{"x": 1}}
+        def work(n):
+            for _ in range(n):
+                {statement}
+        work(50)
+        whipsnake.enable()
+        whipsnake.compile(work)
+        work(5000)
+        assert compiled({called})() or whipsnake.stats()["samples"] > 10, whipsnake.stats()  # on a very slow machine
+    """)
+
+
 def test_hot_code_in_another_thread(sampled: Script) -> None:
     """The main thread waits all the time."""
     sampled("""

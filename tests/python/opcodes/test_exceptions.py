@@ -466,6 +466,67 @@ def test_with():
     )
 
 
+def test_what_a_context_manager_sees_of_itself():
+    """Machine code binds no method where it can; nobody else's references to the manager change by that."""
+    check(
+        """
+        import sys, types, weakref
+        class Counting:
+            def __enter__(self):
+                log.append(('enter', sys.getrefcount(self)))
+            def __exit__(self, t, v, tb):
+                log.append(('exit', sys.getrefcount(self), t, v, tb))
+            def __del__(self): log.append('gone')
+        class Rest(Counting):
+            def __exit__(self, *rest): log.append(('rest', sys.getrefcount(self), rest))
+        class Defaults(Counting):
+            def __exit__(self, t, v=1, tb=2, *, more=4): log.append(('defaults', sys.getrefcount(self), t, v, tb, more))
+        class TooFew(Counting):
+            def __exit__(self, t): log.append('unreachable')
+        class Forgets(Counting):
+            def __enter__(self):
+                Forgets.__exit__ = Forgets.__enter__ = lambda *a: log.append('late')
+        class Finds:
+            def __get__(self, instance, owner): return lambda *a: log.append(('found', instance is None, a))
+        class Descriptors:
+            __enter__ = __exit__ = Finds()
+        class Outer:
+            __enter__ = __exit__ = types.MethodType(lambda *a: log.append(len(a)), 'bound')
+        class Nested:
+            __enter__ = property(lambda self: types.MethodType(types.MethodType(lambda *a: log.append(a), 1), 2))
+            __exit__ = property(lambda self: types.MethodType(types.MethodType(lambda *a: log.append(a), 3), None))
+        class OfC(list):
+            __enter__ = list.copy
+            __exit__ = list.__init__
+        class Fails(Counting):
+            def __exit__(self, *rest): raise KeyError(len(rest))
+        def use(make):
+            with make(): log.append('body')
+        def keep(make):
+            m = make()
+            with m: log.append(('body', sys.getrefcount(m)))
+            return sys.getrefcount(m)
+        """,
+        *(
+            f"{use}({kind})"
+            for kind in (
+                "Counting",
+                "Rest",
+                "Defaults",
+                "TooFew",
+                "Descriptors",
+                "Outer",
+                "Nested",
+                "OfC",
+                "Fails",
+            )
+            for use in ("use", "keep")
+        ),
+        "use(Forgets)",
+        warm=[0, 1, 2, 3, 8, 9, 12, 13],
+    )
+
+
 def test_contextlib_and_decorators():
     check(
         """
