@@ -60,8 +60,8 @@ void give_back_none(PyObject* const* args, Py_ssize_t total);
 PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, size_t nargsf,
                               PyObject* kwnames);
 
-// Machine code is about to call `callable` (borrowed) through CPython's API: counts the call, if it is one of a function
-// that is not compiled; see called_from_machine_code below, which may compile it.
+// Machine code is about to call `callable` (borrowed) through CPython's API: counts the call, if it is one of a
+// function that is not compiled; see called_from_machine_code below, which may compile it.
 void note_call(PyObject* callable);
 
 // Calls `callable` with positional arguments; steals the callable and args[0..nargs+kwargs); args[-1] is scratch.
