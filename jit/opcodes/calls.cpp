@@ -56,6 +56,14 @@ void call_python(Emitter& e, int arguments, Mem callable) {
   e.masm().call_code(thunks.call[kind]);
 }
 
+// The call is over: its operands are gone, its result is in kRet.
+void take_call(Emitter& e, int operands) {
+  e.stack().drop(operands);
+  e.masm().test(Reg::kRet, Reg::kRet);
+  e.masm().jump_if(Cond::kEqual, e.error_exit());
+  e.push_owned(Reg::kRet);
+}
+
 // A call of a C function; false where there is no machine code for its convention.
 bool call_native(Emitter& e, const Instruction& i) {
   const uint8_t* code = native_call_code(i.specialized, i.oparg);
@@ -66,10 +74,7 @@ bool call_native(Emitter& e, const Instruction& i) {
   e.store_position();
   e.masm().lea(Reg::kArg1, e.home(e.stack().depth() - operands));
   e.masm().call_code(code);
-  e.stack().drop(operands);
-  e.masm().test(Reg::kRet, Reg::kRet);
-  e.masm().jump_if(Cond::kEqual, e.error_exit());
-  e.push_owned(Reg::kRet);
+  take_call(e, operands);
   return true;
 }
 
@@ -314,6 +319,26 @@ void call_class(Emitter& e, const Instruction& i) {
 
 }  // namespace
 
+namespace {
+
+// `thunk` does the call, or enters the callee; operands on the stack, the result is pushed.
+void begin(Emitter& e, const uint8_t* thunk, OpHelper helper, int operands, int oparg) {
+  if (e.without_fast_path()) return e.operation(helper, operands, 1, oparg);
+  prepare_operands(e, operands);
+  e.masm().lea(Reg::kArg1, e.home(e.stack().depth()));
+  e.masm().mov_imm(Reg::kArg2, oparg);
+  e.masm().call_code(thunk);
+  take_call(e, operands);
+}
+
+}  // namespace
+
+void call_kw(Emitter& e, const Instruction& i) { begin(e, thunks.begin_kw, &op_call_kw, i.oparg + 3, i.oparg); }
+
+void call_function_ex(Emitter& e, const Instruction& i) {
+  begin(e, thunks.begin_ex, &op_call_function_ex, 3 + (i.oparg & 1), i.oparg);
+}
+
 // Compiled functions are entered directly, everything else goes through a helper.
 void call(Emitter& e, const Instruction& i) {
   if (e.without_fast_path()) return e.operation(&op_call, i.oparg + 2, 1, i.oparg);
@@ -323,10 +348,7 @@ void call(Emitter& e, const Instruction& i) {
   const int operands = i.oparg + 2;
   prepare_operands(e, operands);
   call_python(e, i.oparg, e.home(e.stack().depth() - operands));
-  e.stack().drop(operands);
-  e.masm().test(Reg::kRet, Reg::kRet);
-  e.masm().jump_if(Cond::kEqual, e.error_exit());
-  e.push_owned(Reg::kRet);
+  take_call(e, operands);
 }
 
 }  // namespace whipsnake::opcodes

@@ -104,6 +104,8 @@ void load_super_attr(Emitter& e, const Instruction& i);
 
 // calls.cpp
 void call(Emitter& e, const Instruction& i);
+void call_kw(Emitter& e, const Instruction& i);
+void call_function_ex(Emitter& e, const Instruction& i);
 
 // --- generic shapes: everything is done by the opcode's helper ---
 

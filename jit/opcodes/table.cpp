@@ -2,16 +2,12 @@
 
 #include "jit/cpython/opcodes.h"
 #include "jit/opcodes/families.h"
-#include "jit/runtime/calls.h"
 #include "jit/runtime/ops/ops.h"
 
 namespace whipsnake::opcodes {
 
 namespace {
 
-void call_function_ex(Emitter& e, const Instruction& i) {
-  e.operation(&op_call_function_ex, 3 + (i.oparg & 1), 1, i.oparg);
-}
 void unpack_ex(Emitter& e, const Instruction& i) {
   e.operation_storing(&op_unpack_ex, 1, (i.oparg & 0xff) + 1 + (i.oparg >> 8), i.oparg);
 }
@@ -137,7 +133,7 @@ constexpr Row kRows[] = {
      nullptr},
     // calls and functions
     {CALL, call, nullptr},
-    {CALL_KW, with_operands<op_call_kw, 1, 3>, nullptr},
+    {CALL_KW, call_kw, nullptr},
     {CALL_FUNCTION_EX, call_function_ex, nullptr},
     {CALL_INTRINSIC_1, with_oparg<op_call_intrinsic_1, 1, 1>, nullptr},
     {CALL_INTRINSIC_2, with_oparg<op_call_intrinsic_2, 2, 1>, nullptr},

@@ -68,28 +68,56 @@ bool make_exception(PyThreadState* ts, PyObject* callable, PyObject** args, Py_s
   return true;
 }
 
+// The call is over.
+const uint8_t* over(PyThreadState* ts, PyObject* result, ThreadContext* context) {
+  context->call_result = after_call(ts, result);
+  return nullptr;
+}
+
+// begin_call() for an opcode.
+const uint8_t* begin(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
+                     ThreadContext* context) {
+  const uint8_t* start = begin_call(ts, callable, args, nargs, kwnames, context);
+  return start != nullptr ? start : over(ts, context->call_result, context);
+}
+
+// What has been begun, to its end.
+PyObject* complete(PyThreadState* ts, const uint8_t* start, const ThreadContext& context) {
+  return start != nullptr ? after_call(ts, run_compiled(ts, ts->current_frame, start)) : context.call_result;
+}
+
 }  // namespace
 
-PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+const uint8_t* begin_op_call(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context) {
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
   PyObject* result = nullptr;
   if (callee.nargs == oparg && PyType_Check(callee.callable) &&
       (make_instance(ts, callee.callable, callee.args, callee.nargs, &result) ||
        make_exception(ts, callee.callable, callee.args, callee.nargs, &result) ||
        make_with_new(ts, callee.callable, callee.args, callee.nargs, &result)))
-    return after_call(ts, result);
-  if (callee.nargs != oparg && leave_with(ts, callee, &result)) return after_call(ts, result);
-  if (make_object(ts, callee.callable, callee.args, callee.nargs, &result)) return after_call(ts, result);
-  return after_call(ts, call_stealing(ts, callee.callable, callee.args, callee.nargs, nullptr));
+    return over(ts, result, context);
+  if (callee.nargs != oparg && leave_with(ts, callee, &result)) return over(ts, result, context);
+  if (make_object(ts, callee.callable, callee.args, callee.nargs, &result)) return over(ts, result, context);
+  return begin(ts, callee.callable, callee.args, callee.nargs, nullptr, context);
 }
 
-PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context) {
   PyObject* kwnames = top[-1];
   const Callee callee = unpack_callee(top - oparg - 3, oparg);
   const Py_ssize_t positional = callee.nargs - PyTuple_GET_SIZE(kwnames);
-  PyObject* result = call_stealing(ts, callee.callable, callee.args, positional, kwnames);
+  const uint8_t* start = begin(ts, callee.callable, callee.args, positional, kwnames, context);
   Py_DECREF(kwnames);
-  return after_call(ts, result);
+  return start;
+}
+
+PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  ThreadContext& context = thread_context();
+  return complete(ts, begin_op_call(ts, top, oparg, &context), context);
+}
+
+PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  ThreadContext& context = thread_context();
+  return complete(ts, begin_op_call_kw(ts, top, oparg, &context), context);
 }
 
 namespace {
@@ -97,11 +125,12 @@ namespace {
 // Argument arrays of this size need no memory of their own.
 constexpr Py_ssize_t kSmallCall = 16;
 
-// func(*callargs, **kwargs) for compiled functions; steals all three. The tuple and the dictionary are given up before
-// the function runs, so that its arguments live as long as it wants them to and no longer. Null with an exception set.
-// False in *taken: nothing was done, the general way is needed.
+// begin_call() of func(*callargs, **kwargs) for compiled functions; steals all three. The tuple and the dictionary are
+// given up before the function runs, so that its arguments live as long as it wants them to and no longer. False in
+// *taken: nothing was done, the general way is needed.
 // 3.13 Python/ceval.c, _PyEvalFramePushAndInit_Ex.
-PyObject* call_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callargs, PyObject* kwargs, bool* taken) {
+const uint8_t* begin_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callargs, PyObject* kwargs,
+                              ThreadContext* context, bool* taken) {
   *taken = false;
   if (!Py_IS_TYPE(callable, &PyFunction_Type)) return nullptr;
   if (!enters_machine_code(reinterpret_cast<PyFunctionObject*>(callable))) return nullptr;
@@ -133,9 +162,9 @@ PyObject* call_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callarg
   *taken = true;
   Py_DECREF(callargs);
   Py_XDECREF(kwargs);
-  PyObject* result = call_stealing(ts, callable, args, nargs, kwnames);
+  const uint8_t* start = begin(ts, callable, args, nargs, kwnames, context);
   Py_XDECREF(kwnames);
-  return result;
+  return start;
 }
 
 // callable(*callargs) for a class whose __new__ is Python code; borrows both. The same contract as call_python_new().
@@ -150,7 +179,7 @@ bool call_class_unpacked(PyThreadState* ts, PyObject* callable, PyObject* callar
 }  // namespace
 
 // 3.13 Python/bytecodes.c, CALL_FUNCTION_EX.
-PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context) {
   PyObject* kwargs = (oparg & 1) != 0 ? *--top : nullptr;
   PyObject* callargs = top[-1];
   PyObject* callable = top[-3];
@@ -171,15 +200,20 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
   if (PyTuple_CheckExact(callargs)) {
     note_call(callable);
     bool taken = false;
-    result = call_unpacked(ts, callable, callargs, kwargs, &taken);
-    if (taken) return after_call(ts, result);
+    const uint8_t* start = begin_unpacked(ts, callable, callargs, kwargs, context, &taken);
+    if (taken) return start;
     if (kwargs != nullptr || !call_class_unpacked(ts, callable, callargs, &result))
       result = PyObject_Call(callable, callargs, kwargs);
   }
   Py_DECREF(callable);
   Py_DECREF(callargs);
   Py_XDECREF(kwargs);
-  return after_call(ts, result);
+  return over(ts, result, context);
+}
+
+PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+  ThreadContext& context = thread_context();
+  return complete(ts, begin_op_call_function_ex(ts, top, oparg, &context), context);
 }
 
 }  // namespace whipsnake

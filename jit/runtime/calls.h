@@ -3,6 +3,7 @@
 
 #include "jit/asm/masm.h"
 #include "jit/runtime/code_record.h"
+#include "jit/runtime/context.h"
 #include "jit/runtime/op_helper.h"
 
 namespace whipsnake {
@@ -10,6 +11,12 @@ namespace whipsnake {
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg);     // callable, self_or_null, args[oparg]
 PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg);  // ..., kwnames
 PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg);
+
+// The same for thunks.begin_*: where a function with machine code is called, they push its frame and return the address
+// to go on at; else null, and the result is in context->call_result. See begin_call().
+const uint8_t* begin_op_call(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context);
+const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context);
+const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context);
 
 // Calls between compiled functions.                                                                    [direct-call]
 //
@@ -23,7 +30,9 @@ PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg)
 // its second entrance with kT1 = the number of arguments, self included, kArg3 = the address of the first one, kArg1 =
 // the function, kArg2 unchanged. The code for its shape checks what depends on the callee, moves the arguments into a
 // new frame and jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same
-// state, which is op_call(). Either consumes the operands. Result in kRet, null with an exception; kS0 to kS2 are lost.
+// state. That, like thunks.begin_kw for CALL_KW and thunks.begin_ex for CALL_FUNCTION_EX, has C++ do the call, or push
+// the frame of a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2 are
+// lost.
 inline constexpr int kDirectEntrance = kHostCpu == Cpu::kX64 ? 16 : 32;
 
 // CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.

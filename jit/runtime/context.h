@@ -15,6 +15,7 @@ struct ThreadContext {
   uintptr_t stack_limit = 0;          // native stack: below this address calls go to the interpreter; 0 = not set yet
   PyObject* saved[3] = {};            // kS0..kS2 as the exit and slow-path thunks found them
   PyObject* exit_result = nullptr;    // what the leave thunk returns to compiled code's caller
+  PyObject* call_result = nullptr;    // of begin_call() and its like, if they did the whole call
   const void* jump_target = nullptr;  // where the slow-path thunk goes when slow_dispatch() returned null; between
                                       // calls, scratch of the templates in opcodes/logic.cpp
   const Site* failed_site = nullptr;  // for thunks.slow_failed

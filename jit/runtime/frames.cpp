@@ -180,46 +180,63 @@ namespace {
 
 }  // namespace
 
+namespace {
+
+// Whether machine code may be entered now for a call of a function that has `entry`.
+bool may_begin(PyThreadState* ts, const PyFunctionObject* func, const CodeEntry& entry) {
+  return entry.globals == func->func_globals && entry.builtins == func->func_builtins && compiled_code_allowed() &&
+         may_enter(ts) && ts->py_recursion_remaining > 0 && !native_stack_low(ts);
+}
+
+CodeEntry entry_without_door(const PyFunctionObject* func, const CompiledCode& compiled) {
+  return describe_entry(reinterpret_cast<PyCodeObject*>(func->func_code), compiled.globals, compiled.builtins,
+                        compiled.start());
+}
+
+// The frame of a call, linked; steals the function and the arguments, whatever happens. Null with an exception set.
+Frame* begin_frame(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
+                   Py_ssize_t nargs, PyObject* kwnames) {
+  Frame* frame = nullptr;
+  if (kwnames == nullptr && entry.arguments >= 0)
+    frame = entry.arguments == nargs ? push_simple(ts, func, entry, args, nargs)
+                                     : push_with_defaults(ts, func, entry, args, nargs);
+  if (frame == nullptr) frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+  if (frame != nullptr) link_frame(ts, frame);
+  return frame;
+}
+
+Py_ssize_t all_arguments(Py_ssize_t nargs, PyObject* kwnames) {
+  return nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
+}
+
+}  // namespace
+
 PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                          const CodeEntry* entry) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   PyThreadState* ts = port::thread_with_gil();
-  const bool stolen = (nargsf & kStolen) != 0;
-  nargsf &= ~kStolen;
-  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-  const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
-  const bool current = entry->globals == func->func_globals && entry->builtins == func->func_builtins;
-  if (!current || !compiled_code_allowed() || !may_enter(ts) || ts->py_recursion_remaining <= 0 || native_stack_low(ts))
-      [[unlikely]] {
-    PyObject* result = refuse(ts, func, args, nargsf, kwnames, current);
-    if (stolen) release_call(callable, args, total);
-    return result;
+  if (!may_begin(ts, func, *entry)) [[unlikely]] {
+    const bool current = entry->globals == func->func_globals && entry->builtins == func->func_builtins;
+    return refuse(ts, func, args, nargsf, kwnames, current);
   }
-  const bool take = !stolen && may_take_arguments(ts, callable, args, total, kwnames);
+  const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+  const Py_ssize_t total = all_arguments(nargs, kwnames);
+  const bool take = may_take_arguments(ts, callable, args, total, kwnames);
   if (take) {
     if (calls_machine_code != nullptr && crossing_counts()) calls_machine_code(ts->current_frame);
-  } else if (!stolen) {
+  } else {
     for (Py_ssize_t i = 0; i < total; ++i) Py_INCREF(args[i]);
   }
-  if (!stolen) Py_INCREF(func);
-  Frame* frame = nullptr;
-  if (kwnames == nullptr && entry->arguments >= 0)
-    frame = entry->arguments == nargs ? push_simple(ts, func, *entry, args, nargs)
-                                      : push_with_defaults(ts, func, *entry, args, nargs);
-  if (frame == nullptr) frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+  Py_INCREF(func);
+  Frame* frame = begin_frame(ts, func, *entry, args, nargs, kwnames);
   if (take) give_back_none(args, total);
-  if (frame == nullptr) return nullptr;
-  link_frame(ts, frame);
-  return run_compiled(ts, frame, entry->start);
+  return frame != nullptr ? run_compiled(ts, frame, entry->start) : nullptr;
 }
 
 PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
   const CompiledCode* compiled = callable_code(func);
-  CodeEntry entry{};
-  if (compiled != nullptr)
-    entry = describe_entry(reinterpret_cast<PyCodeObject*>(func->func_code), compiled->globals, compiled->builtins,
-                           compiled->start());
+  const CodeEntry entry = compiled != nullptr ? entry_without_door(func, *compiled) : CodeEntry{};
   return enter_compiled(callable, args, nargsf, kwnames, &entry);
 }
 
@@ -229,18 +246,49 @@ void note_call(PyObject* callable) {
   if (func->vectorcall == port::function_vectorcall && crossing_counts()) called_from_machine_code(func);
 }
 
-PyObject* call_stealing(PyThreadState*, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
-  if (Py_IS_TYPE(callable, &PyFunction_Type)) {
-    note_call(callable);
-    auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-    if (enters_machine_code(func))
-      return func->vectorcall(callable, args, static_cast<size_t>(nargs) | kStolen, kwnames);
-  }
-  const Py_ssize_t total = nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
-  PyObject* result =
-      PyObject_Vectorcall(callable, args, static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
-  release_call(callable, args, total);
+namespace {
+
+// The call of anything that has no machine code that may be entered now.
+PyObject* call_outside(PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
+  const size_t nargsf = static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+  PyObject* result = PyObject_Vectorcall(callable, args, nargsf, kwnames);
+  release_call(callable, args, all_arguments(nargs, kwnames));
   return result;
+}
+
+// The machine code of `callable`, if it is a function that has some; has it compiled where that is due.
+const CompiledCode* code_to_call(PyObject* callable) {
+  if (!Py_IS_TYPE(callable, &PyFunction_Type)) return nullptr;
+  note_call(callable);
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  return enters_machine_code(func) ? callable_code(func) : nullptr;
+}
+
+}  // namespace
+
+const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
+                          ThreadContext* context) {
+  const CompiledCode* compiled = code_to_call(callable);
+  if (compiled != nullptr && compiled->door != nullptr) {
+    auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+    const CodeEntry& entry = *compiled->door;
+    if (may_begin(ts, func, entry)) {
+      context->call_result = nullptr;
+      return begin_frame(ts, func, entry, args, nargs, kwnames) != nullptr ? entry.start : nullptr;
+    }
+  }
+  context->call_result = call_outside(callable, args, nargs, kwnames);
+  return nullptr;
+}
+
+PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
+  const CompiledCode* compiled = code_to_call(callable);
+  if (compiled == nullptr) return call_outside(callable, args, nargs, kwnames);
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  const CodeEntry entry = compiled->door != nullptr ? *compiled->door : entry_without_door(func, *compiled);
+  if (!may_begin(ts, func, entry)) return call_outside(callable, args, nargs, kwnames);
+  Frame* frame = begin_frame(ts, func, entry, args, nargs, kwnames);
+  return frame != nullptr ? run_compiled(ts, frame, entry.start) : nullptr;
 }
 
 namespace {

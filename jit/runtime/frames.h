@@ -24,10 +24,9 @@ CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builti
 
 // The vectorcall of compiled functions, behind the entrance of their machine code (see calls.h). Takes the
 // interpreter's way whenever compiled code may not be entered (other globals, tracing, low native stack, somebody's
-// eval_frame). `nargsf` may have kStolen: the callable and all arguments then become the callee's, in any case.
+// eval_frame).
 PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                          const CodeEntry* entry);
-inline constexpr size_t kStolen = PY_VECTORCALL_ARGUMENTS_OFFSET >> 1;
 
 // Gives up a callable and its arguments.
 inline void release_call(PyObject* callable, PyObject* const* args, Py_ssize_t total) {
@@ -67,6 +66,12 @@ void note_call(PyObject* callable);
 // Calls `callable` with positional arguments; steals the callable and args[0..nargs+kwargs); args[-1] is scratch.
 // kwnames borrowed. Compiled functions are entered directly. Null with exception set on error.
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
+
+// The same for machine code, which goes on in the callee's without a C++ function in between: then the callee's frame
+// has been pushed and linked, and this is where its machine code begins. Null: the call is over, and its result is in
+// context->call_result.
+const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
+                          ThreadContext* context);
 
 // Resumes a suspended or fresh generator, coroutine or async generator in compiled code where there is some, else in
 // the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT

@@ -187,15 +187,32 @@ void emit_call(Masm& masm, int arguments) {
   masm.jump_code(thunks.call_generic);
 }
 
-// A tail call of op_call() with the operands from kArg2 up to the end of the kT1 arguments at kArg3.
+// kArg1 = the top of the stack, kArg2 = the operand.
+template <auto kBegin>
+void emit_begin(Masm& masm) {
+  const Label over = masm.new_label();
+  masm.enter_thunk();
+  masm.mov(Reg::kArg0, Reg::kThread);
+  masm.mov(Reg::kArg3, Reg::kContext);
+  masm.call_mem(near_constant(address_of(kBegin)));
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, over);
+  masm.load(Reg::kFrame, Mem::at(Reg::kThread, port::offset::kThreadCurrentFrame));
+  masm.jump_reg(Reg::kRet);
+  masm.bind(over);
+  masm.load(Reg::kRet, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, call_result))));
+  masm.leave_thunk();
+  masm.ret();
+}
+
+// The operands lie from kArg2 up to the end of the kT1 arguments at kArg3.
 void emit_call_generic(Masm& masm) {
   masm.lea(Reg::kArg1, Mem::indexed(Reg::kArg3, Reg::kT1, 8));
   masm.mov(Reg::kT2, Reg::kArg1);
   masm.sub(Reg::kT2, Reg::kArg2);
   masm.shr(Reg::kT2, 3);
   masm.lea(Reg::kArg2, Mem::at(Reg::kT2, -2));
-  masm.mov(Reg::kArg0, Reg::kThread);
-  masm.jump_mem(near_constant(address_of(&op_call)));
+  emit_begin<&begin_op_call>(masm);
 }
 
 }  // namespace
@@ -252,6 +269,8 @@ bool make_thunks(CodeHeap& heap) {
     begin("call." + std::to_string(arguments), &made.call[arguments]);
     emit_call(*masm, arguments);
   }
+  make("begin_kw", &made.begin_kw, emit_begin<&begin_op_call_kw>);
+  make("begin_ex", &made.begin_ex, emit_begin<&begin_op_call_function_ex>);
   make("leave_generator", &made.leave_generator, emit_leave_generator);
   make("leave_delegated", &made.leave_delegated, emit_leave_delegated);
   make("finish_generator", &made.finish_generator, emit_finish_generator);
