@@ -105,6 +105,8 @@ class Walk {
     else
       s.cold.assign(s.instructions.size(), 0);
     emitter_.instructions_ = &s.instructions;
+    emitter_.left_out_ = &s.cold;
+    emitter_.depths_ = &s.depths;
     emitter_.block_start_ = &s.block_start;
     emitter_.handler_of_ = &s.handler_of;
     emitter_.handlers_ = &s.handlers;

@@ -124,6 +124,16 @@ const Instruction* Emitter::following(int distance) const {
   return next;
 }
 
+bool Emitter::turned_around(const Instruction& jump) const {
+  const Instruction* first = instructions_->data();
+  const auto left_out = [&](const Instruction* instruction) { return (*left_out_)[static_cast<size_t>(instruction - first)] != 0; };
+  const Instruction* next = &jump + 1;
+  const Instruction* end = first + instructions_->size();
+  if (next == end || !left_out(next)) return false;
+  while (next != end && (left_out(next) || (*depths_)[static_cast<size_t>(next - first)] < 0)) ++next;
+  return next != end && next->start == static_cast<uint32_t>(jump.target);
+}
+
 Mem Emitter::home(int slot) const { return Mem::at(Reg::kFrame, port::offset::slot(code_->co_nlocalsplus + slot)); }
 
 void* Emitter::allocate_data(size_t bytes) {

@@ -71,6 +71,9 @@ class Emitter {
   // same (so that they may be fused), else null.
   const Instruction* following(int distance = 1) const;
   void skip_following(int count = 1) { skip_ = count; }  // they have been emitted with the current one
+  // A conditional jump behind which the interpreter has never gone on, to what is emitted next: machine code falls
+  // through to the target, jumps to label_of(jump.next) where it does not jump, and ends the block.
+  bool turned_around(const Instruction& jump) const;
   // Templates that compile several instructions say which one the next code is about.
   void at(const Instruction& instruction) { current_ = &instruction; }
   Label label_of(int instruction);          // of a jump target or handler
@@ -226,6 +229,8 @@ class Emitter {
   const std::vector<Handler>* handlers_ = nullptr;
   const Instruction* current_ = nullptr;
   const std::vector<Instruction>* instructions_ = nullptr;
+  const std::vector<uint8_t>* left_out_ = nullptr;  // by instruction: it is cold
+  const std::vector<int>* depths_ = nullptr;        // by instruction: of the stack; -1: nothing gets there
   const std::vector<uint8_t>* block_start_ = nullptr;  // by instruction index
   int skip_ = 0;
   bool without_fast_path_ = false;

@@ -9,14 +9,20 @@ namespace whipsnake::opcodes {
 struct Branch {
   const Instruction* jump = nullptr;  // null: the bool itself is wanted
   bool when = false;                  // jumps when the bool is this
+  bool turned = false;                // to where the jump does not go; see Emitter::turned_around()
 };
+
+// What machine code jumps to for a conditional jump.
+inline Label label_of_jump(Emitter& e, const Instruction& jump, bool turned) {
+  return e.label_of(turned ? static_cast<int>(jump.next) : jump.target);
+}
 
 inline Branch branch_behind(Emitter& e) {
   const Instruction* next = e.following();
   if (next == nullptr) return {};
-  if (next->opcode == POP_JUMP_IF_TRUE) return {next, true};
-  if (next->opcode == POP_JUMP_IF_FALSE) return {next, false};
-  return {};
+  if (next->opcode != POP_JUMP_IF_TRUE && next->opcode != POP_JUMP_IF_FALSE) return {};
+  const bool turned = e.turned_around(*next);
+  return {next, turned != (next->opcode == POP_JUMP_IF_TRUE), turned};
 }
 
 // The end of a template whose operands are gone from the value stack (their references settled), with the answer in
@@ -104,10 +110,11 @@ class Answer {
   }
   void finish() {
     if (!branches()) e_.stack().push(baseline::Value::in_register(result_));
+    if (branch_.turned) e_.end_block();
   }
 
  private:
-  Label target() { return e_.label_of(branch_.jump->target); }
+  Label target() { return label_of_jump(e_, *branch_.jump, branch_.turned); }
   void load_bool(Cond cond) {
     Masm& masm = e_.masm();
     masm.load(result_, near_constant(Py_False));

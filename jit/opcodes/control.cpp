@@ -1,4 +1,5 @@
 #include "jit/baseline/frames.h"
+#include "jit/opcodes/answer.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/frames.h"
 
@@ -8,44 +9,57 @@ using baseline::Value;
 
 namespace {
 
-// Jumps when the bool on top equals `wanted`.
-void jump_on_bool(Emitter& e, const Instruction& i, PyObject* wanted) {
+// Jumps when the bool on top is `when`.
+void jump_on_bool(Emitter& e, const Instruction& i, bool when) {
   Masm& masm = e.masm();
   e.flush_below(1);
+  const bool turned = e.turned_around(i);
+  PyObject* wanted = when != turned ? Py_True : Py_False;
   const Value condition = e.stack().peek(1);
   if (condition.is(Value::Kind::kConstant)) {
     e.stack().drop(1);
-    if (condition.constant == wanted) masm.jump(e.label_of(i.target));
-    return;
+    if (condition.constant == wanted) masm.jump(label_of_jump(e, i, turned));
+  } else {
+    const Reg value = e.use(1, Reg::kT0);
+    e.stack().drop(1);
+    masm.cmp(value, near_constant(wanted));
+    masm.jump_if(Cond::kEqual, label_of_jump(e, i, turned));
   }
-  const Reg value = e.use(1, Reg::kT0);
-  e.stack().drop(1);
-  masm.cmp(value, near_constant(wanted));
-  masm.jump_if(Cond::kEqual, e.label_of(i.target));
+  if (turned) e.end_block();
 }
 
 void jump_on_none(Emitter& e, const Instruction& i, bool when_none) {
   Masm& masm = e.masm();
   e.flush_below(1);
+  const bool turned = e.turned_around(i);
+  if (turned) when_none = !when_none;
+  const Label target = label_of_jump(e, i, turned);
   const Value value = e.stack().peek(1);
   const int slot = e.stack().depth() - 1;
   const Reg reg = e.use(1, Reg::kT0);
   e.stack().drop(1);
   masm.cmp(reg, near_constant(Py_None));
   if (!value.owned()) {
-    masm.jump_if(when_none ? Cond::kEqual : Cond::kNotEqual, e.label_of(i.target));
-    return;
-  }
-  const Label none = masm.new_label();
-  if (when_none) {
-    masm.jump_if(Cond::kEqual, e.label_of(i.target));
+    masm.jump_if(when_none ? Cond::kEqual : Cond::kNotEqual, target);
+  } else if (when_none) {
+    masm.jump_if(Cond::kEqual, target);
     e.release(value, slot);
+  } else if (turned) {
+    const Label something = masm.new_label();
+    masm.jump_if(Cond::kNotEqual, something);
+    e.cold([&e, something, value, slot, target] {
+      e.masm().bind(something);
+      e.release(value, slot);
+      e.masm().jump(target);
+    });
   } else {
+    const Label none = masm.new_label();
     masm.jump_if(Cond::kEqual, none);
     e.release(value, slot);
-    masm.jump(e.label_of(i.target));
+    masm.jump(target);
     masm.bind(none);
   }
+  if (turned) e.end_block();
 }
 
 }  // namespace
@@ -71,8 +85,8 @@ void jump_backward(Emitter& e, const Instruction& i) {
 
 void jump_backward_no_interrupt(Emitter& e, const Instruction& i) { jump_forward(e, i); }
 
-void pop_jump_if_true(Emitter& e, const Instruction& i) { jump_on_bool(e, i, Py_True); }
-void pop_jump_if_false(Emitter& e, const Instruction& i) { jump_on_bool(e, i, Py_False); }
+void pop_jump_if_true(Emitter& e, const Instruction& i) { jump_on_bool(e, i, true); }
+void pop_jump_if_false(Emitter& e, const Instruction& i) { jump_on_bool(e, i, false); }
 void pop_jump_if_none(Emitter& e, const Instruction& i) { jump_on_none(e, i, true); }
 void pop_jump_if_not_none(Emitter& e, const Instruction& i) { jump_on_none(e, i, false); }
 
