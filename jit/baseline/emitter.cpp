@@ -126,7 +126,9 @@ const Instruction* Emitter::following(int distance) const {
 
 bool Emitter::turned_around(const Instruction& jump) const {
   const Instruction* first = instructions_->data();
-  const auto left_out = [&](const Instruction* instruction) { return (*left_out_)[static_cast<size_t>(instruction - first)] != 0; };
+  const auto left_out = [&](const Instruction* instruction) {
+    return (*left_out_)[static_cast<size_t>(instruction - first)] != 0;
+  };
   const Instruction* next = &jump + 1;
   const Instruction* end = first + instructions_->size();
   if (next == end || !left_out(next)) return false;

@@ -229,8 +229,8 @@ class Emitter {
   const std::vector<Handler>* handlers_ = nullptr;
   const Instruction* current_ = nullptr;
   const std::vector<Instruction>* instructions_ = nullptr;
-  const std::vector<uint8_t>* left_out_ = nullptr;  // by instruction: it is cold
-  const std::vector<int>* depths_ = nullptr;        // by instruction: of the stack; -1: nothing gets there
+  const std::vector<uint8_t>* left_out_ = nullptr;     // by instruction: it is cold
+  const std::vector<int>* depths_ = nullptr;           // by instruction: of the stack; -1: nothing gets there
   const std::vector<uint8_t>* block_start_ = nullptr;  // by instruction index
   int skip_ = 0;
   bool without_fast_path_ = false;

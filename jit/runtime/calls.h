@@ -31,8 +31,8 @@ const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intp
 // the function, kArg2 unchanged. The code for its shape checks what depends on the callee, moves the arguments into a
 // new frame and jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same
 // state. That, like thunks.begin_kw for CALL_KW and thunks.begin_ex for CALL_FUNCTION_EX, has C++ do the call, or push
-// the frame of a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2 are
-// lost.
+// the frame of a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2
+// are lost.
 inline constexpr int kDirectEntrance = kHostCpu == Cpu::kX64 ? 16 : 32;
 
 // CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.
