@@ -317,10 +317,6 @@ void call_class(Emitter& e, const Instruction& i) {
   e.stack().push(baseline::Value::in_register(result));
 }
 
-}  // namespace
-
-namespace {
-
 // `thunk` does the call, or enters the callee; operands on the stack, the result is pushed.
 void begin(Emitter& e, const uint8_t* thunk, OpHelper helper, int operands, int oparg) {
   if (e.without_fast_path()) return e.operation(helper, operands, 1, oparg);

@@ -269,26 +269,27 @@ const CompiledCode* code_to_call(PyObject* callable) {
 const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
                           ThreadContext* context) {
   const CompiledCode* compiled = code_to_call(callable);
-  if (compiled != nullptr && compiled->door != nullptr) {
-    auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-    const CodeEntry& entry = *compiled->door;
-    if (may_begin(ts, func, entry)) {
-      context->call_result = nullptr;
-      return begin_frame(ts, func, entry, args, nargs, kwnames) != nullptr ? entry.start : nullptr;
-    }
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  const CodeEntry* entry = compiled != nullptr ? compiled->door : nullptr;
+  CodeEntry described;
+  if (compiled != nullptr && entry == nullptr) {
+    described = entry_without_door(func, *compiled);
+    entry = &described;
   }
-  context->call_result = call_outside(callable, args, nargs, kwnames);
+  if (entry == nullptr || !may_begin(ts, func, *entry)) {
+    context->call_result = call_outside(callable, args, nargs, kwnames);
+    return nullptr;
+  }
+  Frame* frame = begin_frame(ts, func, *entry, args, nargs, kwnames);
+  if (frame != nullptr && entry == compiled->door) return entry->start;
+  context->call_result = frame != nullptr ? run_compiled(ts, frame, entry->start) : nullptr;
   return nullptr;
 }
 
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
-  const CompiledCode* compiled = code_to_call(callable);
-  if (compiled == nullptr) return call_outside(callable, args, nargs, kwnames);
-  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  const CodeEntry entry = compiled->door != nullptr ? *compiled->door : entry_without_door(func, *compiled);
-  if (!may_begin(ts, func, entry)) return call_outside(callable, args, nargs, kwnames);
-  Frame* frame = begin_frame(ts, func, entry, args, nargs, kwnames);
-  return frame != nullptr ? run_compiled(ts, frame, entry.start) : nullptr;
+  ThreadContext& context = thread_context();
+  const uint8_t* start = begin_call(ts, callable, args, nargs, kwnames, &context);
+  return start != nullptr ? run_compiled(ts, ts->current_frame, start) : context.call_result;
 }
 
 namespace {
