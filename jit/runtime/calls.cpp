@@ -74,11 +74,13 @@ const uint8_t* over(PyThreadState* ts, PyObject* result, ThreadContext* context)
   return nullptr;
 }
 
-// begin_call() for an opcode.
+// begin_call() for an opcode; steals the names as well, which may end in code that makes calls of its own.
 const uint8_t* begin(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
                      ThreadContext* context) {
   const uint8_t* start = begin_call(ts, callable, args, nargs, kwnames, context);
-  return start != nullptr ? start : over(ts, context->call_result, context);
+  PyObject* result = context->call_result;
+  Py_XDECREF(kwnames);
+  return start != nullptr ? start : over(ts, result, context);
 }
 
 // What has been begun, to its end.
@@ -105,9 +107,7 @@ const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t opar
   PyObject* kwnames = top[-1];
   const Callee callee = unpack_callee(top - oparg - 3, oparg);
   const Py_ssize_t positional = callee.nargs - PyTuple_GET_SIZE(kwnames);
-  const uint8_t* start = begin(ts, callee.callable, callee.args, positional, kwnames, context);
-  Py_DECREF(kwnames);
-  return start;
+  return begin(ts, callee.callable, callee.args, positional, kwnames, context);
 }
 
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
@@ -162,9 +162,7 @@ const uint8_t* begin_unpacked(PyThreadState* ts, PyObject* callable, PyObject* c
   *taken = true;
   Py_DECREF(callargs);
   Py_XDECREF(kwargs);
-  const uint8_t* start = begin(ts, callable, args, nargs, kwnames, context);
-  Py_XDECREF(kwnames);
-  return start;
+  return begin(ts, callable, args, nargs, kwnames, context);
 }
 
 // callable(*callargs) for a class whose __new__ is Python code; borrows both. The same contract as call_python_new().

@@ -831,3 +831,19 @@ def test_wide_calls_and_large_frames(tmp_path):
         """,
         tmp_path=tmp_path,
     )
+
+
+def test_names_of_keywords_that_end_in_calls():
+    """The last reference to a name goes when the call has failed already; what its end calls has results, too."""
+    check(
+        """
+        def counted(*, n): return [n]
+        class Name(str):
+            def __del__(self): log.append((str(self), counted(n=len(self)), max(len(self), 1)))
+        def f(x=0, *, y=0): return [x, y]
+        def unpack(name): return f(**{Name(name): 1})
+        def builtin(name): return dict(**{Name(name): 1})
+        """,
+        "unpack('z') ;; unpack('x') ;; unpack('y') ;; builtin('z') ;; unpack('unknown')",
+        warm=[0],
+    )
