@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jit/baseline/bound_locals.h"
 #include "jit/baseline/cold_code.h"
 #include "jit/baseline/emitter.h"
 #include "jit/baseline/frames.h"
@@ -33,6 +34,7 @@ struct Scratch {
   std::vector<int> depths;
   std::vector<uint8_t> block_start;  // by instruction index: kBlockStart, kLoopHead
   std::vector<uint8_t> cold;
+  std::vector<LocalSet> bound;
 };
 
 Scratch& scratch() {
@@ -104,8 +106,10 @@ class Walk {
       find_cold_code(s.instructions, s.handlers, options.record->warm, s.cold);
     else
       s.cold.assign(s.instructions.size(), 0);
+    find_bound_locals(code, s.instructions, s.handlers, s.bound);
     emitter_.instructions_ = &s.instructions;
     emitter_.left_out_ = &s.cold;
+    emitter_.bound_ = &s.bound;
     emitter_.depths_ = &s.depths;
     emitter_.block_start_ = &s.block_start;
     emitter_.handler_of_ = &s.handler_of;

@@ -124,16 +124,25 @@ const Instruction* Emitter::following(int distance) const {
   return next;
 }
 
-bool Emitter::turned_around(const Instruction& jump) const {
+bool Emitter::falls_to_target(const Instruction& jump) const {
   const Instruction* first = instructions_->data();
-  const auto left_out = [&](const Instruction* instruction) {
-    return (*left_out_)[static_cast<size_t>(instruction - first)] != 0;
-  };
-  const Instruction* next = &jump + 1;
   const Instruction* end = first + instructions_->size();
-  if (next == end || !left_out(next)) return false;
-  while (next != end && (left_out(next) || (*depths_)[static_cast<size_t>(next - first)] < 0)) ++next;
+  const Instruction* next = &jump + 1;
+  const auto left_out = [&](const Instruction* instruction) {
+    const auto position = static_cast<size_t>(instruction - first);
+    return (*left_out_)[position] != 0 || (*depths_)[position] < 0;
+  };
+  while (next != end && left_out(next)) ++next;
   return next != end && next->start == static_cast<uint32_t>(jump.target);
+}
+
+bool Emitter::turned_around(const Instruction& jump) const {
+  const auto next = static_cast<size_t>(&jump + 1 - instructions_->data());
+  return next < instructions_->size() && (*left_out_)[next] != 0 && falls_to_target(jump);
+}
+
+bool Emitter::may_be_bound(int local) const {
+  return (*bound_)[static_cast<size_t>(current_ - instructions_->data())].has(local);
 }
 
 Mem Emitter::home(int slot) const { return Mem::at(Reg::kFrame, port::offset::slot(code_->co_nlocalsplus + slot)); }

@@ -11,6 +11,7 @@
 
 #include "jit/asm/code_heap.h"
 #include "jit/asm/masm.h"
+#include "jit/baseline/bound_locals.h"
 #include "jit/baseline/value_stack.h"
 #include "jit/cpython/decode.h"
 #include "jit/runtime/near_table.h"
@@ -70,10 +71,16 @@ class Emitter {
   // The instruction so many behind the current one, when no jump can enter there or in between and the handler is the
   // same (so that they may be fused), else null.
   const Instruction* following(int distance = 1) const;
+  // The one in front of the current instruction, wherever control comes from; null: there is none.
+  const Instruction* preceding() const { return current_ == instructions_->data() ? nullptr : current_ - 1; }
   void skip_following(int count = 1) { skip_ = count; }  // they have been emitted with the current one
+  // What is emitted behind this instruction is the target of its jump.
+  bool falls_to_target(const Instruction& jump) const;
   // A conditional jump behind which the interpreter has never gone on, to what is emitted next: machine code falls
   // through to the target, jumps to label_of(jump.next) where it does not jump, and ends the block.
   bool turned_around(const Instruction& jump) const;
+  // Whether this local variable may have a value before the current instruction; see bound_locals.h.
+  bool may_be_bound(int local) const;
   // Templates that compile several instructions say which one the next code is about.
   void at(const Instruction& instruction) { current_ = &instruction; }
   Label label_of(int instruction);          // of a jump target or handler
@@ -230,6 +237,7 @@ class Emitter {
   const Instruction* current_ = nullptr;
   const std::vector<Instruction>* instructions_ = nullptr;
   const std::vector<uint8_t>* left_out_ = nullptr;     // by instruction: it is cold
+  const std::vector<LocalSet>* bound_ = nullptr;       // by instruction
   const std::vector<int>* depths_ = nullptr;           // by instruction: of the stack; -1: nothing gets there
   const std::vector<uint8_t>* block_start_ = nullptr;  // by instruction index
   int skip_ = 0;

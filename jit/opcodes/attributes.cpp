@@ -76,12 +76,16 @@ void load_member(Emitter& e, AttrCache* cache) {
   e.stack().push(Value::in_register(result));
 }
 
+// Whether stores here are likely to be the first ones of their attributes.
+bool makes_attributes(const Emitter& e) { return PyUnicode_CompareWithASCIIString(e.code()->co_name, "__init__") == 0; }
+
 void store_member(Emitter& e, AttrCache* cache) {
   Masm& masm = e.masm();
   const Label otherwise = masm.new_label();
-  const Label added = masm.new_label();
+  const Label unlikely = masm.new_label();
   const Label stored = masm.new_label();
   const bool is_inline = cache->in_place == AttrKind::kInlineValue;
+  const bool adds = makes_attributes(e);
   const bool owns_value = e.stack().peek(2).owned();
   const Site* site = e.slow_site(&op_store_attr_cached, 2, 0, reinterpret_cast<intptr_t>(cache));
   const Reg value = e.use(2, Reg::kArg2);
@@ -95,15 +99,19 @@ void store_member(Emitter& e, AttrCache* cache) {
   masm.load32_signed(Reg::kT0, Mem::absolute(&cache->member.offset));
   masm.load(Reg::kArg0, Mem::indexed(owner, Reg::kT0, 1));
   masm.store(Mem::indexed(owner, Reg::kT0, 1), value);
-  masm.test(Reg::kArg0, Reg::kArg0);
-  masm.jump_if(Cond::kEqual, is_inline ? added : stored);
   e.stack().drop(2);
-  e.decref(Reg::kArg0);
+  const auto add = [&masm, is_inline, owner] {
+    if (is_inline) sequences::note_added_value(masm, owner, Reg::kT0, Reg::kT1, Reg::kRet);
+  };
+  const auto replace = [&e] { e.decref(Reg::kArg0); };
+  masm.test(Reg::kArg0, Reg::kArg0);
+  masm.jump_if(adds ? Cond::kNotEqual : Cond::kEqual, is_inline || adds ? unlikely : stored);
+  adds ? add() : replace();
   masm.bind(stored);
-  e.cold([&e, cache, site, owner, value, owns_value, is_inline, otherwise, added, stored] {
-    if (is_inline) {
-      e.masm().bind(added);
-      sequences::note_added_value(e.masm(), owner, Reg::kT0, Reg::kT1, Reg::kRet);
+  e.cold([&e, cache, site, owner, value, owns_value, is_inline, adds, add, replace, otherwise, unlikely, stored] {
+    if (is_inline || adds) {
+      e.masm().bind(unlikely);
+      adds ? replace() : add();
       e.masm().jump(stored);
     }
     e.masm().bind(otherwise);

@@ -72,7 +72,7 @@ void resume(Emitter& e, const Instruction& i) {
 
 void jump_forward(Emitter& e, const Instruction& i) {
   e.flush();
-  e.masm().jump(e.label_of(i.target));
+  if (!e.falls_to_target(i)) e.masm().jump(e.label_of(i.target));
   e.end_block();
 }
 

@@ -5,7 +5,25 @@ namespace whipsnake::opcodes {
 using baseline::Value;
 using baseline::ValueStack;
 
-void pop_top(Emitter& e, const Instruction&) { e.pop_release(); }
+// A call whose result nobody wants has most likely returned None: then nothing is jumped over.
+void pop_top(Emitter& e, const Instruction&) {
+  const Value& top = e.stack().peek(1);
+  const Instruction* before = e.preceding();
+  const bool called = before != nullptr && (before->opcode == CALL || before->opcode == CALL_KW);
+  if (!called || !top.is(Value::Kind::kRegister)) return e.pop_release();
+  const Reg result = top.reg;
+  const Label something = e.masm().new_label();
+  const Label released = e.masm().new_label();
+  e.masm().cmp(result, near_constant(Py_None));
+  e.masm().jump_if(Cond::kNotEqual, something);
+  e.masm().bind(released);
+  e.stack().drop(1);
+  e.cold([&e, result, something, released] {
+    e.masm().bind(something);
+    e.decref(result);
+    e.masm().jump(released);
+  });
+}
 
 void push_null(Emitter& e, const Instruction&) { e.push_null(); }
 

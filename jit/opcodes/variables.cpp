@@ -25,13 +25,23 @@ void store_local(Emitter& e, int index) {
   } else {
     e.pop_owned(reg);
   }
-  const Label unbound = masm.new_label();
+  const Label bound = masm.new_label();
+  const Label done = masm.new_label();
   masm.load(Reg::kArg0, e.local(index));
   masm.store(e.local(index), reg);
   masm.test(Reg::kArg0, Reg::kArg0);
-  masm.skip_if(Cond::kEqual, unbound);
-  e.decref(Reg::kArg0);
-  masm.bind(unbound);
+  if (e.may_be_bound(index)) {
+    masm.skip_if(Cond::kEqual, done);
+    e.decref(Reg::kArg0);
+  } else {
+    masm.jump_if(Cond::kNotEqual, bound);
+    e.cold([&e, bound, done] {
+      e.masm().bind(bound);
+      e.decref(Reg::kArg0);
+      e.masm().jump(done);
+    });
+  }
+  masm.bind(done);
 }
 
 void nop(Emitter&, const Instruction&) {}

@@ -601,11 +601,13 @@ class Compute {
       e_.stack().drop(outer_);
       for (const Cell& cell : used_) e_.release(cell.value, cell.slot);
     };
-    store_in_place(cells_.back(), index, elsewhere);
-    release();
-    masm_.jump(stored);
-    masm_.bind(elsewhere);
-    e_.stack() = with_operands;
+    if (e_.may_be_bound(index)) {
+      store_in_place(cells_.back(), index, elsewhere);
+      release();
+      masm_.jump(stored);
+      masm_.bind(elsewhere);
+      e_.stack() = with_operands;
+    }
     e_.at(*steps_[step_ - 1].instruction);
     make_object();
     masm_.mov(result_, Reg::kRet);

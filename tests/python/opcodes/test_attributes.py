@@ -674,3 +674,43 @@ def test_properties_that_raise_and_recurse():
         "raises()",
         "raises_value()",
     )
+
+
+def test_constructors_that_store_an_attribute_twice():
+    """Stores in __init__ expect to be the first ones of their attributes."""
+    check(
+        """
+        log = []
+        class Loud:
+            def __init__(self, name): self.name = name
+            def __del__(self): log.append('del ' + self.name)
+        class Twice:
+            def __init__(self, *names):
+                self.value = None
+                for name in names:
+                    self.value = Loud(name)
+                    log.append('stored')
+                self.last = self.value
+                self.value = len(names)
+        class Slots(Twice):
+            __slots__ = ('value', 'last')
+        class Members:
+            __slots__ = ('value', 'last')
+            __init__ = Twice.__init__
+        class Again(Twice):
+            def __init__(self, *names):
+                super().__init__(*names)
+                self.last = 'changed'
+                self.more = 1
+        def make(kind, *names):
+            del log[:]
+            made = kind(*names)
+            made.__init__(*names[1:])
+            return made.value, list(getattr(made, '__dict__', ())), log[:]
+        """,
+        *(
+            f"make({kind}, {names})"
+            for kind in ("Twice", "Slots", "Members", "Again")
+            for names in ("", "'a'", "'b', 'c'")
+        ),
+    )

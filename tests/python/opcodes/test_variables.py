@@ -531,3 +531,98 @@ def test_module_level_names(tmp_path, how):
         plain = python("-c", textwrap.dedent(source))
         for options in MODES.values():
             assert python("-c", textwrap.dedent(source), options=options) == plain
+
+
+def test_what_a_debugger_put_where_the_first_value_goes_is_released():
+    """Stores to variables that cannot have a value yet look all the same, and so do first stores on every way."""
+    check(
+        """
+        import sys
+        log = []
+        class Loud:
+            def __init__(self, name): self.name = name
+            def __del__(self): log.append('del ' + self.name)
+        def give(name):
+            sys._getframe(1).f_locals[name] = Loud(name)
+        def run(function, *arguments):
+            del log[:]
+            result = function(*arguments)
+            return result, log[:]
+        def plain(flag):
+            if flag: give('later')
+            later = len(log)
+            log.append('stored')
+            return later
+        def float_expression(x, flag):
+            if flag: give('later')
+            later = x * 2.0 + 1.0
+            log.append('stored')
+            return later
+        def pair(items, flag):
+            if flag: give('second')
+            first, second = items
+            log.append('stored')
+            return first, second
+        def branches(flag):
+            if flag: value = Loud('one')
+            else: value = Loud('two')
+            log.append('stored')
+            value = None
+            log.append('again')
+            return value
+        def loop(n):
+            for i in range(n):
+                value = Loud(str(i))
+                log.append('stored')
+            return n
+        def handled(flag):
+            try:
+                value = Loud('try')
+                if flag: raise KeyError(flag)
+                other = 1
+            except KeyError as error:
+                value = Loud('except')
+                other = error.args
+            log.append('stored')
+            return other
+        def cleared(items, flag):
+            if flag: give('x')
+            result = [x for x in items]
+            x = len(result)
+            log.append('stored')
+            return x
+        """,
+        "[run(plain, flag) for flag in (0, 0, 1, 1)]",
+        "[run(float_expression, 1.5, flag) for flag in (0, 0, 1, 1)]",
+        "[run(pair, (1, 2), flag) for flag in (0, 0, 1, 1)]",
+        "[run(branches, flag) for flag in (0, 1, 0, 1)]",
+        "[run(loop, n) for n in (0, 1, 3)]",
+        "[run(handled, flag) for flag in (0, 0, 1, 1)]",
+        "[run(cleared, [1, 2], flag) for flag in (0, 0, 1, 1)]",
+    )
+
+
+def test_results_that_nobody_wants():
+    check(
+        """
+        log = []
+        class Loud:
+            def __del__(self): log.append('dead')
+        def nothing(x): log.append(x)
+        def something(x, name=None): return x
+        def f(x):
+            nothing(x)
+            something(x)
+            something(x, name=x)
+            something(Loud())
+            log.append('after')
+            something(x=Loud())
+            log.append('after')
+            [x].pop()
+            return log[:]
+        """,
+        "f(1)",
+        "f(None)",
+        "f([2])",
+        "f(Loud)",
+    )
