@@ -1,6 +1,7 @@
 // Attribute access: almost every site calls shared machine code (runtime/attribute_code.h) through a cache of its own,
 // which its misses fill, give further entries, and change to another kind of access (runtime/caches.h). Members of an
 // owner that the value stack only borrows are looked for in place first.
+#include "jit/opcodes/answer.h"
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
@@ -52,8 +53,26 @@ void guard_in_place(Emitter& e, const AttrCache* cache, Reg owner, Label otherwi
   e.masm().jump_if(Cond::kEqual, otherwise);
 }
 
+// The test for None behind the current instruction, if that is what it loads for.
+const Instruction* none_test_behind(const Emitter& e) {
+  const Instruction* next = e.following();
+  const bool tests = next != nullptr && (next->opcode == POP_JUMP_IF_NONE || next->opcode == POP_JUMP_IF_NOT_NONE);
+  return tests ? next : nullptr;
+}
+
+void jump_by_none(Emitter& e, Reg value, const Instruction& test) {
+  const bool turned = e.turned_around(test);
+  const bool when_none = turned != (test.opcode == POP_JUMP_IF_NONE);
+  e.masm().cmp(value, near_constant(Py_None));
+  e.masm().jump_if(when_none ? Cond::kEqual : Cond::kNotEqual, label_of_jump(e, test, turned));
+  if (turned) e.end_block();
+}
+
+// A test for None only looks: what it looks at needs no reference, and one that shared code gives is given up first.
 void load_member(Emitter& e, AttrCache* cache) {
   Masm& masm = e.masm();
+  const Instruction* test = none_test_behind(e);
+  if (test != nullptr) e.flush_below(1);
   const Label otherwise = masm.new_label();
   const Label loaded = masm.new_label();
   const Reg result = e.allocate();
@@ -64,16 +83,22 @@ void load_member(Emitter& e, AttrCache* cache) {
   masm.load(result, Mem::indexed(owner, Reg::kT0, 1));
   masm.test(result, result);
   masm.jump_if(Cond::kEqual, otherwise);
-  sequences::incref(masm, result, Reg::kT0);
+  if (test == nullptr)
+    sequences::incref(masm, result, Reg::kT0);
+  else
+    e.at(*test);
   masm.bind(loaded);
-  e.cold([&e, cache, site, owner, result, otherwise, loaded] {
+  e.cold([&e, cache, site, owner, result, otherwise, loaded, test] {
     e.masm().bind(otherwise);
     call_shared(e, attr_code(AttrAccess::kLoad, false), cache, site, owner);
     e.masm().mov(result, Reg::kRet);
+    if (test != nullptr) e.decref(result);
     e.masm().jump(loaded);
   });
   e.stack().drop(1);
-  e.stack().push(Value::in_register(result));
+  if (test == nullptr) return e.stack().push(Value::in_register(result));
+  e.skip_following();
+  jump_by_none(e, result, *test);
 }
 
 // Whether stores here are likely to be the first ones of their attributes.

@@ -19,6 +19,11 @@ class Point:
     def count_up(self):
         self.x += 1
 
+    def value_or_zero(self):
+        if self.x is None:
+            return 0
+        return 1
+
 
 class Scale:
     def __init__(self, factor) -> None:
@@ -148,6 +153,15 @@ def call_native(text, prefix):
     return text.startswith(prefix)
 
 
+def call_and_forget(point) -> None:
+    point.set_x(1)
+
+
+def first_value(pair):
+    first = pair[0]
+    return first + 1
+
+
 def call_len(values):
     return len(values)
 
@@ -176,6 +190,10 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "load_attribute": (Point.get_x, lambda: Point().get_x()),
     "store_attribute": (Point.set_x, lambda: Point().set_x(2)),
     "attribute_in_place": (Point.count_up, lambda: Point().count_up()),
+    "store_first_attribute": (Scale.__init__, make_scale),
+    "attribute_or_none": (Point.value_or_zero, lambda: Point().value_or_zero()),
+    "first_value": (first_value, lambda: first_value((1, 2))),
+    "call_and_forget": (call_and_forget, lambda: call_and_forget(Point())),
     "add_floats": (add_floats, lambda: add_floats(1.5, 2.5)),
     "unpack_pair": (unpack, lambda: unpack((1, 2))),
     "shift_int": (shift, lambda: shift(1000)),

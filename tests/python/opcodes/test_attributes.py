@@ -714,3 +714,54 @@ def test_constructors_that_store_an_attribute_twice():
             for names in ("", "'a'", "'b', 'c'")
         ),
     )
+
+
+def test_attributes_that_are_only_compared_with_none():
+    """They get no reference; one from a getter is given up, and what dies by that sees the variables as they are."""
+    check(
+        """
+        import sys
+        log = []
+        class Loud:
+            def __del__(self):
+                frame = sys._getframe(1)
+                log.append(('dead', frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
+        class Plain:
+            def __init__(self, value): self.value = value
+        class Slots:
+            __slots__ = ('value',)
+            def __init__(self, value): self.value = value
+        class Computed:
+            def __init__(self, kind): self.kind = kind
+            @property
+            def value(self): return self.kind()
+        class Hook:
+            def __init__(self, kind): self.kind = kind
+            def __getattr__(self, name): return self.kind()
+        class Empty:
+            pass
+        def tell(x):
+            if x.value is None:
+                log.append('none')
+            if x.value is not None:
+                log.append('something')
+            else:
+                log.append('nothing')
+            while x.value is not None and len(log) < 6:
+                log.append('again')
+            return 1 if x.value is None else 2, log[:]
+        def ask(x):
+            del log[:]
+            return tell(x)
+        def nothing(): return None
+        """,
+        "ask(Plain(1))",
+        "ask(Plain(None))",
+        "ask(Slots('a'))",
+        "ask(Slots(None))",
+        "ask(Computed(Loud))",
+        "ask(Computed(nothing))",
+        "ask(Hook(Loud))",
+        "ask(Hook(nothing))",
+        "ask(Empty())",
+    )
