@@ -147,6 +147,16 @@ def test_a_difference_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert SEES in capsys.readouterr().out
 
 
+def test_a_difference_that_depends_on_where_things_lie_does_not_count(tmp_path: Path) -> None:
+    source = SENSITIVE.replace(', "off")', ', "off" if "RETRY" not in os.environ else "other")')
+    assert source != SENSITIVE
+    result = compare(tmp_path, source, {"WHIPSNAKE": "other"})
+    assert (result.different, result.unsteady) == ({SEES: ("fail", "ok")}, 0)
+    source = SENSITIVE.replace(', "off")', ', os.environ["WHIPSNAKE"] if "RETRY" in os.environ else "off")')
+    result = compare(tmp_path / "unsteady", source, {"WHIPSNAKE": "other"})
+    assert (result.different, result.unsteady) == ({}, 1)
+
+
 def test_rows_explain_differences_and_differences_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
