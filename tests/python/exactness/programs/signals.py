@@ -175,7 +175,8 @@ while len(FIRED) < 3 and time.monotonic() < end:
     answers.add(busy(300_000))
 signal.setitimer(signal.ITIMER_REAL, 0)
 print(answers)
-print(len(FIRED) > 2, set(FIRED) <= {"busy", "<module>"})
+# Where everything is slow, the handler is interrupted by the next signal.
+print(len(FIRED) > 2, set(FIRED) <= {"busy", "<module>", "count"})
 FIRED.clear()
 
 # ---- KeyboardInterrupt, from outside and from a thread
