@@ -179,10 +179,17 @@ void keep_what_frames_run(const PyThreadState* ts, Retired& retired) {
   }
 }
 
-// Whether all native stacks there are can be looked at: one thread, nobody who keeps stacks elsewhere, and no garbage
-// collection, which would hide functions.
+// PyUnstable_GC_VisitObjects() does not come to what gc.freeze() has put aside, nor to what is being collected.
+// 3.13 Python/gc.c
+bool functions_are_hidden(const _gc_runtime_state& gc) {
+  const PyGC_Head& frozen = gc.permanent_generation.head;
+  return gc.collecting != 0 || frozen._gc_next != reinterpret_cast<uintptr_t>(&frozen);
+}
+
+// Whether all native stacks there are can be looked at (one thread, nobody who keeps stacks elsewhere), and all
+// functions.
 bool may_free(PyThreadState* ts) {
-  if (PyThreadState_Next(PyInterpreterState_ThreadHead(ts->interp)) != nullptr || ts->interp->gc.collecting)
+  if (PyThreadState_Next(PyInterpreterState_ThreadHead(ts->interp)) != nullptr || functions_are_hidden(ts->interp->gc))
     return false;
   PyObject* modules = PyImport_GetModuleDict();  // borrowed
   return modules != nullptr && PyDict_GetItemString(modules, "greenlet") == nullptr;

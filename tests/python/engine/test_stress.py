@@ -70,6 +70,30 @@ def test_jettison(script: Script) -> None:
     run(script, "jettison_every=40", then)
 
 
+def test_jettison_under_frozen_functions(script: Script) -> None:
+    """What gc.freeze() has put aside nobody can find to tell it that its machine code is gone: that stays, then."""
+    script("""
+        import gc
+        names = [f"f{i}" for i in range(40)]
+        for i, name in enumerate(names):
+            exec(f"def {name}(x, *rest): y = x + {i}; return y, rest, [{i}] * {i % 7}")
+        functions = [globals()[name] for name in names]
+        def right():
+            return all(f(1, 2) == (1 + i, (2,), [i] * (i % 7)) for i, f in enumerate(functions))
+        def happened(): return whipsnake.stats()["stress"]
+        def rounds(n):
+            before = happened()
+            assert all(right() for _ in range(n))
+            return [happened()[what] - before[what] for what in ("jettisons", "code freed")]
+        whipsnake.enable(threshold=0, loop_threshold=0, jettison_every=7, stress_seed=5)
+        gc.freeze()
+        frozen = rounds(100)
+        gc.unfreeze()
+        found = rounds(100)
+        assert frozen[0] > 100 and frozen[1] == 0 and found[0] > 100 and found[1] > 100, (frozen, found)
+    """)
+
+
 def test_collections(script: Script) -> None:
     run(script, "gc='each-call'", "assert happened['collections'] > 1000, stats")
 
