@@ -1,11 +1,11 @@
 // Attribute access: almost every site calls shared machine code (runtime/attribute_code.h) through a cache of its own,
 // which its misses fill, give further entries, and change to another kind of access (runtime/caches.h). Members of an
 // owner that the value stack only borrows are looked for in place first.
-#include "jit/opcodes/answer.h"
 #include "jit/opcodes/cells.h"
 #include "jit/opcodes/expressions/expressions.h"
 #include "jit/opcodes/families.h"
 #include "jit/runtime/attribute_code.h"
+#include "jit/runtime/calls.h"
 #include "jit/runtime/ops/ops.h"
 #include "jit/runtime/sequences.h"
 
@@ -60,14 +60,6 @@ const Instruction* none_test_behind(const Emitter& e) {
   return tests ? next : nullptr;
 }
 
-void jump_by_none(Emitter& e, Reg value, const Instruction& test) {
-  const bool turned = e.turned_around(test);
-  const bool when_none = turned != (test.opcode == POP_JUMP_IF_NONE);
-  e.masm().cmp(value, near_constant(Py_None));
-  e.masm().jump_if(when_none ? Cond::kEqual : Cond::kNotEqual, label_of_jump(e, test, turned));
-  if (turned) e.end_block();
-}
-
 // A test for None only looks: what it looks at needs no reference, and one that shared code gives is given up first.
 void load_member(Emitter& e, AttrCache* cache) {
   Masm& masm = e.masm();
@@ -102,7 +94,7 @@ void load_member(Emitter& e, AttrCache* cache) {
 }
 
 // Whether stores here are likely to be the first ones of their attributes.
-bool makes_attributes(const Emitter& e) { return PyUnicode_CompareWithASCIIString(e.code()->co_name, "__init__") == 0; }
+bool makes_attributes(const Emitter& e) { return e.code()->co_name == known_callables.dunder_init; }
 
 void store_member(Emitter& e, AttrCache* cache) {
   Masm& masm = e.masm();

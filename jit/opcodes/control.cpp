@@ -28,20 +28,20 @@ void jump_on_bool(Emitter& e, const Instruction& i, bool when) {
   if (turned) e.end_block();
 }
 
-void jump_on_none(Emitter& e, const Instruction& i, bool when_none) {
+bool jumps_when_none(const Instruction& jump, bool turned) { return turned != (jump.opcode == POP_JUMP_IF_NONE); }
+
+void jump_on_none(Emitter& e, const Instruction& i) {
   Masm& masm = e.masm();
   e.flush_below(1);
-  const bool turned = e.turned_around(i);
-  if (turned) when_none = !when_none;
-  const Label target = label_of_jump(e, i, turned);
   const Value value = e.stack().peek(1);
   const int slot = e.stack().depth() - 1;
   const Reg reg = e.use(1, Reg::kT0);
   e.stack().drop(1);
+  if (!value.owned()) return jump_by_none(e, reg, i);
+  const bool turned = e.turned_around(i);
+  const Label target = label_of_jump(e, i, turned);
   masm.cmp(reg, near_constant(Py_None));
-  if (!value.owned()) {
-    masm.jump_if(when_none ? Cond::kEqual : Cond::kNotEqual, target);
-  } else if (when_none) {
+  if (jumps_when_none(i, turned)) {
     masm.jump_if(Cond::kEqual, target);
     e.release(value, slot);
   } else if (turned) {
@@ -63,6 +63,13 @@ void jump_on_none(Emitter& e, const Instruction& i, bool when_none) {
 }
 
 }  // namespace
+
+void jump_by_none(Emitter& e, Reg value, const Instruction& jump) {
+  const bool turned = e.turned_around(jump);
+  e.masm().cmp(value, near_constant(Py_None));
+  e.masm().jump_if(jumps_when_none(jump, turned) ? Cond::kEqual : Cond::kNotEqual, label_of_jump(e, jump, turned));
+  if (turned) e.end_block();
+}
 
 void resume(Emitter& e, const Instruction& i) {
   e.flush();
@@ -87,8 +94,8 @@ void jump_backward_no_interrupt(Emitter& e, const Instruction& i) { jump_forward
 
 void pop_jump_if_true(Emitter& e, const Instruction& i) { jump_on_bool(e, i, true); }
 void pop_jump_if_false(Emitter& e, const Instruction& i) { jump_on_bool(e, i, false); }
-void pop_jump_if_none(Emitter& e, const Instruction& i) { jump_on_none(e, i, true); }
-void pop_jump_if_not_none(Emitter& e, const Instruction& i) { jump_on_none(e, i, false); }
+void pop_jump_if_none(Emitter& e, const Instruction& i) { jump_on_none(e, i); }
+void pop_jump_if_not_none(Emitter& e, const Instruction& i) { jump_on_none(e, i); }
 
 void return_value(Emitter& e, const Instruction&) {
   e.store_position();

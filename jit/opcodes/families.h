@@ -24,6 +24,8 @@ inline void load_operand(Emitter& e, int from_top, Reg into) {
 
 // variables.cpp: locals, cells, constants, globals
 void store_local(Emitter& e, int index);  // the top entry moves to local variable `index`
+// The end of a POP_JUMP_IF_NONE or POP_JUMP_IF_NOT_NONE that has nothing to give up.
+void jump_by_none(Emitter& e, Reg value, const Instruction& jump);
 // The variable that STORE_FAST or STORE_FAST_LOAD_FAST stores to.
 inline int stored_local(const Instruction& i) { return i.opcode == STORE_FAST ? i.oparg : i.oparg >> 4; }
 void nop(Emitter& e, const Instruction& i);
