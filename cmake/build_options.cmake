@@ -22,9 +22,12 @@ if(WHIPSNAKE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_library(whipsnake_options INTERFACE)
+# -fno-plt: calls of libpython's functions go through the address that the loader has bound, not through a stub that jumps
+# there. In large programs processors run out of memory for jumps, and of instruction cache (ARCHITECTURE.md, "What large
+# programs pay").
 target_compile_options(whipsnake_options INTERFACE
   -Wall -Wextra -Wconversion -Wshadow
-  -fno-strict-aliasing
+  -fno-strict-aliasing -fno-plt
   $<$<BOOL:${WHIPSNAKE_WERROR}>:-Werror>)
 target_include_directories(whipsnake_options INTERFACE "${PROJECT_SOURCE_DIR}")
 
