@@ -122,6 +122,8 @@ class Masm {
   virtual void mov32(Reg dst, Reg src) = 0;
   virtual void mov_imm(Reg dst, int64_t value) = 0;  // shortest encoding; does not change flags
   void mov_ptr(Reg dst, const void* p) { mov_imm(dst, static_cast<int64_t>(reinterpret_cast<uintptr_t>(p))); }
+  // mov_ptr() with the pointer itself as the last eight bytes of what is emitted, for others to load from there.
+  virtual void mov_embedded(Reg dst, const void* p) = 0;
   virtual void lea(Reg dst, Mem mem) = 0;
   virtual void lea_label(Reg dst, Label label) = 0;  // address of a position in this code
   virtual void load(Reg dst, Mem mem) = 0;

@@ -121,7 +121,7 @@ class Walk {
     Scratch& s = scratch();
     door_ = static_cast<CodeEntry*>(emitter_.allocate_data(sizeof(CodeEntry)));
     if (door_ == nullptr) return false;
-    emit_entrances(emitter_, door_);
+    emit_entrance(emitter_, door_);
     for (size_t i = 0; i < s.instructions.size() && !emitter_.failed_; ++i) {
       const Instruction& instruction = s.instructions[i];
       const int depth = s.depths[i];

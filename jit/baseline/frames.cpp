@@ -23,15 +23,13 @@ void leave_by(Emitter& e, Finish* finish, const uint8_t* thunk) {
 
 }  // namespace
 
-void emit_entrances(Emitter& e, CodeEntry* door) {
+void emit_entrance(Emitter& e, CodeEntry* door) {
   *door = describe_entry(e.code(), e.globals(), e.builtins(), nullptr);
+  door->take = entry_of_shape(*door);
   Masm& masm = e.masm();
-  masm.mov_ptr(Reg::kArg4, door);
+  masm.mov_embedded(Reg::kArg4, door);
+  if (masm.size() != kDoorInEntrance + sizeof door) e.fail();
   masm.jump_mem(near_constant(address_of(&enter_compiled)));
-  masm.align(kDirectEntrance);
-  if (masm.size() != kDirectEntrance) e.fail();
-  masm.mov_ptr(Reg::kT0, door);
-  masm.jump_code(entry_of_shape(*door));
   masm.align(16);
 }
 

@@ -7,7 +7,7 @@ namespace whipsnake::baseline {
 
 // What lies in front of the function's machine code, at the very beginning; see runtime/calls.h. Describes the function
 // in `door`, but for its start.
-void emit_entrances(Emitter& e, CodeEntry* door);
+void emit_entrance(Emitter& e, CodeEntry* door);
 
 // Returns the owned reference in kArg2 from the frame; the value stack is empty and the position stored.
 void emit_return(Emitter& e);

@@ -442,8 +442,8 @@ class Maker {
     masm_.lea(Reg::kArg3, saved(kSelf));
     masm_.mov_imm(Reg::kT1, 1);
     masm_.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kFunctionVectorcall));
-    masm_.add(Reg::kT2, kDirectEntrance);
-    masm_.call(Reg::kT2);
+    masm_.load(Reg::kT0, Mem::at(Reg::kT2, kDoorInEntrance));
+    masm_.call_mem(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take))));
     masm_.load(Reg::kS0, saved(kSavedS0));
     masm_.load(Reg::kS1, saved(kSavedS1));
     masm_.load(Reg::kS2, saved(kSavedS2));

@@ -20,20 +20,20 @@ const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intp
 
 // Calls between compiled functions.                                                                    [direct-call]
 //
-// The machine code of a function begins with two entrances; its callers find them by the function's vectorcall, which
-// points to the first. Both load the address of the CodeEntry.
-//   - The vectorcall itself, for C code: on to enter_compiled() with the entry as fifth argument.
-//   - kDirectEntrance bytes behind it, for machine code: on to what entry_of_shape() gives (shapes.h).
+// The machine code of a function begins with an entrance, to which the function's vectorcall points: C code comes that
+// way to enter_compiled(), with the CodeEntry as fifth argument. Machine code reads the CodeEntry's address out of the
+// entrance, kDoorInEntrance bytes behind its beginning, and goes to `take`, without a jump to the entrance and one away
+// from it again: a large program has more jumps than the processor remembers.
 //
 // A CALL has its operands on the value stack in memory, and calls thunks.call[] with kArg2 = the address of the
 // callable. That finds out whether the callable is a function with machine code (or a bound method of one) and goes to
-// its second entrance with kT1 = the number of arguments, self included, kArg3 = the address of the first one, kArg1 =
-// the function, kArg2 unchanged. The code for its shape checks what depends on the callee, moves the arguments into a
-// new frame and jumps to the start. Whoever finds something else passes the call on to thunks.call_generic, in the same
-// state. That, like thunks.begin_kw for CALL_KW and thunks.begin_ex for CALL_FUNCTION_EX, has C++ do the call, or push
-// the frame of a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2
-// are lost.
-inline constexpr int kDirectEntrance = kHostCpu == Cpu::kX64 ? 16 : 32;
+// its `take` with kT0 = the CodeEntry, kT1 = the number of arguments, self included, kArg3 = the address of the first
+// one, kArg1 = the function, kArg2 unchanged. The code for its shape (shapes.h) checks what depends on the callee,
+// moves the arguments into a new frame and jumps to the start. Whoever finds something else passes the call on to
+// thunks.call_generic, in the same state. That, like thunks.begin_kw for CALL_KW and thunks.begin_ex for
+// CALL_FUNCTION_EX, has C++ do the call, or push the frame of a function of any shape. All consume the operands. Result
+// in kRet, null with an exception; kS0 to kS2 are lost.
+inline constexpr int kDoorInEntrance = kHostCpu == Cpu::kX64 ? 2 : 8;  // where mov_embedded() puts it
 
 // CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.
 PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg);       // C functions and method descriptors

@@ -40,6 +40,7 @@ struct CodeEntry {
   int32_t frame_bytes;   // co_framesize in bytes
   int32_t locals;        // co_nlocalsplus
   int32_t arguments;     // co_argcount; -1 where the arguments are not simply the first so many variables
+  const uint8_t* take;   // what entry_of_shape() gives; null where machine code does not call
 };
 
 // All that machine code needs to resume a suspended generator in its machine code. Borrowed; found by
@@ -73,7 +74,7 @@ struct CompiledCode {
   std::unique_ptr<CodeResources> resources;
   const char* engine = "";   // name of the engine that made it
   uint32_t start_entry = 0;  // offset of the entry for instruction 0
-  // What the entrances in front of `code` lead to (see runtime/calls.h), for machine code that has them and follows the
+  // What the entrance in front of `code` leads to (see runtime/calls.h), for machine code that has one and follows the
   // convention of runtime/thunks.h; else null, and the code is entered from C++ only.
   CodeEntry* door = nullptr;
   CodeLink* callers = nullptr;  // caches that resume generators in it
@@ -130,7 +131,7 @@ enum class TierState : uint8_t { kCold, kCompiled, kDeclined, kDisabled };
 // What machine code reads of a record.
 struct CodeRecordHead {
   const Resumption* resumption =
-      nullptr;  // of the machine code, once it was asked for, if that has entrances; else null
+      nullptr;  // of the machine code, once it was asked for, if that has an entrance; else null
 };
 
 struct CodeRecord : CodeRecordHead {

@@ -81,7 +81,8 @@ CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builti
           .start = start,
           .frame_bytes = code->co_framesize * static_cast<int32_t>(sizeof(PyObject*)),
           .locals = code->co_nlocalsplus,
-          .arguments = simple ? code->co_argcount : -1};
+          .arguments = simple ? code->co_argcount : -1,
+          .take = nullptr};
 }
 
 vectorcallfunc uncompiled_vectorcall = nullptr;

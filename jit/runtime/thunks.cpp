@@ -178,8 +178,8 @@ void emit_call(Masm& masm, int arguments) {
   masm.add(Reg::kArg3, -kWord);
   masm.add(Reg::kT1, 1);
   masm.bind(without_self);
-  masm.add(Reg::kT2, kDirectEntrance);
-  masm.jump_reg(Reg::kT2);
+  masm.load(Reg::kT0, Mem::at(Reg::kT2, kDoorInEntrance));
+  masm.jump_mem(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take))));
   masm.bind(other);
   emit_unpack_method(masm, generic);
   masm.jump(function);

@@ -34,6 +34,7 @@ class MasmA64 final : public Masm {
   void mov(Reg dst, Reg src) override;
   void mov32(Reg dst, Reg src) override;
   void mov_imm(Reg dst, int64_t value) override;
+  void mov_embedded(Reg dst, const void* p) override;
   void lea(Reg dst, Mem mem) override;
   void lea_label(Reg dst, Label label) override;
   void load(Reg dst, Mem mem) override;

@@ -23,6 +23,14 @@ void MasmA64::mov_imm(Reg dst, int64_t value) {
   constant(x(dst), value);
 }
 
+void MasmA64::mov_embedded(Reg dst, const void* p) {
+  if (!is_plain(dst)) return;
+  ensure();
+  as_->ldr(x(dst), 2);  // distances in instructions
+  as_->b(3);
+  as_->dc64(reinterpret_cast<uintptr_t>(p));
+}
+
 void MasmA64::lea(Reg dst, Mem mem) {
   ensure();
   if (mem.base == Reg::kNone) {

@@ -138,10 +138,14 @@ void Encoder::mov_const(Gpr dst, int64_t value) {
   } else if (auto* target = reinterpret_cast<const void*>(static_cast<uintptr_t>(value)); near_.contains(target)) {
     op_rm({.wide = true, .code = 0x8D}, dst, Mem::absolute(target));
   } else {
-    emit8(dst >= 8 ? 0x49 : 0x48);
-    emit8(static_cast<uint8_t>(0xB8 + (dst & 7)));
-    emit64(value);
+    mov_imm64(dst, value);
   }
+}
+
+void Encoder::mov_imm64(Gpr dst, int64_t value) {
+  emit8(dst >= 8 ? 0x49 : 0x48);
+  emit8(static_cast<uint8_t>(0xB8 + (dst & 7)));
+  emit64(value);
 }
 
 void Encoder::alu_imm(unsigned operation, bool wide, Gpr dst, int32_t imm) {

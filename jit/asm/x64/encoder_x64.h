@@ -100,6 +100,7 @@ class Encoder : public Xbyak::CodeGenerator {
   void op_base_disp(Opcode op, unsigned reg, unsigned base, int32_t disp);
   // lea reg, [rip + target] when that is near, else a move of the constant
   void mov_const(Gpr dst, int64_t value);
+  void mov_imm64(Gpr dst, int64_t value);  // always with all eight bytes
   // One of the eight classic ALU operations (0 add, 1 or, 4 and, 5 sub, 6 xor, 7 cmp) with an immediate.
   void alu_imm(unsigned operation, bool wide, Gpr dst, int32_t imm);
   void alu_mem_imm(unsigned operation, bool wide, const Mem& mem, int32_t imm);

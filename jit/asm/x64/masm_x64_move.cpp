@@ -19,6 +19,11 @@ void MasmX64::mov_imm(Reg dst, int64_t value) {
   enc_.mov_const(gpr(dst), value);
 }
 
+void MasmX64::mov_embedded(Reg dst, const void* p) {
+  enc_.ensure();
+  enc_.mov_imm64(gpr(dst), static_cast<int64_t>(reinterpret_cast<uintptr_t>(p)));
+}
+
 void MasmX64::lea(Reg dst, Mem mem) {
   if (mem.base == Reg::kNone && mem.index == Reg::kNone) {
     mov_ptr(dst, static_cast<const uint8_t*>(mem.cell) + mem.disp);

@@ -110,6 +110,20 @@ TEST_P(MasmControl, LabelAddresses) {
   EXPECT_EQ(cell(1), reinterpret_cast<int64_t>(code_) + cell(3));
 }
 
+TEST_P(MasmControl, EmbeddedPointerIsTheLastThingEmitted) {
+  for (const void* pointer : {static_cast<const void*>(&cell(0)), reinterpret_cast<const void*>(uintptr_t{5})}) {
+    uint32_t end = 0;
+    compile([&] {
+      m.mov_embedded(Reg::kRet, pointer);
+      Label behind = m.new_label();
+      m.bind(behind);
+      end = m.offset_of(behind);
+    });
+    EXPECT_EQ(run(), reinterpret_cast<int64_t>(pointer));
+    EXPECT_EQ(std::memcmp(code_ + end - sizeof pointer, &pointer, sizeof pointer), 0);
+  }
+}
+
 TEST_P(MasmControl, JumpThroughMemory) {
   static int64_t far_cell = 0;
   for (bool near : {true, false}) {
