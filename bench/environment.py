@@ -177,12 +177,12 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
     ]
     constraints.write_text("\n".join(common_pins([wanted, *texts])) + "\n", encoding="utf-8")
     for name in scripts:
-        needs = environment.scripts / name / "requirements.txt"
-        if name in state["done"] or not needs.is_file():
+        needs = needs_of(environment.scripts / name)
+        if name in state["done"] or not needs:
             continue
         print(f"Installing what {name} needs ...", flush=True)
         try:
-            pip(environment.python, "-r", str(needs), "-c", str(constraints))
+            pip(environment.python, *needs, "-c", str(constraints))
             state["failures"].pop(name, None)
             state["done"].append(name)
         except SetupError as error:
@@ -191,6 +191,16 @@ def install_pyperformance(environment: Environment, scripts: Iterable[str]) -> d
     stamp.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     failures: dict[str, str] = state["failures"]
     return failures
+
+
+def needs_of(folder: Path) -> list[str]:
+    """What pip is to install for a benchmark of pyperformance: its requirements, and the project that it brings.
+
+    Its script would install that by itself, with a pip that our environments do not have.
+    """
+    requirements, project = folder / "requirements.txt", folder / "vendor"
+    needs = ["-r", str(requirements)] if requirements.is_file() else []
+    return needs + ([str(project)] if (project / "pyproject.toml").is_file() else [])
 
 
 def install_packages(environment: Environment) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from bench import catalogue, figures, measure, report, results, table
 from bench.catalogue import Item, Kind, Target
-from bench.environment import Environment, Interpreter, SetupError, common_pins, lock, tree_digest
+from bench.environment import Environment, Interpreter, SetupError, common_pins, lock, needs_of, tree_digest
 from bench.measure import Part, Row, Run, Side
 from bench.results import Results
 
@@ -785,3 +785,14 @@ def test_what_a_complete_run_has() -> None:
     assert chosen("bench", "--quick") == chosen("bench", "--only", "micro") == (False, False, False)
     assert chosen("bench.table") == (False, False, True)
     assert chosen("bench.table", "--no-pgo") == (False, False, False)
+
+
+def test_a_benchmark_needs_its_requirements_and_the_project_that_it_brings(tmp_path: Path) -> None:
+    assert needs_of(tmp_path) == []
+    requirements, project = tmp_path / "requirements.txt", tmp_path / "vendor"
+    project.mkdir()
+    assert needs_of(tmp_path) == []
+    (project / "pyproject.toml").touch()
+    assert needs_of(tmp_path) == [str(project)]
+    requirements.touch()
+    assert needs_of(tmp_path) == ["-r", str(requirements), str(project)]
