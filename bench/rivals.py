@@ -137,7 +137,7 @@ def suitable(items: Iterable[Item]) -> list[Item]:
 
 def alone(item: Item) -> bool:
     """Whether a program of pyperformance is of interest here, and needs no packages."""
-    return item.name in PURE_PYTHON and not (item.path.parent / "requirements.txt").exists()
+    return item.name in PURE_PYTHON and not environment.needs_of(item.path.parent)
 
 
 def measure_all(items: Sequence[Item], folder: Path, timeout: float, store: Store) -> list[dict[str, Any]]:

@@ -422,9 +422,7 @@ class Maker {
     masm_.jump_if(Cond::kEqual, by_entry_);
     sequences::guard_type(masm_, Reg::kRet, &PyFunction_Type, Reg::kT0, by_entry_);
     masm_.load(Reg::kT0, Mem::at(Reg::kRet, offset::kFunctionVectorcall));
-    masm_.sub(Reg::kT0, Mem::absolute(&near_table->code_begin));
-    masm_.cmp(Reg::kT0, Mem::absolute(&near_table->code_bytes));
-    masm_.jump_if(Cond::kAboveEqual, by_entry_);
+    sequences::guard_machine_code(masm_, Reg::kT0, by_entry_);
     site_of_call();
     sequences::incref(masm_, Reg::kRet, Reg::kT0);
     if (!owns_owner_) sequences::incref(masm_, kOwner, Reg::kT0);
@@ -442,8 +440,7 @@ class Maker {
     masm_.lea(Reg::kArg3, saved(kSelf));
     masm_.mov_imm(Reg::kT1, 1);
     masm_.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kFunctionVectorcall));
-    masm_.load(Reg::kT0, Mem::at(Reg::kT2, kDoorInEntrance));
-    masm_.call_mem(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take))));
+    masm_.call_mem(take_behind(masm_, Reg::kT2));
     masm_.load(Reg::kS0, saved(kSavedS0));
     masm_.load(Reg::kS1, saved(kSavedS1));
     masm_.load(Reg::kS2, saved(kSavedS2));

@@ -35,6 +35,12 @@ const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intp
 // in kRet, null with an exception; kS0 to kS2 are lost.
 inline constexpr int kDoorInEntrance = kHostCpu == Cpu::kX64 ? 2 : 8;  // where mov_embedded() puts it
 
+// kT0 = the CodeEntry behind the entrance; returned is where its `take` stands, for jump_mem() or call_mem().
+inline Mem take_behind(Masm& masm, Reg entrance) {
+  masm.load(Reg::kT0, Mem::at(entrance, kDoorInEntrance));
+  return Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take)));
+}
+
 // CALL at sites that the interpreter has specialised: the helper checks for the case and falls back to op_call.
 PyObject* op_call_native(PyThreadState* ts, PyObject** top, intptr_t oparg);       // C functions and method descriptors
 PyObject* op_call_len(PyThreadState* ts, PyObject** top, intptr_t oparg);          // len(x)

@@ -35,6 +35,13 @@ inline void guard_type(Masm& masm, Reg object, const PyTypeObject* type, Reg tem
   masm.jump_if(Cond::kNotEqual, slow);
 }
 
+// The address, which is lost, lies in the code heap's code half; as is_machine_code().
+inline void guard_machine_code(Masm& masm, Reg address, Label slow) {
+  masm.sub(address, Mem::absolute(&near_table->code_begin));
+  masm.cmp(address, Mem::absolute(&near_table->code_bytes));
+  masm.jump_if(Cond::kAboveEqual, slow);
+}
+
 inline void guard_list_or_subclass(Masm& masm, Reg object, Reg temp, Label slow) {
   masm.load(temp, Mem::at(object, port::offset::kType));
   masm.load32(temp, Mem::at(temp, static_cast<int32_t>(offsetof(PyTypeObject, tp_flags))));

@@ -170,16 +170,13 @@ void emit_call(Masm& masm, int arguments) {
   sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT2, other);
   masm.load(Reg::kT2, Mem::at(Reg::kArg1, port::offset::kFunctionVectorcall));
   masm.mov(Reg::kT0, Reg::kT2);
-  masm.sub(Reg::kT0, Mem::absolute(&near_table->code_begin));
-  masm.cmp(Reg::kT0, Mem::absolute(&near_table->code_bytes));
-  masm.jump_if(Cond::kAboveEqual, generic);
+  sequences::guard_machine_code(masm, Reg::kT0, generic);
   masm.cmp(Mem::at(Reg::kArg2, kWord), 0);
   masm.jump_if(Cond::kEqual, without_self);
   masm.add(Reg::kArg3, -kWord);
   masm.add(Reg::kT1, 1);
   masm.bind(without_self);
-  masm.load(Reg::kT0, Mem::at(Reg::kT2, kDoorInEntrance));
-  masm.jump_mem(Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take))));
+  masm.jump_mem(take_behind(masm, Reg::kT2));
   masm.bind(other);
   emit_unpack_method(masm, generic);
   masm.jump(function);
