@@ -289,6 +289,11 @@ uintptr_t own_or_of_type(AttrEntry* entry, PyObject* owner, PyObject* name) {
   switch (find_own_or_of_type(entry, owner, name, &value)) {
     case Loaded::kBorrowed: return reinterpret_cast<uintptr_t>(value);
     case Loaded::kMethod: return reinterpret_cast<uintptr_t>(value) + kIsMethod;
+    case Loaded::kUnbound:
+      // 3.13 Objects/funcobject.c, sm_descr_get. A __getattr__ may be one, too.
+      if (entry->type_kind == AttrKind::kBinding && Py_IS_TYPE(value, &PyStaticMethod_Type))
+        return reinterpret_cast<uintptr_t>(port::wrapped_callable(value));
+      return 0;
     default: return 0;
   }
 }

@@ -256,7 +256,11 @@ Described describe_store(PyObject* owner, PyObject* name, AttrEntry* entry) {
   if (!entry->inline_values) return Described::kYes;
   entry->index = as_index(find_key(shared_keys(type), name));
   if (!_PyObject_InlineValues(owner)->valid) return Described::kYes;
-  if (entry->index == AttrEntry::kNoIndex) return Described::kNotThis;
+  if (entry->index == AttrEntry::kNoIndex) {
+    // A name more, which the next one finds, unless there is no room: then each instance gets a dictionary for it.
+    const bool full = shared_keys(type)->dk_usable <= 0;
+    return full ? Described::kYes : Described::kNotThis;
+  }
   entry->kind = AttrKind::kInlineValue;
   entry->offset = inline_value_offset(entry->index);
   return Described::kYes;

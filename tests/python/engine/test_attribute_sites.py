@@ -609,6 +609,8 @@ DICTS = """
         mark = Late.__new__(type("Mark", (), {}))
         def __init__(self, n): self.n = n; self.own = n
         def method(self, a=0): return self.n, a
+        @staticmethod
+        def static(a): return a
     class Child(Thing): pass
     def materialised(n): o = Thing(n); o.__dict__; return o
     def replaced(n): o = Thing(n); o.__dict__ = {"a": 1, "n": n, "own": n}; return o
@@ -631,6 +633,8 @@ DICTS = """
     def late(objects): return [o.late for o in objects]
     def mark(objects): return [o.mark is Thing.mark for o in objects]
     def call(objects): return [o.method(1) for o in objects]
+    def call_static(objects): return [o.static(o) is o for o in objects]
+    def static(objects): return [o.static is Thing.static for o in objects]
     def of_class(times): return [Thing.mark is Child.mark for i in range(times)]
 """
 
@@ -644,15 +648,57 @@ def slow_operations(site: str, twins: Twins) -> int:
 
 
 @pytest.mark.parametrize(
-    "site", ["own(objects)", "late(objects)", "mark(objects)", "call(objects)", "of_class(8)"]
+    "site",
+    [f"{name}(objects)" for name in "own late mark call call_static static".split()] + ["of_class(8)"],
 )
 def test_instances_with_dictionaries_need_no_slow_path(site: str) -> None:
     twins = Twins(DICTS)
     twins.warm(site)
-    twins.compile(site.partition("(")[0], "Thing.method")
+    twins.compile(site.partition("(")[0], "Thing.method", "Thing.static")
     for _ in range(64):
         twins.check(site)
     assert slow_operations(site, twins) == 0
+
+
+def test_static_methods_of_instances_with_dictionaries() -> None:
+    twins = Twins(DICTS)
+    sites = ("static(objects)", "[o.static(2) for o in objects]", "call_static(objects)")
+    twins.warm(*sites)
+    twins.compile("static", "call_static")
+    twins.check(*sites)
+    for change in (
+        "vars(objects[3]).update(static=lambda a: 5)",
+        "vars(Thing)['static'].__init__(lambda a: 6)",  # another one, of which no type hears
+        "setattr(Child, 'static', staticmethod.__new__(staticmethod))",  # of none
+        "setattr(Thing, 'static', staticmethod.__new__(staticmethod))",
+        "setattr(Child, 'static', lambda self, a: a)",
+        "delattr(Thing, 'static')",
+    ):
+        twins.check(change)
+        twins.check(*sites)
+
+
+def test_a_name_that_shared_keys_have_no_room_for() -> None:
+    """Each instance makes itself a dictionary when it is stored; that this is so is found out once."""
+    twins = Twins("""
+        class Wide:
+            def __init__(self):
+                for i in range(30): setattr(self, f"a{i}", i)
+        Wide()
+        def store(o, v):
+            o.late = v
+            return o.late, len(vars(o))
+        def many(n): return [store(Wide(), i) for i in range(n)]
+        class Narrow: a = 1
+        def narrow(n): return [store(Narrow(), i) for i in range(n)]
+    """)
+    twins.warm("many(8)")
+    twins.compile("store", "many", "narrow")
+    for _ in range(4):
+        twins.check("many(40)", "narrow(40)")
+    before = _core.stats()["cache_misses"]
+    eval("many(40)", twins.jit)
+    assert _core.stats()["cache_misses"] - before < 10
 
 
 def test_a_name_of_an_instance_and_of_its_class() -> None:
