@@ -36,6 +36,8 @@ std::string start_loops();
 void stop_loops();
 // Starts counting the back edges of a cold code object with loops. Safe from anywhere, also while it runs.
 void watch_loops(CodeRecord* record);
+// Ends that. As safe.
+void ignore_loops(CodeRecord* record);
 
 // --- sys.monitoring: other tools may have changed the events they listen to, of `code` or (null) of all code.
 // While one listens to calls, functions have their own vectorcall: the interpreter would take them for C functions and

@@ -19,12 +19,6 @@ namespace {
 bool started = false;
 PyObject* callback = nullptr;  // made once, kept
 
-void stop_watching(CodeRecord* record) {
-  if (!record->loop_events_on) return;
-  record->loop_events_on = false;
-  if (port::optimizer_tool_is_ours()) port::set_jump_events(record->code, false);
-}
-
 // The interpreter, and nobody else, looks at this frame.
 bool may_enter(PyThreadState* ts, PyCodeObject* code) {
   const _PyFrameEvalFunction evaluator = port::frame_evaluator(ts);
@@ -46,7 +40,7 @@ void enter(PyThreadState* ts, CodeRecord* record, Frame* frame, const uint8_t* t
   policy::LoopAccount account{record->loop_credit};
   const bool pays = policy::loop_entry_pays(account, end - begin);
   record->loop_credit = account.credit;
-  if (!pays) stop_watching(record);
+  if (!pays) ignore_loops(record);
 }
 
 void on_back_edge(PyThreadState* ts, CodeRecord* record, Frame* frame, int target) {
@@ -56,7 +50,7 @@ void on_back_edge(PyThreadState* ts, CodeRecord* record, Frame* frame, int targe
     framework::compile(record, frame->f_globals, frame->f_builtins);
   }
   if (!record->compiled) {
-    stop_watching(record);
+    ignore_loops(record);
     return;
   }
   CompiledCode* compiled = record->compiled.get();
@@ -92,7 +86,7 @@ void watch_frames(PyThreadState* thread) {
   }
 }
 
-void stop_watching_any(CodeRecord* record, void*) { stop_watching(record); }
+void ignore_loops_of(CodeRecord* record, void*) { ignore_loops(record); }
 
 }  // namespace
 
@@ -101,6 +95,12 @@ void watch_loops(CodeRecord* record) {
   record->has_loops = port::has_backward_jump(record->code);
   if (!policy::count_back_edges(*record)) return;
   record->loop_events_on = port::set_jump_events(record->code, true);
+}
+
+void ignore_loops(CodeRecord* record) {
+  if (!record->loop_events_on) return;
+  record->loop_events_on = false;
+  if (port::optimizer_tool_is_ours()) port::set_jump_events(record->code, false);
 }
 
 std::string start_loops() {
@@ -121,7 +121,7 @@ std::string start_loops() {
 
 void stop_loops() {
   if (!started) return;
-  visit_records(stop_watching_any, nullptr);
+  visit_records(ignore_loops_of, nullptr);
   started = false;
   port::release_optimizer_tool();
 }

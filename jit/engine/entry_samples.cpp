@@ -4,6 +4,7 @@
 #include "jit/engine/framework.h"
 #include "jit/engine/policy.h"
 #include "jit/engine/sampler.h"
+#include "jit/engine/thrashing.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/records.h"
@@ -21,7 +22,7 @@ void compile_frame(CodeRecord* record, Frame* frame) {
 void note(Frame* frame, int depth) {
   CodeRecord* record = get_record(port::code_of(frame));
   if (record == nullptr) return;
-  if (policy::compile_at_sample(*record, depth)) compile_frame(record, frame);
+  if (policy::compile_at_sample(*record, depth, sampler::taken())) compile_frame(record, frame);
   if (!record->compiled) return;
   auto* func = reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
   if (func->vectorcall == port::function_vectorcall) adopt(func);
@@ -29,6 +30,7 @@ void note(Frame* frame, int depth) {
 
 void take_sample(PyThreadState* ts) {
   if (!framework::active() || !compiled_code_allowed() || !monitoring_quiet(ts)) return;
+  thrashing::look(ts, sampler::taken());
   int depth = 0;
   for (Frame* frame = ts->current_frame; frame != nullptr && depth < policy::kSampledFrames; frame = frame->previous) {
     if (!port::is_of_program(frame)) continue;
@@ -71,6 +73,7 @@ void stop_samples() {
   called_from_machine_code = nullptr;
   calls_machine_code = nullptr;
   sampler::stop();
+  thrashing::forget(PyThreadState_GetUnchecked());
 }
 
 }  // namespace whipsnake::entry

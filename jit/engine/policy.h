@@ -30,12 +30,37 @@ bool crosses_often(CodeRecord& record, uint64_t now);
 
 // Samples look at so many Python frames from the top: those that call hot code are hot, too.
 inline constexpr int kSampledFrames = 4;
-// Adds to record->heat for a frame that a sample has found `depth` frames below the top; true when its code is to be
-// compiled now.
-bool compile_at_sample(CodeRecord& record, int depth);
+// Adds to record->heat for a frame that a sample, of this number, has found `depth` frames below the top; true when its
+// code is to be compiled now.
+bool compile_at_sample(CodeRecord& record, int depth, uint64_t sample);
 // Microseconds until the next sample, after so many. Each costs a timer and two switches of threads, up to
 // 100 microseconds in a virtual machine, and what is hot in the end was hot early.
 uint32_t sampling_interval_us(uint64_t sampled_us);
+
+// Whether machine code is known to thrash the instruction cache (see thrashing.h): only what takes a good part of the
+// time by itself is compiled then. [thrash]
+extern bool thrashing;
+
+// What is watched to find out. A function counts with its slow paths, so about half of such a cache is in use, as much
+// as processors have; and of a large function little is executed in one step.
+inline constexpr size_t kCacheBytes = size_t{48} << 10;
+inline constexpr size_t kMostBytesPerStep = 4096;
+inline constexpr uint32_t kWatchedSteps = 1000;
+inline constexpr uint32_t kMostSamplesPerWatch = 2;  // the interpreter's calls are slower meanwhile
+// Whether so many of these steps that found nothing in the cache are too many.
+bool thrashes(uint32_t misses);
+
+struct Watches {
+  uint64_t last = 0;       // the sample that started the last watch
+  uint64_t functions = 0;  // compiled at that time
+  uint32_t agreeing = 0;   // the last so many have found thrashing
+  uint64_t until = 0;      // the sample that ends policy::thrashing
+  uint32_t verdicts = 0;   // so often it was set
+};
+// Asked at each sample. Also ends policy::thrashing: a program may have come to other work.
+bool watch_now(Watches& watches, uint64_t functions, uint64_t sample);
+// What a watch has found. True when policy::thrashing has been set: machine code is to be given back.
+bool conclude(Watches& watches, bool thrashes, uint64_t sample);
 
 // Asked at each call that arrives at a counting trampoline or evaluator, before the call is counted.
 bool compile_at_call(const CodeRecord& record);

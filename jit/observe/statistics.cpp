@@ -3,6 +3,7 @@
 #include "jit/asm/code_heap.h"
 #include "jit/engine/entries.h"
 #include "jit/engine/framework.h"
+#include "jit/engine/policy.h"
 #include "jit/engine/sampler.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/exits.h"
@@ -84,6 +85,7 @@ PyObject* statistics() {
   table.add("compile_ns", counters.compile_ns);
   add_memory(table);
   table.add("samples", sampler::taken());
+  table.add("thrashing", policy::thrashing);
   table.add("entries", counters.entries);
   table.add("loops_entered", counters.loops_entered);
   table.add("exits", exits);

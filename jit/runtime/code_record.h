@@ -145,6 +145,7 @@ struct CodeRecord : CodeRecordHead {
   uint32_t back_edges = 0;
   uint64_t first_call = 0;    // when, in nanoseconds of CLOCK_MONOTONIC, if calls are counted
   uint32_t heat = 0;          // from samples; see engine/policy.h
+  uint64_t first_sample = 0;  // its number, while they are counted for policy::thrashing
   int32_t loop_credit = 100;  // see engine/policy.h, loop_entry_pays()
   uint32_t exits = 0;         // deopts out of the current machine code, weighted
   uint32_t cold_exits = 0;    // of these to code that was left out

@@ -76,8 +76,11 @@ bool code_is_monitored(PyThreadState* ts, PyCodeObject* code) {
   return data != nullptr && anyone(data->local_monitors.tools, _PY_MONITORING_LOCAL_EVENTS);
 }
 
+void (*on_watched_step)(PyThreadState* ts, PyCodeObject* code) = nullptr;
+
 BreakerAction breaker_slow(PyThreadState* ts, Frame* frame, bool handle_requests) {
-  if (handle_requests && (port::eval_breaker(ts) & port::kBreakerEventsMask) != 0) {
+  if ((port::eval_breaker(ts) & port::kBreakerWatchBit) != 0) on_watched_step(ts, port::code_of(frame));
+  if (handle_requests && (port::eval_breaker(ts) & port::kBreakerRequestsMask) != 0) {
     if (_Py_HandlePending(ts) != 0) return BreakerAction::kError;
   }
   if (monitoring_quiet(ts)) return BreakerAction::kGoOn;
@@ -99,7 +102,7 @@ PyObject* check_leave(PyThreadState* ts, PyObject* result) {
 PyObject* after_escape_slow(PyThreadState* ts, PyObject* result) { return check_leave(ts, result); }
 
 PyObject* after_call_slow(PyThreadState* ts, PyObject* result) {
-  if ((port::eval_breaker(ts) & port::kBreakerEventsMask) != 0 && _Py_HandlePending(ts) != 0) {
+  if ((port::eval_breaker(ts) & port::kBreakerRequestsMask) != 0 && _Py_HandlePending(ts) != 0) {
     if (result != kDone) Py_DECREF(result);
     return nullptr;
   }

@@ -89,6 +89,10 @@ inline bool compiled_code_allowed() { return compiled_code_is_allowed; }
 enum class BreakerAction { kGoOn, kLeave, kError };
 BreakerAction breaker_slow(PyThreadState* ts, Frame* frame, bool handle_requests);
 
+// Told of each breaker check of machine code in a thread for which port::watch_breaker() is on, before requests are
+// served; set before that is switched on for the first time.
+extern void (*on_watched_step)(PyThreadState* ts, PyCodeObject* code);
+
 // True when someone other than our own loop counter listens to events of `code` or of the whole interpreter.
 bool code_is_monitored(PyThreadState* ts, PyCodeObject* code);
 

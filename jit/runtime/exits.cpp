@@ -188,7 +188,7 @@ const void* error_exit(PyThreadState* ts, Frame* frame, const Site* site, Thread
 }  // namespace
 
 const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
-  ++const_cast<Site*>(site)->taken;
+  if (site->kind != SiteKind::kBreaker) ++const_cast<Site*>(site)->taken;
   materialize(frame, site, context, 0);
   switch (site->kind) {
     case SiteKind::kError: return error_exit(ts, frame, site, context, site->depth);
@@ -201,10 +201,11 @@ const void* exit_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Thr
     case SiteKind::kBreaker: {
       port::set_instruction(frame, static_cast<int>(site->instruction));
       switch (breaker_slow(ts, frame, site->handles_requests)) {
-        case BreakerAction::kGoOn: return site->resume;
+        case BreakerAction::kGoOn: return site->resume;  // no exit
         case BreakerAction::kError: return error_exit(ts, frame, site, context, site->depth);
         case BreakerAction::kLeave: break;
       }
+      ++const_cast<Site*>(site)->taken;
       return go_on_interpreted(ts, frame, site, context, site->depth, site->start, ExitReason::kTracing);
     }
     case SiteKind::kSlow: break;

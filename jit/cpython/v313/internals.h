@@ -144,6 +144,16 @@ inline constexpr int32_t slot(int index) { return kFrameSlots + index * static_c
 inline constexpr uintptr_t kBreakerEventsMask = _PY_EVAL_EVENTS_MASK;
 // Other threads set request bits in it at any time.
 inline uintptr_t eval_breaker(const PyThreadState* ts) { return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker); }
+// Ours among them: one that CPython has kept for future use (3.13 Include/internal/pycore_ceval.h) and finds nothing to
+// do for. While it is set, the thread's machine code asks breaker_slow() wherever it looks.
+inline constexpr uintptr_t kBreakerWatchBit = 1u << 7;
+inline constexpr uintptr_t kBreakerRequestsMask = kBreakerEventsMask & ~kBreakerWatchBit;
+inline void watch_breaker(PyThreadState* ts, bool watch) {
+  if (watch)
+    _Py_set_eval_breaker_bit(ts, kBreakerWatchBit);
+  else
+    _Py_unset_eval_breaker_bit(ts, kBreakerWatchBit);
+}
 
 inline PyCodeObject* code_of(const Frame* frame) { return reinterpret_cast<PyCodeObject*>(frame->f_executable); }
 // What a classmethod or staticmethod wraps, borrowed; null when it was not initialised.

@@ -273,6 +273,134 @@ def test_marks(sampled: Script) -> None:
     """)
 
 
+# ---- machine code that is too large for the instruction cache
+
+WALK = """\
+BODY = "".join(f"    if x == {k}: x += {k}\\n    self.a{k % 7} = x\\n" for k in range(12))
+
+
+class Object:
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = 0
+
+
+def make(count):
+    "Functions of a kilobyte or two, no two of which share code; every fifth calls the four before it."
+    functions = []
+    namespace = {}
+    for number in range(count):
+        calls = [f"f{other}(self, x)" for other in range(number - 4, number)] if number % 5 == 4 else []
+        total = " + ".join([f"x + {number}", *calls])
+        exec(f"def f{number}(self, x):\\n{BODY}    return {total}\\n", namespace)
+        functions.append(namespace[f"f{number}"])
+    return functions
+
+
+def walk(functions, again=1):
+    "Calls every fifth function `again` times and then the next one."
+    it, total = Object(), 0
+    for function in functions[4::5]:
+        total += function(it, -1)
+        for _ in range(again - 1):
+            total += function(it, -1)
+    return total
+
+
+def thrashing():
+    return whipsnake.stats()["thrashing"]
+"""
+
+
+def test_long_walk_through_machine_code_is_given_back(sampled: Script) -> None:
+    """It would be slower than the interpreter, which is what runs it as if we were not there."""
+    sampled(
+        WALK
+        + """
+functions = make(200)
+plain = walk(functions)
+whipsnake.enable()
+assert until(thrashing, walk, functions) == plain
+stats = whipsnake.stats()
+assert stats["functions_compiled"] > 32 and stats["retired"] > 32, stats
+assert walk(functions) == plain
+# One or two may be hot spots by chance.
+left = [function for function in functions if vectorcall(function) != PLAIN or not version(function)]
+assert thrashing() and len(left) < 10, (len(left), whipsnake.stats())
+assert sum(whipsnake.tier(function) == "interpreter" for function in functions) > 190
+
+# A hot spot is compiled all the same.
+assert until(compiled(add), add, 1000) == 499500 and thrashing()
+
+whipsnake.disable()
+assert not thrashing() and walk(functions) == plain
+assert all(vectorcall(function) == PLAIN and version(function) for function in functions)
+"""
+    )
+
+
+def test_marked_functions_stay_compiled(sampled: Script) -> None:
+    sampled(
+        WALK
+        + """
+functions = make(200)
+whipsnake.enable()
+for function in functions[:20]:
+    whipsnake.jit(function)
+plain = walk(functions)
+assert until(thrashing, walk, functions) == plain
+assert compiled(*functions[:20])() and walk(functions) == plain
+"""
+    )
+
+
+def test_large_machine_code_with_short_walks_is_kept(sampled: Script) -> None:
+    """As much code as above, but each function is called again while it is still in the cache."""
+    sampled(
+        WALK
+        + """
+functions = make(100)
+plain = walk(functions, 60)
+whipsnake.enable()
+for function in functions:
+    whipsnake.compile(function)
+wanted = whipsnake.stats()["samples"] + 150
+def enough(): return whipsnake.stats()["samples"] >= wanted
+assert until(enough, walk, functions, 60) == plain
+assert not thrashing() and compiled(*functions)(), whipsnake.stats()
+"""
+    )
+
+
+def test_program_is_not_disturbed_while_it_is_watched(sampled: Script) -> None:
+    """Signals, other threads and garbage collection come by the same way."""
+    sampled(
+        WALK
+        + """
+import gc, signal
+functions = make(200)
+plain = walk(functions)
+whipsnake.enable()
+ticks, collections, turns = [], [], []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+signal.signal(signal.SIGALRM, lambda *args: ticks.append(1))
+signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
+def other():
+    while not stop.is_set():
+        turns.append([walk(functions[:10])])
+stop = threading.Event()
+thread = threading.Thread(target=other)
+thread.start()
+assert until(thrashing, walk, functions) == plain
+before = len(ticks), len(turns), len(collections)
+def moved(): return all(now > then for now, then in zip((len(ticks), len(turns), len(collections)), before))
+assert until(moved, walk, functions) == plain
+stop.set()
+thread.join()
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert {turn[0] for turn in turns} == {walk(functions[:10])}
+"""
+    )
+
+
 # ---- what is left alone
 
 

@@ -1,0 +1,20 @@
+// Finds programs whose machine code is too large for the processor's instruction cache: they walk through so much of it
+// in turn that each function is gone again before it is called again, and are faster in the interpreter, whose loop
+// stays there. Now and then, some thousand steps of one thread (function entries and back edges of loops that machine
+// code makes) are watched, by way of the breaker, and tried on a model of the cache. [thrash]
+#pragma once
+
+#include <cstdint>
+
+#include "jit/cpython/port.h"
+
+namespace whipsnake::thrashing {
+
+// Called at each sample, by the thread that is sampled: ends a watch, draws the conclusion (policy::thrashing), and
+// starts the next one. `sample` is the sample's number.
+void look(PyThreadState* ts, uint64_t sample);
+
+// As if nothing had been seen. `ts` is the calling thread.
+void forget(PyThreadState* ts);
+
+}  // namespace whipsnake::thrashing
