@@ -399,7 +399,7 @@ void Emitter::emit_left_out(Label label, bool in_loop) {
 
 Emitter::Slow Emitter::slow_path(OpHelper helper, int pops, int results, intptr_t arg) {
   if (results <= 1 && is_generic(*current_)) return aside(helper, pops, results, arg);
-  const Site* site = slow_site(helper, pops, results, arg);
+  Site* site = slow_site(helper, pops, results, arg);
   return {.label = new_guard(), .resume = masm_.new_label(), .site = site};
 }
 

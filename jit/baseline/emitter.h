@@ -144,7 +144,7 @@ class Emitter {
   struct Slow {
     Label label;
     Label resume;
-    const Site* site = nullptr;               // null: the helper is called without counting
+    Site* site = nullptr;                     // null: the helper is called without counting
     std::function<void()> operate = nullptr;  // ... by this code, as operation_call() does
   };
   Slow slow_path(OpHelper helper, int pops, int results, intptr_t arg);

@@ -279,6 +279,7 @@ void send(Emitter& e, const Instruction& i) {
   if (delegates) {
     const Label known = masm.new_label();
     const Emitter::Slow slow = e.slow_path(&op_send, 1, 1, 0);
+    if (slow.site != nullptr) slow.site->finished = static_cast<uint32_t>(i.target);
     e.store_position();
     masm.load(Reg::kArg1, receiver);
     masm.load(Reg::kT1, Mem::at(Reg::kArg1, port::offset::kType));

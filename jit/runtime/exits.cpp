@@ -1,6 +1,7 @@
 #include "jit/runtime/exits.h"
 
 #include "jit/runtime/frames.h"
+#include "jit/runtime/generators.h"
 #include "jit/runtime/objects.h"
 #include "jit/runtime/records.h"
 #include "jit/runtime/thunks.h"
@@ -229,6 +230,17 @@ const void* slow_failed(PyThreadState* ts, Frame* frame, const Site* site, Threa
   return error_exit(ts, frame, site, context, below);
 }
 
+namespace {
+// Where the interpreter goes on when the slow path's helper has done the instruction. Takes the mark of a receiver that
+// has finished off the result: machine code looks at it, the interpreter would take it for the object.
+uint32_t next_of(const Site* site, PyObject** result) {
+  const auto bits = reinterpret_cast<uintptr_t>(*result);
+  if (site->helper != &op_send || (bits & kSendFinished) == 0) return site->next;
+  *result = reinterpret_cast<PyObject*>(bits - kSendFinished);
+  return site->finished;
+}
+}  // namespace
+
 PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, ThreadContext* context) {
   const int below = site->depth - site->pops;
   materialize(frame, site, context, below);
@@ -240,8 +252,9 @@ PyObject* slow_dispatch(PyThreadState* ts, Frame* frame, const Site* site, Threa
     if (!given_up && drop_lower(frame, site, below)) [[likely]]
       return result;
     take_lower(site, below);
+    const uint32_t next = next_of(site, &result);
     push_results(frame, site, result, below);
-    context->jump_target = go_on_interpreted(ts, frame, site, context, below + site->results, site->next,
+    context->jump_target = go_on_interpreted(ts, frame, site, context, below + site->results, next,
                                              given_up ? ExitReason::kGuard : ExitReason::kLocalsChanged);
     return nullptr;
   }

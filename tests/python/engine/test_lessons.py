@@ -221,3 +221,39 @@ def test_frames_in_code_that_was_made_anew(script: Script) -> None:
     assert whipsnake.tier(totals) == "baseline"
     """
     )
+
+
+@pytest.mark.parametrize("items", [0, 1, 2])
+def test_a_receiver_that_has_finished_when_its_site_is_given_up(script: Script, items: int) -> None:
+    """What ``yield from`` gives then, and where it goes on, is not as where it is suspended."""
+    script(
+        FUNCTIONS
+        + f"""
+    def inner():
+        yield 1
+        return 2
+    def flat(inners):
+        for inner in inners:
+            result = yield from inner
+            yield "end", result
+    class Finishes:
+        def __init__(self, items): self.items = items
+        def __iter__(self): return self
+        def __next__(self):
+            if not self.items: raise StopIteration("value")
+            self.items -= 1
+            return self.items
+    def expected(n, value): return [*range({items})[::-1], ("end", value)] * n
+    def iterators(): return list(flat(iter(range({items})[::-1]) for i in range(1000)))
+    def others(): return list(flat(Finishes({items}) for i in range(1000)))
+    assert list(flat(inner() for i in range(100))) == [1, ("end", 2)] * 100
+    whipsnake.enable(threshold=20, loop_threshold=10**6)
+    for _ in range(30): list(flat(inner() for i in range(30)))
+    assert whipsnake.tier(flat) == "baseline"
+    before = stats()
+    for _ in range(12):
+        assert iterators() == expected(1000, None)
+        assert others() == expected(1000, "value")
+    assert stats()[2] > before[2], stats()  # given up, by a guard
+    """
+    )
