@@ -29,7 +29,7 @@ void note(Frame* frame, int depth) {
 }
 
 void take_sample(PyThreadState* ts) {
-  if (!framework::active() || !compiled_code_allowed() || !monitoring_quiet(ts)) return;
+  if (!framework::active() || !compiled_code_allowed() || !find_monitoring_quiet(ts)) return thrashing::look_away(ts);
   thrashing::look(ts, sampler::taken());
   int depth = 0;
   for (Frame* frame = ts->current_frame; frame != nullptr && depth < policy::kSampledFrames; frame = frame->previous) {

@@ -88,6 +88,10 @@ bool watch_now(Watches& watches, uint64_t functions, uint64_t sample) {
   return true;
 }
 
+void abandon(Watches& watches) {
+  if (watches.agreeing > 0) --watches.agreeing;
+}
+
 bool conclude(Watches& watches, bool thrashes, uint64_t sample) {
   constexpr uint32_t kAgreeing = 3;   // one may have caught a program between two tasks
   constexpr uint64_t kSamples = 600;  // some ten seconds at first

@@ -59,6 +59,8 @@ struct Watches {
 };
 // Asked at each sample. Also ends policy::thrashing: a program may have come to other work.
 bool watch_now(Watches& watches, uint64_t functions, uint64_t sample);
+// A watch has come to nothing.
+void abandon(Watches& watches);
 // What a watch has found. True when policy::thrashing has been set: machine code is to be given back.
 bool conclude(Watches& watches, bool thrashes, uint64_t sample);
 

@@ -60,13 +60,19 @@ uint64_t functions_in_use() { return counters.compiled - counters.retired; }
 void look(PyThreadState* ts, uint64_t sample) {
   if (watch.thread != nullptr) {
     if (!watch.complete() && ts == watch.thread && ++watch.samples < policy::kMostSamplesPerWatch) return;
-    // One that has not come to its end follows a program that is somewhere else.
-    const bool thrashes = watch.complete() && policy::thrashes(watch.misses);
+    // One that has not come to its end follows a program that is somewhere else, or another thread's turn.
+    const bool complete = watch.complete();
+    const bool thrashes = policy::thrashes(watch.misses);
     end_watch(ts);
-    if (policy::conclude(watches, thrashes, sample)) visit_records(give_back, nullptr);
+    if (!complete)
+      policy::abandon(watches);
+    else if (policy::conclude(watches, thrashes, sample))
+      visit_records(give_back, nullptr);
   }
   if (policy::watch_now(watches, functions_in_use(), sample)) start_watch(ts);
 }
+
+void look_away(PyThreadState* ts) { end_watch(ts); }
 
 void forget(PyThreadState* ts) {
   end_watch(ts);

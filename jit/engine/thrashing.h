@@ -14,6 +14,9 @@ namespace whipsnake::thrashing {
 // starts the next one. `sample` is the sample's number.
 void look(PyThreadState* ts, uint64_t sample);
 
+// Instead of look(), while machine code must not run. `ts` is the thread that is sampled.
+void look_away(PyThreadState* ts);
+
 // As if nothing had been seen. `ts` is the calling thread.
 void forget(PyThreadState* ts);
 

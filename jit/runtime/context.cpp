@@ -65,6 +65,11 @@ void update_ok_breaker(PyThreadState* ts) {
 
 }  // namespace
 
+bool find_monitoring_quiet(PyThreadState* ts) {
+  if (!monitoring_quiet(ts)) update_ok_breaker(ts);
+  return monitoring_quiet(ts);
+}
+
 void allow_compiled_code(PyThreadState* ts, bool allow) {
   compiled_code_is_allowed = allow;
   update_ok_breaker(ts);

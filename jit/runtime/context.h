@@ -74,6 +74,8 @@ extern uintptr_t* ok_breaker;  // a cell in the code heap's data half (a static 
 inline bool monitoring_quiet(PyThreadState* ts) {
   return ((port::eval_breaker(ts) ^ *ok_breaker) & ~port::kBreakerEventsMask) == 0;
 }
+// The same where no machine code may have asked since the version changed: adopts one that listens to nothing.
+bool find_monitoring_quiet(PyThreadState* ts);
 inline bool breaker_quiet(PyThreadState* ts) { return port::eval_breaker(ts) == *ok_breaker; }
 
 // Set while some tool other than ours has local events on some code object: compiled code then asks at every check.

@@ -141,6 +141,33 @@ def test_hot_loop_of_a_module(sampled: Script) -> None:
     """)
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("sys.settrace(trace)", "sys.settrace(None)"),
+        ("sys.setprofile(trace)", "sys.setprofile(None)"),
+        ("monitor(sys.monitoring.events.PY_START)", "monitor(0)"),
+    ],
+)
+def test_hot_function_after_it_was_traced(sampled: Script, begin: str, end: str) -> None:
+    """Nobody has machine code by then that would ask whether somebody listens still."""
+    sampled(f"""
+        def trace(*args): return None
+        def monitor(events):
+            if events:
+                sys.monitoring.use_tool_id(2, "test")
+            sys.monitoring.set_events(2, events)
+        whipsnake.enable()
+        {begin}
+        assert add(10) == 45
+        wanted = whipsnake.stats()["samples"] + 10
+        def enough(): return whipsnake.stats()["samples"] >= wanted
+        assert until(enough, add, 1000) == 499500 and whipsnake.tier(add) == "interpreter"
+        {end}
+        assert until(compiled(add), add, 1000) == 499500
+    """)
+
+
 def test_loop_of_a_function_that_is_called_once(sampled: Script) -> None:
     sampled("""
         def main():
@@ -371,7 +398,7 @@ assert not thrashing() and compiled(*functions)(), whipsnake.stats()
 
 
 def test_program_is_not_disturbed_while_it_is_watched(sampled: Script) -> None:
-    """Signals, other threads and garbage collection come by the same way."""
+    """Signals and garbage collection come by the same way."""
     sampled(
         WALK
         + """
@@ -379,24 +406,49 @@ import gc, signal
 functions = make(200)
 plain = walk(functions)
 whipsnake.enable()
-ticks, collections, turns = [], [], []
+ticks, collections = [], []
 gc.callbacks.append(lambda phase, info: collections.append(phase))
 signal.signal(signal.SIGALRM, lambda *args: ticks.append(1))
 signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
-def other():
-    while not stop.is_set():
-        turns.append([walk(functions[:10])])
-stop = threading.Event()
-thread = threading.Thread(target=other)
-thread.start()
-assert until(thrashing, walk, functions) == plain
-before = len(ticks), len(turns), len(collections)
-def moved(): return all(now > then for now, then in zip((len(ticks), len(turns), len(collections)), before))
-assert until(moved, walk, functions) == plain
-stop.set()
-thread.join()
+def work():
+    gc.collect(0)
+    return walk(functions)
+assert until(thrashing, work) == plain
+before = len(ticks), len(collections)
+def moved(): return all(now > then for now, then in zip((len(ticks), len(collections)), before))
+assert until(moved, work) == plain
 signal.setitimer(signal.ITIMER_REAL, 0)
-assert {turn[0] for turn in turns} == {walk(functions[:10])}
+"""
+    )
+
+
+def test_watch_ends_where_machine_code_may_not_run(sampled: Script) -> None:
+    """While it is on, the interpreter's calls are slower, too."""
+    sampled(
+        WALK
+        + """
+import ctypes
+# 3.13 Include/cpython/pystate.h: eval_breaker comes behind three pointers.
+get = ctypes.pythonapi.PyThreadState_Get
+get.restype = ctypes.c_void_p
+breaker = ctypes.c_uint64.from_address(get() + 24)
+def watched(): return breaker.value & 1 << 7
+def spin():
+    for _ in range(1000): sorted(())
+functions = make(40)
+whipsnake.enable()
+for function in functions:
+    whipsnake.compile(function)
+until(watched, spin)  # few steps: it lasts for some samples
+sys.settrace(lambda *args: None)
+wanted = whipsnake.stats()["samples"] + 5
+def enough(): return whipsnake.stats()["samples"] >= wanted
+until(enough, spin)
+assert not watched()
+sys.settrace(None)
+until(watched, spin)
+whipsnake.disable()
+assert not watched()
 """
     )
 
