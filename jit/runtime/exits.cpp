@@ -235,7 +235,7 @@ namespace {
 // has finished off the result: machine code looks at it, the interpreter would take it for the object.
 uint32_t next_of(const Site* site, PyObject** result) {
   const auto bits = reinterpret_cast<uintptr_t>(*result);
-  if (site->helper != &op_send || (bits & kSendFinished) == 0) return site->next;
+  if (site->finished == 0 || (bits & kSendFinished) == 0) return site->next;
   *result = reinterpret_cast<PyObject*>(bits - kSendFinished);
   return site->finished;
 }

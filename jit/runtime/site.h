@@ -54,7 +54,7 @@ struct Site {
   uint32_t instruction = 0;          // code unit index of the opcode
   uint32_t start = 0;                // ... of its first EXTENDED_ARG: where the interpreter would begin with it
   uint32_t next = 0;                 // ... of the instruction behind it; kLeave: of the one that it goes to
-  uint32_t finished = 0;             // kSlow of SEND: ... where it goes when the receiver has finished; kSendFinished
+  uint32_t finished = 0;             // kSlow of SEND: ... where a finished receiver leads to; else 0
   uint32_t handler_instruction = 0;  // of the handler, when handler_depth >= 0
   uint32_t taken = 0;                // statistics; kSlow: without those that raised
   uint32_t raised = 0;               // ... of kSlow: these

@@ -41,6 +41,11 @@ def until(done, work, *args):
     return result
 
 
+def after_samples(count):
+    wanted = whipsnake.stats()["samples"] + count
+    return lambda: whipsnake.stats()["samples"] >= wanted
+
+
 def compiled(*functions):
     return lambda: {whipsnake.tier(function) for function in functions} == {"baseline"}
 
@@ -160,8 +165,7 @@ def test_hot_function_after_it_was_traced(sampled: Script, begin: str, end: str)
         whipsnake.enable()
         {begin}
         assert add(10) == 45
-        wanted = whipsnake.stats()["samples"] + 10
-        def enough(): return whipsnake.stats()["samples"] >= wanted
+        enough = after_samples(10)
         assert until(enough, add, 1000) == 499500 and whipsnake.tier(add) == "interpreter"
         {end}
         assert until(compiled(add), add, 1000) == 499500
@@ -294,8 +298,8 @@ def test_marks(sampled: Script) -> None:
             for i in range(n):
                 never(i)
             return n
-        wanted = whipsnake.stats()["samples"] + 30
-        until(lambda: whipsnake.stats()["samples"] >= wanted and compiled(work)(), work, 1000)
+        enough = after_samples(30)
+        until(lambda: enough() and compiled(work)(), work, 1000)
         assert whipsnake.tier(never) == "disabled" and vectorcall(never) == PLAIN and version(never) != 0
     """)
 
@@ -389,8 +393,7 @@ plain = walk(functions, 60)
 whipsnake.enable()
 for function in functions:
     whipsnake.compile(function)
-wanted = whipsnake.stats()["samples"] + 150
-def enough(): return whipsnake.stats()["samples"] >= wanted
+enough = after_samples(150)
 assert until(enough, walk, functions, 60) == plain
 assert not thrashing() and compiled(*functions)(), whipsnake.stats()
 """
@@ -441,8 +444,7 @@ for function in functions:
     whipsnake.compile(function)
 until(watched, spin)  # few steps: it lasts for some samples
 sys.settrace(lambda *args: None)
-wanted = whipsnake.stats()["samples"] + 5
-def enough(): return whipsnake.stats()["samples"] >= wanted
+enough = after_samples(5)
 until(enough, spin)
 assert not watched()
 sys.settrace(None)
