@@ -71,36 +71,49 @@ uint32_t sampling_interval_us(uint64_t sampled_us) {
 
 bool thrashing = false;
 
-// Measured with pyperformance: of the steps of sqlalchemy_imperative 0.62 are misses each time, of
-// sqlalchemy_declarative 0.23. Of programs that gain html5lib has 0.12 all along, and docutils, xdsl and regex_compile
-// up to 0.48 now and then.
-bool thrashes(uint32_t misses) { return misses >= kWatchedSteps / 2; }
+// A thousand steps of machine code that is in the cache take a tenth of a millisecond. When they take twenty times as
+// long, the program is somewhere else, in the interpreter and in C, which need the same caches: each step misses, and
+// there are too few of them to gain by. Misses that the model sees count in addition. A loop through few functions has
+// machine code in the cache, whatever it takes its time for.
+bool thrashes(uint32_t misses, uint64_t nanoseconds) {
+  constexpr uint32_t kLoop = 4;
+  if (misses < kLoop) return false;
+  constexpr uint64_t kPerMiss = kMostNanosecondsPerWatch / (kWatchedSteps / 2);
+  return nanoseconds + misses * kPerMiss >= kMostNanosecondsPerWatch;
+}
 
 bool watch_now(Watches& watches, uint64_t functions, uint64_t sample) {
-  constexpr uint64_t kFewFunctions = kCacheBytes / kMostBytesPerStep;  // fit in any case
+  constexpr uint64_t kFewFunctions = 8;  // whose machine code does not matter
   constexpr uint64_t kSamples = 64;
   if (thrashing && sample >= watches.until) thrashing = false;
   if (thrashing || functions <= kFewFunctions) return false;
-  const bool grown = functions >= watches.functions + watches.functions / 8;
-  if (!grown && watches.agreeing == 0 && sample < watches.last + kSamples) return false;
+  const bool grown = functions > watches.functions + watches.functions / 8;
+  if (!grown && watches.suspicion == 0 && sample < watches.last + kSamples) return false;
   watches.last = sample;
   watches.functions = functions;
   return true;
 }
 
 void abandon(Watches& watches) {
-  if (watches.agreeing > 0) --watches.agreeing;
+  if (watches.suspicion > 0) --watches.suspicion;
 }
 
 bool conclude(Watches& watches, bool thrashes, uint64_t sample) {
-  constexpr uint32_t kAgreeing = 3;   // one may have caught a program between two tasks
-  constexpr uint64_t kSamples = 600;  // some ten seconds at first
+  // Programs have phases. What machine code loses where it thrashes is more than what it gains in as much time
+  // elsewhere.
+  constexpr uint32_t kWeight = 2;
+  constexpr uint32_t kSuspicion = 3 * kWeight;
+  constexpr uint64_t kSamples = 200;  // some three seconds at first
   constexpr uint32_t kMostDoublings = 16;
-  watches.agreeing = thrashes ? watches.agreeing + 1 : 0;
-  if (watches.agreeing < kAgreeing) return false;
+  if (!thrashes) {
+    abandon(watches);
+    return false;
+  }
+  watches.suspicion += kWeight;
+  if (watches.suspicion < kSuspicion) return false;
   watches.until = sample + (kSamples << std::min(watches.verdicts, kMostDoublings));
   ++watches.verdicts;
-  watches.agreeing = 0;
+  watches.suspicion = 0;
   watches.functions = 0;
   return thrashing = true;
 }

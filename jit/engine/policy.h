@@ -46,14 +46,15 @@ extern bool thrashing;
 inline constexpr size_t kCacheBytes = size_t{48} << 10;
 inline constexpr size_t kMostBytesPerStep = 4096;
 inline constexpr uint32_t kWatchedSteps = 1000;
+inline constexpr uint64_t kMostNanosecondsPerWatch = 2'000'000;
 inline constexpr uint32_t kMostSamplesPerWatch = 2;  // the interpreter's calls are slower meanwhile
-// Whether so many of these steps that found nothing in the cache are too many.
-bool thrashes(uint32_t misses);
+// Whether so many steps that found nothing in the cache are too many, for a watch that took its thread so long.
+bool thrashes(uint32_t misses, uint64_t nanoseconds);
 
 struct Watches {
   uint64_t last = 0;       // the sample that started the last watch
   uint64_t functions = 0;  // compiled at that time
-  uint32_t agreeing = 0;   // the last so many have found thrashing
+  uint32_t suspicion = 0;  // each that has found thrashing adds to it, each other takes away half as much
   uint64_t until = 0;      // the sample that ends policy::thrashing
   uint32_t verdicts = 0;   // so often it was set
 };

@@ -7,6 +7,7 @@
 #include "jit/runtime/context.h"
 #include "jit/runtime/records.h"
 #include "jit/support/cache_model.h"
+#include "jit/support/clock.h"
 
 namespace whipsnake::thrashing {
 
@@ -19,7 +20,9 @@ struct Watch {
   uint32_t samples = 0;             // since it began
   uint32_t steps = 0;
   uint32_t misses = 0;
-  bool complete() const { return steps == policy::kWatchedSteps; }
+  uint64_t began = 0;  // at the first step, in nanoseconds that the thread has used
+  uint64_t nanoseconds = 0;
+  bool complete() const { return steps == policy::kWatchedSteps || nanoseconds >= policy::kMostNanosecondsPerWatch; }
 };
 Watch watch;
 policy::Watches watches;
@@ -29,8 +32,11 @@ void on_step(PyThreadState* ts, PyCodeObject* code) {
   if (ts != watch.thread || watch.complete()) return port::watch_breaker(ts, false);
   const CodeRecord* record = find_record(code);
   if (record == nullptr || !record->compiled) return;  // retired, or of another engine's making
-  ++watch.steps;
+  constexpr uint32_t kStepsPerReading = 50;            // of the clock, which takes longer than a step
+  static_assert(policy::kWatchedSteps % kStepsPerReading == 0);
+  if (watch.steps++ == 0) watch.began = thread_time();
   if (!model.touch(record, std::min(record->compiled->size, policy::kMostBytesPerStep))) ++watch.misses;
+  if (watch.steps % kStepsPerReading == 0) watch.nanoseconds = thread_time() - watch.began;
   if (watch.complete()) port::watch_breaker(ts, false);
 }
 
@@ -62,7 +68,7 @@ void look(PyThreadState* ts, uint64_t sample) {
     if (!watch.complete() && ts == watch.thread && ++watch.samples < policy::kMostSamplesPerWatch) return;
     // One that has not come to its end follows a program that is somewhere else, or another thread's turn.
     const bool complete = watch.complete();
-    const bool thrashes = policy::thrashes(watch.misses);
+    const bool thrashes = policy::thrashes(watch.misses, watch.nanoseconds);
     end_watch(ts);
     if (!complete)
       policy::abandon(watches);

@@ -17,4 +17,7 @@ inline uint64_t now() { return read_clock(CLOCK_MONOTONIC); }
 // What all threads of the process have used, which is none while they wait.
 inline uint64_t processor_time() { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
+// Of the calling thread alone.
+inline uint64_t thread_time() { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+
 }  // namespace whipsnake

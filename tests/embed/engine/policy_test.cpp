@@ -140,14 +140,25 @@ class Thrashing : public testing::Test {
 };
 
 TEST_F(Thrashing, MissesThatAreTooMany) {
-  EXPECT_FALSE(thrashes(0));
-  EXPECT_FALSE(thrashes(kWatchedSteps / 4));
-  EXPECT_TRUE(thrashes(kAllMiss));
+  constexpr uint64_t kFast = 100'000;
+  EXPECT_FALSE(thrashes(0, kFast));
+  EXPECT_FALSE(thrashes(kWatchedSteps / 4, kFast));
+  EXPECT_TRUE(thrashes(kWatchedSteps / 2, kFast));
+  EXPECT_TRUE(thrashes(kAllMiss, kFast));
+}
+
+TEST_F(Thrashing, StepsThatAreTooFarBetween) {
+  constexpr uint32_t kFew = 10;  // one each for so many functions
+  EXPECT_TRUE(thrashes(kFew, kMostNanosecondsPerWatch));
+  EXPECT_FALSE(thrashes(kFew, kMostNanosecondsPerWatch / 2));
+  EXPECT_FALSE(thrashes(2, kMostNanosecondsPerWatch));  // a loop that calls C
+  EXPECT_FALSE(thrashes(kWatchedSteps / 8, kMostNanosecondsPerWatch / 2));
+  EXPECT_TRUE(thrashes(kWatchedSteps / 4, kMostNanosecondsPerWatch / 2));
 }
 
 TEST_F(Thrashing, FewFunctionsAreNotWatched) {
-  EXPECT_FALSE(watch_now(watches, kCacheBytes / kMostBytesPerStep, 1));
-  EXPECT_TRUE(watch_now(watches, kCacheBytes / kMostBytesPerStep + 1, 2));
+  EXPECT_FALSE(watch_now(watches, 5, 1));
+  EXPECT_TRUE(watch_now(watches, 10, 2));
 }
 
 TEST_F(Thrashing, WatchesGetRareWhereNothingIsCompiled) {
@@ -164,9 +175,21 @@ TEST_F(Thrashing, OneWatchIsChance) {
   EXPECT_FALSE(thrashing);
   EXPECT_TRUE(watch_now(watches, 100, 2));  // once more, at once
   EXPECT_FALSE(conclude(watches, false, 3));
-  EXPECT_FALSE(watch_now(watches, 100, 3));
+  EXPECT_FALSE(conclude(watches, false, 4));
+  EXPECT_FALSE(watch_now(watches, 100, 4));
   EXPECT_TRUE(conclude_until(50));
   EXPECT_TRUE(thrashing);
+}
+
+TEST_F(Thrashing, SomePhasesAreEnough) {
+  const auto concludes = [this](int every) {
+    watches = {};
+    bool found = false;
+    for (int i = 0; i < 40; ++i) found = found || conclude(watches, i % every == 0, 10);
+    return found;
+  };
+  EXPECT_TRUE(concludes(2));
+  EXPECT_FALSE(concludes(3));
 }
 
 TEST_F(Thrashing, EndsAndTakesTwiceAsLongEachTime) {
