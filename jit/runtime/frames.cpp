@@ -247,15 +247,14 @@ void note_call(PyObject* callable) {
   if (func->vectorcall == port::function_vectorcall && crossing_counts()) called_from_machine_code(func);
 }
 
-namespace {
-
-// The call of anything that has no machine code that may be entered now.
 PyObject* call_outside(PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
   const size_t nargsf = static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET;
   PyObject* result = PyObject_Vectorcall(callable, args, nargsf, kwnames);
   release_call(callable, args, all_arguments(nargs, kwnames));
   return result;
 }
+
+namespace {
 
 // The machine code of `callable`, if it is a function that has some; has it compiled where that is due.
 const CompiledCode* code_to_call(PyObject* callable) {

@@ -67,9 +67,12 @@ void note_call(PyObject* callable);
 // kwnames borrowed. Compiled functions are entered directly. Null with exception set on error.
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
 
-// The same for machine code, which goes on in the callee's without a C++ function in between: then the callee's frame
-// has been pushed and linked, and this is where its machine code begins. Null: the call is over, and its result is in
-// context->call_result.
+// The same for what is no Python function, or has no machine code that may be entered now.
+PyObject* call_outside(PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
+
+// call_stealing() for machine code, which goes on in the callee's without a C++ function in between: then the callee's
+// frame has been pushed and linked, and this is where its machine code begins. Null: the call is over, and its result
+// is in context->call_result.
 const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
                           ThreadContext* context);
 

@@ -238,11 +238,21 @@ bool end_usual(PyThreadState* ts, PyObject* object, PyTypeObject* type) {
   return false;
 }
 
+// Apart from end_object(), for all the registers that it needs.
+[[gnu::noinline]] void end_maybe_usual(PyObject* object) {
+  if (port::memory_is_usual() && end_usual(port::thread_with_gil(), object, Py_TYPE(object))) return;
+  _Py_Dealloc(object);
+}
+
+// Not extension modules' own, of which end_usual() would find so only after all others.
+bool may_be_usual(const PyTypeObject* type) {
+  return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 || type->tp_dealloc == port::memory.subtype_dealloc;
+}
+
 }  // namespace
 
 void end_object(PyObject* object) {
-  if (port::memory_is_usual() && end_usual(port::thread_with_gil(), object, Py_TYPE(object))) return;
-  _Py_Dealloc(object);
+  return may_be_usual(Py_TYPE(object)) ? end_maybe_usual(object) : _Py_Dealloc(object);
 }
 
 // 3.13 Objects/typeobject.c, _PyType_AllocNoTrack and PyType_GenericAlloc; Objects/dictobject.c,
