@@ -86,10 +86,9 @@ bool QuietThread::runs() const { return process_ == getpid(); }
 void QuietThread::join() {
   if (!runs()) return;
   process_ = -1;
-  const uint32_t id = tid_;
   wait_for_end();
   // The kernel counts a thread for a moment after that, and CPython asks the kernel.
-  for (int i = 0; id != 0 && i < 2000 && syscall(SYS_tgkill, getpid(), id, 0) == 0; ++i) usleep(20);
+  for (int i = 0; i < 2000 && syscall(SYS_tgkill, getpid(), id_, 0) == 0; ++i) usleep(20);
 }
 
 void QuietThread::forget() {
@@ -110,7 +109,7 @@ int QuietThread::begin(void* self) {
 
 bool QuietThread::make() {
   const auto begin_known = [](void* self) -> void* {
-    static_cast<QuietThread*>(self)->tid_ = static_cast<uint32_t>(syscall(SYS_gettid));
+    static_cast<QuietThread*>(self)->id_ = static_cast<pid_t>(syscall(SYS_gettid));
     begin(self);
     return nullptr;
   };
@@ -135,7 +134,8 @@ bool QuietThread::make() {
 #endif
   constexpr int kLikeAThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
                                CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-  if (clone(begin, memory_ + stack_size_, kLikeAThread, this, &tid_, thread_pointer, &tid_) > 0) return true;
+  id_ = clone(begin, memory_ + stack_size_, kLikeAThread, this, &tid_, thread_pointer, &tid_);
+  if (id_ > 0) return true;
   munmap(memory_, size());
   return false;
 }

@@ -57,7 +57,8 @@ class QuietThread {
   void (*run_)() = nullptr;
   size_t stack_size_ = 0;
   pid_t process_ = -1;                  // that has the thread
-  std::atomic<uint32_t> tid_{0};        // the kernel's name of it; the kernel clears it when the thread ends
+  pid_t id_ = 0;                        // the kernel's name of it, even when it has ended
+  std::atomic<uint32_t> tid_{0};        // the same; the kernel clears it when the thread ends
   char* memory_ = nullptr;              // its stack, and what its thread pointer points into
   [[maybe_unused]] pthread_t known_{};  // under ThreadSanitizer
 };

@@ -73,6 +73,15 @@ TEST_F(QuietThreadTest, IsThereUntilItIsJoined) {
   thread.join();  // no more to wait for
 }
 
+TEST_F(QuietThreadTest, IsGoneWhenItEndedBeforeItIsJoined) {
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(thread.start([] { id = static_cast<pid_t>(syscall(SYS_gettid)); }, kStackSize));
+    for (int spin = 0; spin < i * 40; ++spin) asm volatile("");
+    thread.join();
+    ASSERT_EQ(syscall(SYS_tgkill, getpid(), id.load(), 0), -1) << i;
+  }
+}
+
 TEST_F(QuietThreadTest, IsAnotherThreadOfTheKernelAndTakesNoSignals) {
   ASSERT_TRUE(thread.start(wait_to_be_ended, kStackSize));
   end();
