@@ -37,8 +37,8 @@ bool compile_at_sample(CodeRecord& record, int depth, uint64_t sample);
 // 100 microseconds in a virtual machine, and what is hot in the end was hot early.
 uint32_t sampling_interval_us(uint64_t sampled_us);
 
-// Whether machine code is known to thrash the instruction cache (see thrashing.h): only what takes a good part of the
-// time by itself is compiled then. [thrash]
+// Whether machine code is known to be gone from the caches when it is needed (see thrashing.h): only what takes a good
+// part of the time by itself is compiled then. [thrash]
 extern bool thrashing;
 
 // What is watched to find out. A function counts with its slow paths, so about half of such a cache is in use, as much
@@ -60,7 +60,7 @@ struct Watches {
 };
 // Asked at each sample. Also ends policy::thrashing: a program may have come to other work.
 bool watch_now(Watches& watches, uint64_t functions, uint64_t sample);
-// A watch has come to nothing.
+// A watch has come to nothing, which speaks for the program, as if it had found nothing.
 void abandon(Watches& watches);
 // What a watch has found. True when policy::thrashing has been set: machine code is to be given back.
 bool conclude(Watches& watches, bool thrashes, uint64_t sample);

@@ -1,7 +1,8 @@
-// Finds programs whose machine code is too large for the processor's instruction cache: they walk through so much of it
-// in turn that each function is gone again before it is called again, and are faster in the interpreter, whose loop
-// stays there. Now and then, some thousand steps of one thread (function entries and back edges of loops that machine
-// code makes) are watched, by way of the breaker, and tried on a model of the cache. [thrash]
+// Finds programs that come to machine code only when it is gone from the processor's caches, and are faster in the
+// interpreter, whose loop stays there: they walk through more of it in turn than an instruction cache holds, or spend
+// their time elsewhere and come to it now and then. From time to time some thousand steps of one thread (function
+// entries and back edges of loops that machine code makes) are watched, by way of the breaker: tried on a model of the
+// cache, and timed. [thrash]
 #pragma once
 
 #include <cstdint>
