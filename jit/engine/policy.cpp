@@ -94,10 +94,6 @@ bool watch_now(Watches& watches, uint64_t functions, uint64_t sample) {
   return true;
 }
 
-void abandon(Watches& watches) {
-  if (watches.suspicion > 0) --watches.suspicion;
-}
-
 bool conclude(Watches& watches, bool thrashes, uint64_t sample) {
   // Programs have phases. What machine code loses where it thrashes is more than what it gains in as much time
   // elsewhere.
@@ -106,7 +102,7 @@ bool conclude(Watches& watches, bool thrashes, uint64_t sample) {
   constexpr uint64_t kSamples = 200;  // some three seconds at first
   constexpr uint32_t kMostDoublings = 16;
   if (!thrashes) {
-    abandon(watches);
+    if (watches.suspicion > 0) --watches.suspicion;
     return false;
   }
   watches.suspicion += kWeight;

@@ -60,9 +60,8 @@ struct Watches {
 };
 // Asked at each sample. Also ends policy::thrashing: a program may have come to other work.
 bool watch_now(Watches& watches, uint64_t functions, uint64_t sample);
-// A watch has come to nothing, which speaks for the program, as if it had found nothing.
-void abandon(Watches& watches);
-// What a watch has found. True when policy::thrashing has been set: machine code is to be given back.
+// What a watch has found; one that was not completed has not found thrashing. True when policy::thrashing has been set:
+// machine code is to be given back.
 bool conclude(Watches& watches, bool thrashes, uint64_t sample);
 
 // Asked at each call that arrives at a counting trampoline or evaluator, before the call is counted.

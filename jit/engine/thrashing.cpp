@@ -67,13 +67,9 @@ void look(PyThreadState* ts, uint64_t sample) {
   if (watch.thread != nullptr) {
     if (!watch.complete() && ts == watch.thread && ++watch.samples < policy::kMostSamplesPerWatch) return;
     // One that has not come to its end follows a program that is somewhere else, or another thread's turn.
-    const bool complete = watch.complete();
-    const bool thrashes = policy::thrashes(watch.misses, watch.nanoseconds);
+    const bool thrashes = watch.complete() && policy::thrashes(watch.misses, watch.nanoseconds);
     end_watch(ts);
-    if (!complete)
-      policy::abandon(watches);
-    else if (policy::conclude(watches, thrashes, sample))
-      visit_records(give_back, nullptr);
+    if (policy::conclude(watches, thrashes, sample)) visit_records(give_back, nullptr);
   }
   if (policy::watch_now(watches, functions_in_use(), sample)) start_watch(ts);
 }

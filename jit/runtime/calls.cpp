@@ -93,6 +93,7 @@ PyObject* complete(PyThreadState* ts, const uint8_t* start, const ThreadContext&
 const uint8_t* begin_op_call(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context) {
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
   PyObject* result = nullptr;
+  // Nothing below is about these, and there are many.
   if (Py_IS_TYPE(callee.callable, &PyMethodDescr_Type))
     return over(ts, call_outside(callee.callable, callee.args, callee.nargs, nullptr), context);
   if (callee.nargs == oparg && PyType_Check(callee.callable) &&
