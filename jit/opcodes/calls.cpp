@@ -318,18 +318,21 @@ void call_class(Emitter& e, const Instruction& i) {
 }
 
 // `thunk` does the call, or enters the callee; operands on the stack, the result is pushed.
-void begin(Emitter& e, const uint8_t* thunk, OpHelper helper, int operands, int oparg) {
-  if (e.without_fast_path()) return e.operation(helper, operands, 1, oparg);
+void begin(Emitter& e, const uint8_t* thunk, OpHelper helper, int operands, intptr_t arg) {
+  if (e.without_fast_path()) return e.operation(helper, operands, 1, arg);
   prepare_operands(e, operands);
   e.masm().lea(Reg::kArg1, e.home(e.stack().depth()));
-  e.masm().mov_imm(Reg::kArg2, oparg);
+  e.masm().mov_imm(Reg::kArg2, arg);
   e.masm().call_code(thunk);
   take_call(e, operands);
 }
 
 }  // namespace
 
-void call_kw(Emitter& e, const Instruction& i) { begin(e, thunks.begin_kw, &op_call_kw, i.oparg + 3, i.oparg); }
+void call_kw(Emitter& e, const Instruction& i) {
+  const KeywordSite* site = new_keyword_site(e, i.oparg);
+  if (site != nullptr) begin(e, thunks.begin_kw, &op_call_kw, i.oparg + 3, reinterpret_cast<intptr_t>(site));
+}
 
 void call_function_ex(Emitter& e, const Instruction& i) {
   begin(e, thunks.begin_ex, &op_call_function_ex, 3 + (i.oparg & 1), i.oparg);

@@ -78,6 +78,18 @@ ClassCache* new_class_cache(baseline::Emitter& e, int oparg) {
   return cache;
 }
 
+KeywordSite* new_keyword_site(baseline::Emitter& e, int oparg) {
+  auto* site = static_cast<KeywordSite*>(e.allocate_data(sizeof(KeywordSite)));
+  if (site == nullptr) return nullptr;
+  const baseline::Value names = e.stack().peek(1);
+  site->oparg = oparg;
+  if (names.is(baseline::Value::Kind::kConstant) && stress::settings.caches) {
+    site->names = names.constant;
+    site->unnamed = oparg - static_cast<int32_t>(PyTuple_GET_SIZE(names.constant));
+  }
+  return site;
+}
+
 UnpackPlan* new_unpack_plan(baseline::Emitter& e, int count) {
   const size_t stores = sizeof(UnpackPlan::Store) * static_cast<size_t>(count);
   auto* plan = static_cast<UnpackPlan*>(e.allocate_data(offsetof(UnpackPlan, stores) + stores));

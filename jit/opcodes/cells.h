@@ -17,6 +17,7 @@ SuperCache* new_super_cache(baseline::Emitter& e, int oparg);
 GetItemCache* new_getitem_cache(baseline::Emitter& e);
 ResumeCache* new_resume_cache(baseline::Emitter& e);
 ClassCache* new_class_cache(baseline::Emitter& e, int oparg);
+KeywordSite* new_keyword_site(baseline::Emitter& e, int oparg);
 UnpackPlan* new_unpack_plan(baseline::Emitter& e, int count);
 
 }  // namespace whipsnake::opcodes

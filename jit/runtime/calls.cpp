@@ -76,8 +76,8 @@ const uint8_t* over(PyThreadState* ts, PyObject* result, ThreadContext* context)
 
 // begin_call() for an opcode; steals the names as well, which may end in code that makes calls of its own.
 const uint8_t* begin(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
-                     ThreadContext* context) {
-  const uint8_t* start = begin_call(ts, callable, args, nargs, kwnames, context);
+                     ThreadContext* context, KeywordPlan* plan = nullptr) {
+  const uint8_t* start = begin_call(ts, callable, args, nargs, kwnames, context, plan);
   PyObject* result = context->call_result;
   Py_XDECREF(kwnames);
   return start != nullptr ? start : over(ts, result, context);
@@ -94,6 +94,8 @@ const uint8_t* begin_op_call(PyThreadState* ts, PyObject** top, intptr_t oparg, 
   const Callee callee = unpack_callee(top - oparg - 2, oparg);
   PyObject* result = nullptr;
   // Nothing below is about these, and there are many.
+  if (Py_IS_TYPE(callee.callable, &PyFunction_Type))
+    return begin(ts, callee.callable, callee.args, callee.nargs, nullptr, context);
   if (Py_IS_TYPE(callee.callable, &PyMethodDescr_Type))
     return over(ts, call_outside(callee.callable, callee.args, callee.nargs, nullptr), context);
   if (callee.nargs == oparg && PyType_Check(callee.callable) &&
@@ -106,11 +108,18 @@ const uint8_t* begin_op_call(PyThreadState* ts, PyObject** top, intptr_t oparg, 
   return begin(ts, callee.callable, callee.args, callee.nargs, nullptr, context);
 }
 
-const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context) {
+const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t site, ThreadContext* context) {
+  auto* call = reinterpret_cast<KeywordSite*>(site);
   PyObject* kwnames = top[-1];
-  const Callee callee = unpack_callee(top - oparg - 3, oparg);
+  const Callee callee = unpack_callee(top - call->oparg - 3, call->oparg);
   const Py_ssize_t positional = callee.nargs - PyTuple_GET_SIZE(kwnames);
-  return begin(ts, callee.callable, callee.args, positional, kwnames, context);
+  if (!Py_IS_TYPE(callee.callable, &PyFunction_Type)) {
+    PyObject* result = call_outside(callee.callable, callee.args, positional, kwnames);
+    Py_DECREF(kwnames);
+    return over(ts, result, context);
+  }
+  KeywordPlan* plan = call->names == kwnames ? &call->plan : nullptr;
+  return begin(ts, callee.callable, callee.args, positional, kwnames, context, plan);
 }
 
 PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
@@ -118,9 +127,9 @@ PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg) {
   return complete(ts, begin_op_call(ts, top, oparg, &context), context);
 }
 
-PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg) {
+PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t site) {
   ThreadContext& context = thread_context();
-  return complete(ts, begin_op_call_kw(ts, top, oparg, &context), context);
+  return complete(ts, begin_op_call_kw(ts, top, site, &context), context);
 }
 
 namespace {

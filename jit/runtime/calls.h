@@ -4,18 +4,19 @@
 #include "jit/asm/masm.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/context.h"
+#include "jit/runtime/frames.h"
 #include "jit/runtime/op_helper.h"
 
 namespace whipsnake {
 
-PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg);     // callable, self_or_null, args[oparg]
-PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg);  // ..., kwnames
+PyObject* op_call(PyThreadState* ts, PyObject** top, intptr_t oparg);    // callable, self_or_null, args[oparg]
+PyObject* op_call_kw(PyThreadState* ts, PyObject** top, intptr_t site);  // ..., kwnames [site: KeywordSite*]
 PyObject* op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg);
 
 // The same for thunks.begin_*: where a function with machine code is called, they push its frame and return the address
 // to go on at; else null, and the result is in context->call_result. See begin_call().
 const uint8_t* begin_op_call(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context);
-const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context);
+const uint8_t* begin_op_call_kw(PyThreadState* ts, PyObject** top, intptr_t site, ThreadContext* context);
 const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intptr_t oparg, ThreadContext* context);
 
 // Calls between compiled functions.                                                                    [direct-call]
@@ -29,13 +30,11 @@ const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intp
 // callable. That finds out whether the callable is a function with machine code (or a bound method of one) and goes to
 // its `take` with kT0 = the CodeEntry, kT1 = the number of arguments, self included, kArg3 = the address of the first
 // one, kArg1 = the function, kArg2 unchanged. The code for its shape (shapes.h) checks what depends on the callee,
-// moves the arguments into a new frame and jumps to the start. Whoever finds something else passes the call on to
-// thunks.call_generic, in the same state. That, like thunks.begin_kw for CALL_KW and thunks.begin_ex for
-// CALL_FUNCTION_EX, has C++ do the call, or push the frame of a function of any shape. All consume the operands. Result
-// in kRet, null with an exception; kS0 to kS2 are lost.
-inline constexpr int kDoorInEntrance = kHostCpu == Cpu::kX64 ? 2 : 8;  // where mov_embedded() puts it
-
-// kT0 = the CodeEntry behind the entrance; returned is where its `take` stands, for jump_mem() or call_mem().
+// moves the arguments into a new frame and jumps to the start, or has begin_function() do so. Whoever finds something
+// else passes the call on to thunks.call_generic, in the same state. That, like thunks.begin_kw for CALL_KW (where the
+// site has no plan for the callee) and thunks.begin_ex for CALL_FUNCTION_EX, has C++ do the call, or push the frame of
+// a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2 are lost. kT0 =
+// the CodeEntry behind the entrance; returned is where its `take` stands, for jump_mem() or call_mem().
 inline Mem take_behind(Masm& masm, Reg entrance) {
   masm.load(Reg::kT0, Mem::at(entrance, kDoorInEntrance));
   return Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take)));
@@ -48,6 +47,14 @@ PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg);
 PyObject* op_call_type(PyThreadState* ts, PyObject** top, intptr_t oparg);         // type(x)
 PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg);          // str(x)
 PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg);  // list.append(self, x)
+
+// A CALL_KW.
+struct KeywordSite {
+  int32_t oparg;
+  int32_t unnamed;  // of the arguments, self not counted
+  PyObject* names;  // borrowed from the code object; null: they are no constant, and there will be no plan
+  KeywordPlan plan;
+};
 
 // A site that makes instances of a class whose __init__ is a Python function.
 struct ClassCache {

@@ -41,6 +41,7 @@ struct CodeEntry {
   int32_t locals;        // co_nlocalsplus
   int32_t arguments;     // co_argcount; -1 where the arguments are not simply the first so many variables
   const uint8_t* take;   // what entry_of_shape() gives; null where machine code does not call
+  uint64_t serial;       // no other entry ever has it; not 0
 };
 
 // All that machine code needs to resume a suspended generator in its machine code. Borrowed; found by

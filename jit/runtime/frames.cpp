@@ -13,51 +13,6 @@ namespace {
 // that the interpreter would have inlined must not cost any.
 constexpr int kEvalStackUnits = 2;
 
-// Pushes a frame with the arguments moved into it; null when the data stack chunk is full. Steals func and args.
-[[gnu::always_inline]] inline Frame* push_simple(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry,
-                                                 PyObject* const* args, Py_ssize_t nargs) {
-  auto* top = reinterpret_cast<char*>(ts->datastack_top) + entry.frame_bytes;
-  if (ts->datastack_top == nullptr || top >= reinterpret_cast<char*>(ts->datastack_limit)) return nullptr;
-  auto* frame = reinterpret_cast<Frame*>(ts->datastack_top);
-  ts->datastack_top = reinterpret_cast<PyObject**>(top);
-  // 3.13 Include/internal/pycore_frame.h, _PyFrame_Initialize
-  frame->f_funcobj = reinterpret_cast<PyObject*>(func);
-  frame->f_executable = Py_NewRef(entry.code);
-  frame->f_builtins = entry.builtins;
-  frame->f_globals = entry.globals;
-  frame->f_locals = nullptr;
-  frame->frame_obj = nullptr;
-  frame->instr_ptr = port::instructions(entry.code);
-  frame->return_offset = 0;
-  frame->owner = FRAME_OWNED_BY_THREAD;
-  for (Py_ssize_t i = 0; i < nargs; ++i) frame->localsplus[i] = args[i];
-  for (Py_ssize_t i = nargs; i < entry.locals; ++i) frame->localsplus[i] = nullptr;
-  return frame;
-}
-
-// Positional arguments with the missing ones taken from the defaults; null when that does not fit. Steals func and
-// args.
-Frame* push_with_defaults(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
-                          Py_ssize_t nargs) {
-  PyObject* defaults = func->func_defaults;
-  const Py_ssize_t missing = entry.arguments - nargs;
-  if (defaults == nullptr || missing <= 0 || missing > PyTuple_GET_SIZE(defaults)) return nullptr;
-  Frame* frame = push_simple(ts, func, entry, args, nargs);
-  if (frame == nullptr) return nullptr;
-  const Py_ssize_t first = PyTuple_GET_SIZE(defaults) - missing;
-  for (Py_ssize_t i = 0; i < missing; ++i)
-    frame->localsplus[nargs + i] = Py_NewRef(PyTuple_GET_ITEM(defaults, first + i));
-  return frame;
-}
-
-// The general way to a frame: defaults, keywords, star arguments, a new chunk. Steals func and args; null with an
-// exception set when the arguments do not fit.
-Frame* push_general(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, size_t nargs, PyObject* kwnames) {
-  auto* code = reinterpret_cast<PyCodeObject*>(func->func_code);
-  PyObject* locals = (code->co_flags & CO_OPTIMIZED) != 0 ? nullptr : Py_NewRef(func->func_globals);
-  return _PyEvalFramePushAndInit(ts, func, locals, args, nargs, kwnames);
-}
-
 // Recursion that must not nest on the native stack any deeper: the interpreter inlines calls of functions that have
 // its own vectorcall, so this one gets it until the call is over.
 PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
@@ -74,6 +29,7 @@ PyObject* call_uncompiled_inlining(PyFunctionObject* func, PyObject* const* args
 
 CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builtins, const uint8_t* start) {
   constexpr int kShape = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
+  static uint64_t last_serial = 0;
   const bool simple = code->co_kwonlyargcount == 0 && (code->co_flags & kShape) == CO_OPTIMIZED;
   return {.globals = globals,
           .builtins = builtins,
@@ -82,7 +38,8 @@ CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builti
           .frame_bytes = code->co_framesize * static_cast<int32_t>(sizeof(PyObject*)),
           .locals = code->co_nlocalsplus,
           .arguments = simple ? code->co_argcount : -1,
-          .take = nullptr};
+          .take = nullptr,
+          .serial = ++last_serial};
 }
 
 vectorcallfunc uncompiled_vectorcall = nullptr;
@@ -161,7 +118,7 @@ PyObject* call_in_interpreter(PyThreadState* ts, PyFunctionObject* func, PyObjec
   if (!may_take_arguments(ts, callable, args, total, kwnames))
     return port::function_vectorcall(callable, args, nargsf, kwnames);
   Py_INCREF(func);
-  Frame* frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+  Frame* frame = push_general(ts, func, args, nargs, kwnames);
   give_back_none(args, total);
   if (frame == nullptr) return nullptr;
   return ts->interp->eval_frame != nullptr ? ts->interp->eval_frame(ts, frame, 0)
@@ -184,7 +141,7 @@ namespace {
 namespace {
 
 // Whether machine code may be entered now for a call of a function that has `entry`.
-bool may_begin(PyThreadState* ts, const PyFunctionObject* func, const CodeEntry& entry) {
+[[gnu::always_inline]] inline bool may_begin(PyThreadState* ts, const PyFunctionObject* func, const CodeEntry& entry) {
   return entry.globals == func->func_globals && entry.builtins == func->func_builtins && compiled_code_allowed() &&
          may_enter(ts) && ts->py_recursion_remaining > 0 && !native_stack_low(ts);
 }
@@ -194,20 +151,12 @@ CodeEntry entry_without_door(const PyFunctionObject* func, const CompiledCode& c
                         compiled.start());
 }
 
-// The frame of a call, linked; steals the function and the arguments, whatever happens. Null with an exception set.
+// push_frame(), linked.
 Frame* begin_frame(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
-                   Py_ssize_t nargs, PyObject* kwnames) {
-  Frame* frame = nullptr;
-  if (kwnames == nullptr && entry.arguments >= 0)
-    frame = entry.arguments == nargs ? push_simple(ts, func, entry, args, nargs)
-                                     : push_with_defaults(ts, func, entry, args, nargs);
-  if (frame == nullptr) frame = push_general(ts, func, args, static_cast<size_t>(nargs), kwnames);
+                   Py_ssize_t nargs, PyObject* kwnames, KeywordPlan* plan = nullptr) {
+  Frame* frame = push_frame(ts, func, entry, args, nargs, kwnames, plan);
   if (frame != nullptr) link_frame(ts, frame);
   return frame;
-}
-
-Py_ssize_t all_arguments(Py_ssize_t nargs, PyObject* kwnames) {
-  return nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
 }
 
 }  // namespace
@@ -247,42 +196,55 @@ void note_call(PyObject* callable) {
   if (func->vectorcall == port::function_vectorcall && crossing_counts()) called_from_machine_code(func);
 }
 
-PyObject* call_outside(PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
-  const size_t nargsf = static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET;
-  PyObject* result = PyObject_Vectorcall(callable, args, nargsf, kwnames);
-  release_call(callable, args, all_arguments(nargs, kwnames));
-  return result;
-}
-
 namespace {
 
-// The machine code of `callable`, if it is a function that has some; has it compiled where that is due.
-const CompiledCode* code_to_call(PyObject* callable) {
-  if (!Py_IS_TYPE(callable, &PyFunction_Type)) return nullptr;
-  note_call(callable);
-  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  return enters_machine_code(func) ? callable_code(func) : nullptr;
+// Calls a function whose machine code has no entrance.
+PyObject* call_from_outside(PyThreadState* ts, PyFunctionObject* func, PyObject** args, Py_ssize_t nargs,
+                            PyObject* kwnames) {
+  const CompiledCode* compiled = enters_machine_code(func) ? callable_code(func) : nullptr;
+  if (compiled != nullptr) {
+    const CodeEntry entry = entry_without_door(func, *compiled);
+    if (may_begin(ts, func, entry)) {
+      Frame* frame = begin_frame(ts, func, entry, args, nargs, kwnames);
+      return frame != nullptr ? run_compiled(ts, frame, entry.start) : nullptr;
+    }
+  }
+  return call_outside(reinterpret_cast<PyObject*>(func), args, nargs, kwnames);
 }
 
 }  // namespace
 
 const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
-                          ThreadContext* context) {
-  const CompiledCode* compiled = code_to_call(callable);
-  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  const CodeEntry* entry = compiled != nullptr ? compiled->door : nullptr;
-  CodeEntry described;
-  if (compiled != nullptr && entry == nullptr) {
-    described = entry_without_door(func, *compiled);
-    entry = &described;
-  }
-  if (entry == nullptr || !may_begin(ts, func, *entry)) {
+                          ThreadContext* context, KeywordPlan* plan) {
+  if (!Py_IS_TYPE(callable, &PyFunction_Type)) {
     context->call_result = call_outside(callable, args, nargs, kwnames);
     return nullptr;
   }
-  Frame* frame = begin_frame(ts, func, *entry, args, nargs, kwnames);
-  if (frame != nullptr && entry == compiled->door) return entry->start;
-  context->call_result = frame != nullptr ? run_compiled(ts, frame, entry->start) : nullptr;
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  const CodeEntry* entry = entry_behind(func);
+  if (entry == nullptr) {
+    note_call(callable);  // which may make an entrance
+    entry = entry_behind(func);
+  }
+  if (entry == nullptr || !may_begin(ts, func, *entry)) {
+    context->call_result = call_from_outside(ts, func, args, nargs, kwnames);
+    return nullptr;
+  }
+  Frame* frame = begin_frame(ts, func, *entry, args, nargs, kwnames, plan);
+  if (frame != nullptr) return entry->start;
+  context->call_result = nullptr;
+  return nullptr;
+}
+
+const uint8_t* begin_function(PyThreadState* ts, PyFunctionObject* func, Py_ssize_t nargs, PyObject** args,
+                              const CodeEntry* entry) {
+  PyObject* result = nullptr;
+  if (may_begin(ts, func, *entry)) [[likely]] {
+    if (begin_frame(ts, func, *entry, args, nargs, nullptr) != nullptr) return entry->start;
+  } else {
+    result = after_call(ts, call_from_outside(ts, func, args, nargs, nullptr));
+  }
+  thread_context().call_result = result;
   return nullptr;
 }
 

@@ -1,6 +1,9 @@
 // Interpreter frames from compiled code: push, run, finish, hand over.
 #pragma once
 
+#include <cstring>
+
+#include "jit/runtime/arguments.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/near_table.h"
@@ -28,6 +31,10 @@ CodeEntry describe_entry(PyCodeObject* code, PyObject* globals, PyObject* builti
 PyObject* enter_compiled(PyObject* callable, PyObject* const* args, size_t nargsf, PyObject* kwnames,
                          const CodeEntry* entry);
 
+inline Py_ssize_t all_arguments(Py_ssize_t nargs, PyObject* kwnames) {
+  return nargs + (kwnames == nullptr ? 0 : PyTuple_GET_SIZE(kwnames));
+}
+
 // Gives up a callable and its arguments.
 inline void release_call(PyObject* callable, PyObject* const* args, Py_ssize_t total) {
   Py_DECREF(callable);
@@ -41,6 +48,19 @@ PyObject* compiled_vectorcall(PyObject* callable, PyObject* const* args, size_t 
 inline bool enters_machine_code(const PyFunctionObject* func) {
   return func->vectorcall == compiled_vectorcall ||
          is_machine_code(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(func->vectorcall)));
+}
+
+// The machine code of a function begins with an entrance, to which the function's vectorcall points, and the address of
+// its CodeEntry stands so many bytes behind the entrance's beginning, where mov_embedded() puts it; see calls.h.
+inline constexpr int kDoorInEntrance = kHostCpu == Cpu::kX64 ? 2 : 8;
+
+// Borrowed; null: `func` has no machine code, or that has no entrance.
+inline const CodeEntry* entry_behind(const PyFunctionObject* func) {
+  const auto* entrance = reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(func->vectorcall));
+  if (!is_machine_code(entrance)) return nullptr;
+  const CodeEntry* entry = nullptr;
+  std::memcpy(&entry, entrance + kDoorInEntrance, sizeof entry);
+  return entry;
 }
 
 // What they call for functions whose code has no machine code (any more) that they may run; the engine
@@ -67,14 +87,24 @@ void note_call(PyObject* callable);
 // kwnames borrowed. Compiled functions are entered directly. Null with exception set on error.
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
 
-// The same for what is no Python function, or has no machine code that may be entered now.
-PyObject* call_outside(PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames);
+// The same for what is no Python function, or has no machine code that may be entered now. Inline: after a system call
+// each return from a function may be one that the processor no longer foresees.
+inline PyObject* call_outside(PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
+  const size_t nargsf = static_cast<size_t>(nargs) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+  PyObject* result = PyObject_Vectorcall(callable, args, nargsf, kwnames);
+  release_call(callable, args, all_arguments(nargs, kwnames));
+  return result;
+}
 
 // call_stealing() for machine code, which goes on in the callee's without a C++ function in between: then the callee's
 // frame has been pushed and linked, and this is where its machine code begins. Null: the call is over, and its result
-// is in context->call_result.
+// is in context->call_result. `plan` may be null; see push_frame().
 const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames,
-                          ThreadContext* context);
+                          ThreadContext* context, KeywordPlan* plan = nullptr);
+
+// The same for a function that is known to have this entry.
+const uint8_t* begin_function(PyThreadState* ts, PyFunctionObject* func, Py_ssize_t nargs, PyObject** args,
+                              const CodeEntry* entry);
 
 // Resumes a suspended or fresh generator, coroutine or async generator in compiled code where there is some, else in
 // the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT

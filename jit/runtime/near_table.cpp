@@ -15,14 +15,16 @@ NearTable* NearTable::create(CodeHeap& heap) {
 
 const void* NearTable::cell(const void* address) {
   const auto bits = reinterpret_cast<uintptr_t>(address);
-  size_t slot = (bits >> 4 ^ bits >> 14) & (kSlots - 1);
-  while (slots_[slot] != nullptr && slots_[slot] != address) slot = (slot + 1) & (kSlots - 1);
-  if (slots_[slot] == nullptr) {
-    if (used_ + 1 >= kSlots) return new const void*(address);  // as long-lived as the table
-    ++used_;
-    slots_[slot] = address;
+  size_t at = (bits >> 4 ^ bits >> 14) & (kIndex - 1);
+  while (index_[at] != 0) {
+    const void** known = &cells_[index_[at] - 1];
+    if (*known == address) return known;
+    at = (at + 1) & (kIndex - 1);
   }
-  return &slots_[slot];
+  if (used_ == kCells) return new const void*(address);  // as long-lived as the table
+  cells_[used_] = address;
+  index_[at] = static_cast<uint16_t>(used_ + 1);
+  return &cells_[used_++];
 }
 
 }  // namespace whipsnake

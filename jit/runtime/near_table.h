@@ -20,15 +20,24 @@ class NearTable {
   // for all helpers and types of the runtime; should it ever be full, the cell is elsewhere and merely takes longer.
   const void* cell(const void* address);
 
+ private:
+  // The heap's data begins with this table, so with a page, and at that place of theirs pymalloc's pools have their
+  // heads: processors keep only some eight lines that lie at one place of their pages, and a program that takes and
+  // gives memory of many sizes needs them all.                                                       [page-heads]
+  char page_head_[64];
+
+ public:
   uintptr_t ok_breaker;               // see context.h
   _PyFrameEvalFunction ok_evaluator;  // PyInterpreterState.eval_frame while frames are ours to enter
   const uint8_t* code_begin;          // the heap's code half
   size_t code_bytes;
 
  private:
-  static constexpr size_t kSlots = 1024;  // power of two, open addressing
-  const void* slots_[kSlots];
+  static constexpr size_t kCells = 1024;
+  static constexpr size_t kIndex = 2 * kCells;  // power of two, open addressing
+  const void* cells_[kCells];  // in the order of first use, so that few lines hold what one program uses
   size_t used_;
+  uint16_t index_[kIndex];  // by address: one more than its cell's number, or 0
 };
 
 extern NearTable* near_table;  // of the current heap; null while there is none

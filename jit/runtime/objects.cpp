@@ -106,6 +106,21 @@ bool end_instance(PyThreadState* ts, PyObject* self, PyTypeObject* type) {
   return true;
 }
 
+bool end_list(PyThreadState* ts, PyObject* object);
+
+// From the last to the first; what has no count is on the way without jumps.
+inline void release_items(PyThreadState* ts, PyObject* const* items, Py_ssize_t count) {
+  for (PyObject* const* at = items + count; at != items;) {
+    PyObject* item = *--at;
+    if (item == nullptr) [[unlikely]]
+      continue;
+    if (_Py_IsImmortal(item)) [[likely]]
+      continue;
+    if (--item->ob_refcnt != 0) continue;
+    if (!Py_IS_TYPE(item, &PyList_Type) || !port::memory_is_usual() || !end_list(ts, item)) dealloc(item);
+  }
+}
+
 // 3.13 Objects/tupleobject.c, tupledealloc and maybe_freelist_push.
 bool end_tuple(PyThreadState* ts, PyObject* object) {
   auto* tuple = reinterpret_cast<PyTupleObject*>(object);
@@ -113,7 +128,7 @@ bool end_tuple(PyThreadState* ts, PyObject* object) {
   if (size == 0 || nests_deep(ts)) return false;
   port::untrack(object);
   begin_nesting(ts);
-  for (Py_ssize_t i = size; --i >= 0;) release_or_null(tuple->ob_item[i]);
+  release_items(ts, tuple->ob_item, size);
   auto& list = port::free_lists(ts).tuples;
   if (size <= PyTuple_MAXSAVESIZE && static_cast<unsigned>(list.numfree[size - 1]) < PyTuple_MAXFREELIST) {
     tuple->ob_item[0] = reinterpret_cast<PyObject*>(list.items[size - 1]);
@@ -127,13 +142,13 @@ bool end_tuple(PyThreadState* ts, PyObject* object) {
 }
 
 // 3.13 Objects/listobject.c, list_dealloc.
-bool end_list(PyThreadState* ts, PyObject* object) {
+[[gnu::noinline]] bool end_list(PyThreadState* ts, PyObject* object) {
   auto* list = reinterpret_cast<PyListObject*>(object);
   if (nests_deep(ts)) return false;
   port::untrack(object);
   begin_nesting(ts);
   if (list->ob_item != nullptr) {
-    for (Py_ssize_t i = Py_SIZE(list); --i >= 0;) release_or_null(list->ob_item[i]);
+    release_items(ts, list->ob_item, Py_SIZE(list));
     port::give_buffer(list->ob_item);
   }
   auto& free = port::free_lists(ts).lists;

@@ -22,22 +22,56 @@ Mem thread(int32_t field) { return Mem::at(Reg::kThread, field); }
 Mem frame(int32_t field) { return Mem::at(Reg::kFrame, field); }
 Mem local(int index) { return frame(offset::slot(index)); }
 
+Mem entry(size_t field) { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); }
+
+// Whether frames may be entered here at all, and the globals, in kS1: a function has this vectorcall only if they are
+// its own, but the code may have been retired since.
+void check_state(Masm& masm, Label generic) {
+  check_may_enter(masm, generic);
+  masm.load(Reg::kS1, entry(offsetof(CodeEntry, globals)));
+  masm.test(Reg::kS1, Reg::kS1);
+  masm.jump_if(Cond::kEqual, generic);
+}
+
+// 3.13 Include/internal/pycore_frame.h, _PyFrame_PushUnchecked and _PyFrame_Initialize; Python/bytecodes.c,
+// _CHECK_STACK_SPACE and _PUSH_FRAME. Keeps kRet, kT1 and the arguments' registers.
+void push(Masm& masm, Label generic) {
+  masm.load(Reg::kT2, thread(offset::kThreadDataStackTop));
+  masm.load32(Reg::kS0, entry(offsetof(CodeEntry, frame_bytes)));
+  masm.add(Reg::kS0, Reg::kT2);
+  masm.cmp(Reg::kS0, thread(offset::kThreadDataStackLimit));
+  masm.jump_if(Cond::kAboveEqual, generic);
+  masm.store(thread(offset::kThreadDataStackTop), Reg::kS0);
+  masm.store(Mem::at(Reg::kT2, offset::kFramePrevious), Reg::kFrame);
+  masm.mov(Reg::kFrame, Reg::kT2);
+  masm.store(thread(offset::kThreadCurrentFrame), Reg::kFrame);
+  masm.store(frame(offset::kFrameGlobals), Reg::kS1);
+  masm.load(Reg::kS0, entry(offsetof(CodeEntry, builtins)));
+  masm.store(frame(offset::kFrameBuiltins), Reg::kS0);
+  masm.store(frame(offset::kFrameFunction), Reg::kArg1);
+  masm.load(Reg::kS0, entry(offsetof(CodeEntry, code)));
+  masm.store(frame(offset::kFrameExecutable), Reg::kS0);
+  sequences::incref(masm, Reg::kS0, Reg::kT2);
+  masm.add(Reg::kS0, static_cast<int32_t>(offsetof(PyCodeObject, co_code_adaptive)));
+  masm.store(frame(offset::kFrameInstrPtr), Reg::kS0);
+  masm.store_imm(frame(offset::kFrameLocals), 0);
+  masm.store_imm(frame(offset::kFrameObject), 0);
+  static_assert(FRAME_OWNED_BY_THREAD == 0);
+  masm.store_imm(frame(offset::kFrameStackTop), 0xffffffff);  // stacktop -1; return_offset, owner 0
+  masm.add_mem32(thread(offset::kThreadRecursionRemaining), -1);
+}
+
+void start(Masm& masm) {
+  masm.load(Reg::kT1, entry(offsetof(CodeEntry, start)));
+  masm.enter_thunk();
+  masm.jump_reg(Reg::kT1);
+}
+
 // Steps of taking the arguments; see calls.h for the registers. `generic` is where they are as at the beginning.
 struct Entry {
   Masm& masm;
   int arguments, locals;
   Label generic = masm.new_label();
-
-  static Mem entry(size_t field) { return Mem::at(Reg::kT0, static_cast<int32_t>(field)); }
-
-  // Whether frames may be entered here at all, and the globals, in kS1: a function has this vectorcall only if they are
-  // its own, but the code may have been retired since.
-  void check_state() {
-    check_may_enter(masm, generic);
-    masm.load(Reg::kS1, entry(offsetof(CodeEntry, globals)));
-    masm.test(Reg::kS1, Reg::kS1);
-    masm.jump_if(Cond::kEqual, generic);
-  }
 
   // kRet = address behind the last default, when the function has as many as are missing.
   void check_defaults() {
@@ -49,34 +83,6 @@ struct Entry {
     masm.cmp(Reg::kS0, arguments);
     masm.jump_if(Cond::kLess, generic);
     masm.lea(Reg::kRet, Mem::indexed(Reg::kRet, Reg::kT2, 8, offset::kTupleItems));
-  }
-
-  // 3.13 Include/internal/pycore_frame.h, _PyFrame_PushUnchecked and _PyFrame_Initialize; Python/bytecodes.c,
-  // _CHECK_STACK_SPACE and _PUSH_FRAME. Keeps kRet, kT1 and the arguments' registers.
-  void push() {
-    masm.load(Reg::kT2, thread(offset::kThreadDataStackTop));
-    masm.load32(Reg::kS0, entry(offsetof(CodeEntry, frame_bytes)));
-    masm.add(Reg::kS0, Reg::kT2);
-    masm.cmp(Reg::kS0, thread(offset::kThreadDataStackLimit));
-    masm.jump_if(Cond::kAboveEqual, generic);
-    masm.store(thread(offset::kThreadDataStackTop), Reg::kS0);
-    masm.store(Mem::at(Reg::kT2, offset::kFramePrevious), Reg::kFrame);
-    masm.mov(Reg::kFrame, Reg::kT2);
-    masm.store(thread(offset::kThreadCurrentFrame), Reg::kFrame);
-    masm.store(frame(offset::kFrameGlobals), Reg::kS1);
-    masm.load(Reg::kS0, entry(offsetof(CodeEntry, builtins)));
-    masm.store(frame(offset::kFrameBuiltins), Reg::kS0);
-    masm.store(frame(offset::kFrameFunction), Reg::kArg1);
-    masm.load(Reg::kS0, entry(offsetof(CodeEntry, code)));
-    masm.store(frame(offset::kFrameExecutable), Reg::kS0);
-    sequences::incref(masm, Reg::kS0, Reg::kT2);
-    masm.add(Reg::kS0, static_cast<int32_t>(offsetof(PyCodeObject, co_code_adaptive)));
-    masm.store(frame(offset::kFrameInstrPtr), Reg::kS0);
-    masm.store_imm(frame(offset::kFrameLocals), 0);
-    masm.store_imm(frame(offset::kFrameObject), 0);
-    static_assert(FRAME_OWNED_BY_THREAD == 0);
-    masm.store_imm(frame(offset::kFrameStackTop), 0xffffffff);  // stacktop -1; return_offset, owner 0
-    masm.add_mem32(thread(offset::kThreadRecursionRemaining), -1);
   }
 
   void move_arguments() {
@@ -113,20 +119,18 @@ struct Entry {
     const Label moved = masm.new_label();
     masm.cmp(Reg::kT1, arguments);
     masm.jump_if(Cond::kNotEqual, other);
-    check_state();
-    push();
+    check_state(masm, generic);
+    push(masm, generic);
     move_arguments();
     masm.bind(moved);
     for (int i = arguments; i < locals; ++i) masm.store_imm(local(i), 0);
-    masm.load(Reg::kT1, entry(offsetof(CodeEntry, start)));
-    masm.enter_thunk();
-    masm.jump_reg(Reg::kT1);
+    start(masm);
     masm.bind(other);
     if (arguments > 0) {
       masm.jump_if(Cond::kGreater, generic);
       check_defaults();
-      check_state();
-      push();
+      check_state(masm, generic);
+      push(masm, generic);
       move_arguments_and_defaults();
       masm.jump(moved);
     }
@@ -194,10 +198,95 @@ struct Return {
 }  // namespace
 
 const uint8_t* entry_of_shape(const CodeEntry& entry) {
-  if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.call_generic;
+  if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.take_general;
   const std::string name = "take." + std::to_string(entry.arguments) + "." + std::to_string(entry.locals);
   const uint8_t* code = shared_code(name, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
   return code != nullptr ? code : thunks.call_generic;
+}
+
+// Registers as for Entry, and kArg2 = the site, kS2 = the top of the stack.
+void emit_take_keywords(Masm& masm, Label other) {
+  const Label generic = masm.new_label();
+  const Label without_self = masm.new_label();
+  const Label enough = masm.new_label();
+  const Label next = masm.new_label();
+  const Label placed = masm.new_label();
+  const Label from_default = masm.new_label();
+  const Label unbound = masm.new_label();
+  const Label begin = masm.new_label();
+  const Label dead = masm.new_label();
+  const auto site = [](size_t field) { return Mem::at(Reg::kArg2, static_cast<int32_t>(field)); };
+  const auto plan = [&site](size_t field) { return site(offsetof(KeywordSite, plan) + field); };
+  masm.load32_signed(Reg::kT1, site(offsetof(KeywordSite, oparg)));
+  masm.neg(Reg::kT1);
+  masm.lea(Reg::kArg3, Mem::indexed(Reg::kArg1, Reg::kT1, 8, -kWord));
+  masm.mov(Reg::kS2, Reg::kArg1);
+  masm.load(Reg::kArg1, Mem::at(Reg::kArg3, -2 * kWord));
+  sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT2, generic);
+  masm.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kFunctionVectorcall));
+  masm.mov(Reg::kT0, Reg::kT2);
+  sequences::guard_machine_code(masm, Reg::kT0, generic);
+  masm.load(Reg::kT0, Mem::at(Reg::kT2, kDoorInEntrance));
+  masm.load(Reg::kT1, entry(offsetof(CodeEntry, serial)));
+  masm.cmp(Reg::kT1, plan(offsetof(KeywordPlan, simple)));
+  masm.jump_if(Cond::kNotEqual, generic);
+  masm.load32_signed(Reg::kT1, site(offsetof(KeywordSite, unnamed)));
+  masm.cmp(Mem::at(Reg::kArg3, -kWord), 0);
+  masm.skip_if(Cond::kEqual, without_self);
+  masm.add(Reg::kArg3, -kWord);
+  masm.add(Reg::kT1, 1);
+  masm.bind(without_self);
+  masm.cmp32(Reg::kT1, plan(offsetof(KeywordPlan, positional)));
+  masm.jump_if(Cond::kNotEqual, generic);
+  // kRet = where the default of the parameter with number 0 would be
+  masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, defaults)));
+  masm.test(Reg::kT1, Reg::kT1);
+  masm.skip_if(Cond::kEqual, enough);
+  masm.load(Reg::kRet, Mem::at(Reg::kArg1, offset::kFunctionDefaults));
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, generic);
+  masm.load(Reg::kT2, Mem::at(Reg::kRet, offset::kVarSize));
+  masm.cmp(Reg::kT1, Reg::kT2);
+  masm.jump_if(Cond::kGreater, generic);
+  masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, places)));
+  masm.sub(Reg::kT2, Reg::kT1);
+  masm.lea(Reg::kRet, Mem::indexed(Reg::kRet, Reg::kT2, 8, offset::kTupleItems));
+  masm.bind(enough);
+  check_state(masm, generic);
+  push(masm, generic);
+  masm.mov_imm(Reg::kS0, 0);
+  masm.load32_signed(Reg::kS1, plan(offsetof(KeywordPlan, parameters)));
+  masm.bind(next);  // a function that is called with keywords has parameters
+  masm.load8_signed(
+      Reg::kT2, Mem::indexed(Reg::kArg2, Reg::kS0, 1, offsetof(KeywordSite, plan) + offsetof(KeywordPlan, sources)));
+  masm.test(Reg::kT2, Reg::kT2);
+  masm.skip_if(Cond::kSign, from_default);
+  masm.load(Reg::kT2, Mem::indexed(Reg::kArg3, Reg::kT2, 8));
+  masm.bind(placed);
+  masm.store(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), Reg::kT2);
+  masm.add(Reg::kS0, 1);
+  masm.cmp(Reg::kS0, Reg::kS1);
+  masm.jump_if(Cond::kLess, next);
+  masm.load32_signed(Reg::kS1, entry(offsetof(CodeEntry, locals)));
+  masm.bind(unbound);
+  masm.cmp(Reg::kS0, Reg::kS1);
+  masm.skip_if(Cond::kEqual, begin);
+  masm.store_imm(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), 0);
+  masm.add(Reg::kS0, 1);
+  masm.jump(unbound);
+  masm.bind(from_default);
+  masm.load(Reg::kT2, Mem::indexed(Reg::kRet, Reg::kS0, 8));
+  sequences::incref(masm, Reg::kT2, Reg::kT1);
+  masm.jump(placed);
+  masm.bind(begin);
+  masm.load(Reg::kT2, Mem::at(Reg::kS2, -kWord));
+  sequences::decref(masm, Reg::kT2, dead);
+  start(masm);
+  masm.bind(dead);  // the names are a constant of the running code
+  masm.trap();
+  masm.bind(generic);
+  masm.mov(Reg::kArg1, Reg::kS2);
+  masm.jump(other);
 }
 
 const uint8_t* return_of_shape(const PyCodeObject* code) {

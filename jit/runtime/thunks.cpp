@@ -9,6 +9,7 @@
 #include "jit/runtime/near_table.h"
 #include "jit/runtime/self_check.h"
 #include "jit/runtime/sequences.h"
+#include "jit/runtime/shapes.h"
 #include "jit/runtime/shared_code.h"
 
 namespace whipsnake {
@@ -184,13 +185,12 @@ void emit_call(Masm& masm, int arguments) {
   masm.jump_code(thunks.call_generic);
 }
 
-// kArg1 = the top of the stack, kArg2 = the operand.
+// What kBegin has begun goes on, or is over; see calls.h. The other arguments are in their registers.
 template <auto kBegin>
-void emit_begin(Masm& masm) {
+void emit_begun(Masm& masm) {
   const Label over = masm.new_label();
   masm.enter_thunk();
   masm.mov(Reg::kArg0, Reg::kThread);
-  masm.mov(Reg::kArg3, Reg::kContext);
   masm.call_mem(near_constant(address_of(kBegin)));
   masm.test(Reg::kRet, Reg::kRet);
   masm.jump_if(Cond::kEqual, over);
@@ -200,6 +200,28 @@ void emit_begin(Masm& masm) {
   masm.load(Reg::kRet, Mem::at(Reg::kContext, context_field(offsetof(ThreadContext, call_result))));
   masm.leave_thunk();
   masm.ret();
+}
+
+// kArg1 = the top of the stack, kArg2 = the operand.
+template <auto kBegin>
+void emit_begin(Masm& masm) {
+  masm.mov(Reg::kArg3, Reg::kContext);
+  emit_begun<kBegin>(masm);
+}
+
+// For functions whose arguments machine code does not bind; the state of `take`, see calls.h.
+void emit_take_general(Masm& masm) {
+  masm.mov(Reg::kArg2, Reg::kT1);
+  if (kHostCpu != Cpu::kX64) masm.mov(Reg::kArg4, Reg::kT0);
+  emit_begun<&begin_function>(masm);
+}
+
+// kArg2 = the KeywordSite.
+void emit_begin_kw(Masm& masm) {
+  const Label other = masm.new_label();
+  emit_take_keywords(masm, other);
+  masm.bind(other);
+  emit_begin<&begin_op_call_kw>(masm);
 }
 
 // The operands lie from kArg2 up to the end of the kT1 arguments at kArg3.
@@ -266,7 +288,8 @@ bool make_thunks(CodeHeap& heap) {
     begin("call." + std::to_string(arguments), &made.call[arguments]);
     emit_call(*masm, arguments);
   }
-  make("begin_kw", &made.begin_kw, emit_begin<&begin_op_call_kw>);
+  make("take_general", &made.take_general, emit_take_general);
+  make("begin_kw", &made.begin_kw, emit_begin_kw);
   make("begin_ex", &made.begin_ex, emit_begin<&begin_op_call_function_ex>);
   make("leave_generator", &made.leave_generator, emit_leave_generator);
   make("leave_delegated", &made.leave_delegated, emit_leave_delegated);

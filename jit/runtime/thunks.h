@@ -38,7 +38,8 @@ struct Thunks {
   static constexpr int kCalls = 5;
   const uint8_t* call[kCalls + 1] = {};
   const uint8_t* call_generic = nullptr;
-  const uint8_t* begin_kw = nullptr;  // called with kArg1 = top, kArg2 = the operand
+  const uint8_t* take_general = nullptr;  // the `take` of functions whose arguments C++ binds
+  const uint8_t* begin_kw = nullptr;      // called with kArg1 = top, kArg2 = the KeywordSite
   const uint8_t* begin_ex = nullptr;
 };
 extern Thunks thunks;

@@ -74,6 +74,10 @@ def call_function(a, b):
     return add_ints(a, b)
 
 
+def call_by_keyword(a, b):
+    return call_function(b=b, a=a)
+
+
 def call_method(p):
     return p.get_x()
 
@@ -208,6 +212,7 @@ SHAPES: dict[str, tuple[Callable[..., Any], Callable[[], object]]] = {
     "index_expression": (index_expression, lambda: index_expression([0] * 256, 1000)),
     "truth_of_expression": (is_odd, lambda: is_odd(1001)),
     "sum_items": (sum_items, lambda: sum_items([1, 2, 3], 3)),
+    "call_by_keyword": (call_by_keyword, lambda: call_by_keyword(1, 2)),
     "call_method": (call_method, lambda: call_method(Point())),
     "call_function": (call_function, lambda: call_function(1, 2)),
     "call_native": (call_native, lambda: call_native("ab", "a")),

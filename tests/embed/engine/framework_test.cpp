@@ -206,11 +206,11 @@ TEST(Shapes, OddFunctionsAreCalledTheGeneralWay) {
   framework::Settings settings;
   settings.threshold = 1000;
   ASSERT_EQ(framework::enable(settings), "");
-  ASSERT_NE(thunks.call_generic, nullptr);
-  EXPECT_EQ(entry_of("def f(*a): return a"), thunks.call_generic);
-  EXPECT_EQ(entry_of("def f(**a): return a"), thunks.call_generic);
-  EXPECT_EQ(entry_of("def f(a, *, b=1): return a"), thunks.call_generic);
-  EXPECT_NE(entry_of("def f(): pass"), thunks.call_generic);
+  ASSERT_NE(thunks.take_general, nullptr);
+  EXPECT_EQ(entry_of("def f(*a): return a"), thunks.take_general);
+  EXPECT_EQ(entry_of("def f(**a): return a"), thunks.take_general);
+  EXPECT_EQ(entry_of("def f(a, *, b=1): return a"), thunks.take_general);
+  EXPECT_NE(entry_of("def f(): pass"), thunks.take_general);
   framework::disable();
 }
 

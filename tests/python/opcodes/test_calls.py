@@ -847,3 +847,94 @@ def test_names_of_keywords_that_end_in_calls():
         "unpack('z') ;; unpack('x') ;; unpack('y') ;; builtin('z') ;; unpack('unknown')",
         warm=[0],
     )
+
+
+def test_keywords_at_a_site_that_meets_others():
+    """A site remembers how a callee's keywords are bound; the next call may find another one of everything."""
+    check(
+        """
+        def make(defaults):
+            def inner(a, b=1, c=2, *, k=3): return (a, b, c, k)
+            inner.__defaults__ = defaults
+            return inner
+        both, one, no, extra = make((1, 2)), make((7,)), make(None), make((4, 5, 6))
+        def positional(a, /, b=2, **named): return (a, b, named)
+        def star(a, *rest, k=1): return (a, rest, k)
+        def double(a=0, *, k=1, **named): return (a, k, named)
+        class A:
+            def method(self, a=5, c=6): return (type(self).__name__, a, c)
+            def other(self, c=1): return c
+        class B(A):
+            def other(self, c=2, **k): return (c, k)
+        a, b = A(), B()
+        bound, unbound, builtin = a.method, A.method, dict
+        def c(f): return f(1, c=3)
+        def c_no(f): return f(c=3)
+        def all_named(f): return f(c=3, b=2, a=1)
+        def keyword_only(f): return f(1, k=4)
+        def unknown(f): return f(1, z=4, y=5)
+        def hidden(f): return f(1, a=2)
+        def method(o): return o.method(c=9)
+        def overridden(o): return o.other(c=9)
+        def function(o, c): return A.method(o, c=c)
+        def nobody(n): return (lambda x, y=2: [x, y])(n, y=[n])
+        def changed(f, d):
+            f.__defaults__ = d
+            try: return c(f)
+            finally: f.__defaults__ = (1, 2)
+        """,
+        "c(both) ;; c(one) ;; c(no) ;; c(extra) ;; c(bound) ;; c(unbound) ;; c(double) ;; c(builtin) ;; c(star)",
+        "c_no(both) ;; c_no(extra) ;; c_no(bound) ;; c_no(double) ;; c_no(builtin) ;; c_no(star)",
+        "all_named(both) ;; all_named(one) ;; all_named(double) ;; all_named(positional) ;; all_named(builtin)",
+        "keyword_only(both) ;; keyword_only(one) ;; keyword_only(star) ;; keyword_only(double)",
+        "unknown(positional) ;; unknown(double) ;; unknown(both)",
+        "hidden(positional) ;; hidden(double) ;; hidden(both)",
+        "method(a) ;; method(b) ;; overridden(a) ;; overridden(b)",
+        "function(a, 1) ;; function(b, [2]) ;; nobody(1) ;; nobody('x')",
+        "changed(both, None) ;; changed(both, (7,)) ;; changed(both, ([],) * 3) ;; changed(both, ())",
+        warm=[0, 1, 3, 4, 6, 8, 9, 13, 15, 20, 22, 25, 28, 31, 32, 33, 35, 37],
+    )
+
+
+def test_many_parameters_and_keywords():
+    check(
+        """
+        names = [f'p{i}' for i in range(40)]
+        exec(f"def wide({', '.join(n + '=0' for n in names)}): return {' + '.join(names)}")
+        exec(f"def named(*, {', '.join(n + '=0' for n in names[:31])}): return ({', '.join(names[:31])})")
+        exec(f"def limit({', '.join(n + '=0' for n in names[:32])}): return ({', '.join(names[:32])})")
+        def into(**k): return list(k.items())
+        exec(f"def all_wide(): return wide({', '.join(n + '=1' for n in names)})")
+        exec(f"def last_limit(): return limit(5, {names[31]}=1)")
+        exec(f"def all_limit(): return limit({', '.join(n + '=1' for n in names[:32])})")
+        exec(f"def all_into(): return into({', '.join(n + '=1' for n in names)})")
+        exec(f"def some_into(): return into({', '.join(n + '=1' for n in names[:32])})")
+        def some_named(): return named(p30=1, p3=2)
+        def first_wide(): return wide(1, p39=2)
+        """,
+        "all_wide() ;; last_limit() ;; all_limit() ;; all_into() ;; some_into() ;; some_named() ;; first_wide()",
+    )
+
+
+def test_arguments_bound_by_keyword_end_with_the_frame():
+    check(
+        """
+        class Noisy:
+            def __init__(self, n): self.n = n
+            def __del__(self): log.append(self.n)
+        def f(a, b=None, *, k=None):
+            a = b = None
+            log.append('inside')
+            return k
+        def star(*rest, **named):
+            log.append(len(rest) + len(named))
+            rest = named = None
+            log.append('inside')
+        def keywords(): return f(Noisy('a'), b=Noisy('b'), k=Noisy('k')).n
+        def swapped(): return f(b=Noisy('b'), a=Noisy('a'))
+        def stars(): return star(Noisy('1'), Noisy('2'), x=Noisy('x'), y=Noisy('y'))
+        def wrong(): return f(Noisy('a'), b=Noisy('b'), z=Noisy('z'))
+        def missing(): return f(b=Noisy('b'))
+        """,
+        "keywords() ;; swapped() ;; stars() ;; wrong() ;; missing()",
+    )
