@@ -80,10 +80,11 @@ PyObject* default_of(const Binding& b, Py_ssize_t parameter) {
     const Py_ssize_t index = parameter - positional + PyTuple_GET_SIZE(defaults);
     return index >= 0 ? PyTuple_GET_ITEM(defaults, index) : nullptr;
   }
+  PyObject* defaults = b.func->func_kwdefaults;
+  if (defaults == nullptr) return nullptr;
   PyObject* name = PyTuple_GET_ITEM(b.code().co_localsplusnames, parameter);
-  PyObject* value = nullptr;
-  return b.func->func_kwdefaults != nullptr && find_in_any_dict(b.func->func_kwdefaults, name, &value) ? value
-                                                                                                       : nullptr;
+  PyObject* value = value_at_place(defaults, parameter - positional, name);  // where each of them has a default
+  return value != nullptr || find_in_any_dict(defaults, name, &value) ? value : nullptr;
 }
 
 // `source` tells for each parameter the number of its argument, or kDefault. False: nothing was done.
@@ -112,8 +113,7 @@ bool place(const Binding& b, Source source) {
 
 // False: nothing was done.
 bool bind(const Binding& b, KeywordPlan* plan) {
-  constexpr int kKind = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
-  if ((b.code().co_flags & kKind) != CO_OPTIMIZED || b.nargs > b.code().co_argcount) return false;
+  if (b.nargs > b.code().co_argcount) return false;
   if (b.kwnames == nullptr)
     return place(b, [&b](Py_ssize_t i) { return i < b.nargs ? i : Py_ssize_t{KeywordPlan::kDefault}; });
   KeywordPlan made;
@@ -127,7 +127,8 @@ bool bind(const Binding& b, KeywordPlan* plan) {
 
 Frame* push_frame(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject* const* args,
                   Py_ssize_t nargs, PyObject* kwnames, KeywordPlan* plan) {
-  Frame* frame = next_frame(ts, entry);
+  constexpr int kKind = CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS;
+  Frame* frame = (entry.code->co_flags & kKind) == CO_OPTIMIZED ? next_frame(ts, entry) : nullptr;
   if (frame == nullptr) return push_general(ts, func, args, nargs, kwnames);
   if (kwnames == nullptr && entry.arguments == nargs) {
     for (Py_ssize_t i = 0; i < nargs; ++i) frame->localsplus[i] = args[i];

@@ -112,11 +112,16 @@ Py_hash_t hash_at(const Entry& entry) {
     return entry.me_hash;
 }
 
+template <typename Entry>
+const Entry* entries_of(const PyDictKeysObject* keys) {
+  return reinterpret_cast<const Entry*>(keys->dk_indices + (size_t{1} << keys->dk_log2_index_bytes));
+}
+
 // 3.13 Objects/dictobject.c, do_lookup(): open addressing, 5 bits of the hash more at each step.
 template <typename Index, typename Entry>
 bool probe(const PyDictKeysObject* keys, PyObject* key, Py_hash_t hash, PyObject** value) {
   const auto* indices = reinterpret_cast<const Index*>(keys->dk_indices);
-  const auto* entries = reinterpret_cast<const Entry*>(keys->dk_indices + (size_t{1} << keys->dk_log2_index_bytes));
+  const Entry* entries = entries_of<Entry>(keys);
   const size_t mask = (size_t{1} << keys->dk_log2_size) - 1;
   auto perturbation = static_cast<size_t>(hash);
   for (size_t slot = perturbation & mask;; slot = (slot * 5 + perturbation + 1) & mask) {
@@ -169,6 +174,13 @@ bool find_in_any_dict(PyObject* dict, PyObject* key, PyObject** value) {
     case DICT_KEYS_GENERAL: return find<PyDictKeyEntry>(keys, key, hash, value);
     default: return false;
   }
+}
+
+PyObject* value_at_place(PyObject* dict, Py_ssize_t place, PyObject* key) {
+  const PyDictKeysObject* keys = reinterpret_cast<PyDictObject*>(dict)->ma_keys;
+  if (keys->dk_kind != DICT_KEYS_UNICODE || place >= keys->dk_nentries) return nullptr;
+  const PyDictUnicodeEntry& entry = entries_of<PyDictUnicodeEntry>(keys)[place];
+  return entry.me_key == key ? entry.me_value : nullptr;
 }
 
 PyObject* known_item(PyObject* dict, PyObject* key) {

@@ -11,6 +11,10 @@ bool find_in_dict(PyObject* dict, PyObject* key, PyObject** value);
 // The same for an instance of a subclass as well.
 bool find_in_any_dict(PyObject* dict, PyObject* key, PyObject** value);
 
+// The value of the entry that was inserted as number `place`, borrowed, if `key` is its very key, and only strs are
+// keys. Else null: look it up.
+PyObject* value_at_place(PyObject* dict, Py_ssize_t place, PyObject* key);
+
 // hash(key), if that runs nobody's code.
 bool known_hash(PyObject* key, Py_hash_t* hash);
 

@@ -259,9 +259,10 @@ bool end_usual(PyThreadState* ts, PyObject* object, PyTypeObject* type) {
   _Py_Dealloc(object);
 }
 
-// Not extension modules' own, of which end_usual() would find so only after all others.
+// Not dictionaries, nor what extension modules define: end_usual() would find so only after all others.
 bool may_be_usual(const PyTypeObject* type) {
-  return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0 || type->tp_dealloc == port::memory.subtype_dealloc;
+  return (type->tp_flags & (Py_TPFLAGS_HEAPTYPE | Py_TPFLAGS_DICT_SUBCLASS)) == 0 ||
+         type->tp_dealloc == port::memory.subtype_dealloc;
 }
 
 }  // namespace
