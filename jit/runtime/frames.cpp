@@ -198,6 +198,18 @@ void note_call(PyObject* callable) {
 
 namespace {
 
+// The entry of a call; null: there is none. A function keeps its entrance when its code is compiled anew, and goes to
+// the new one when it is called next.
+const CodeEntry* open_entry(PyFunctionObject* func) {
+  const CodeEntry* entry = entry_behind(func);
+  if (entry != nullptr && entry->globals != nullptr) [[likely]]
+    return entry;
+  note_call(reinterpret_cast<PyObject*>(func));  // which may compile it
+  if (enters_machine_code(func))
+    if (const CompiledCode* compiled = callable_code(func)) func->vectorcall = compiled->vectorcall();
+  return entry_behind(func);
+}
+
 // Calls a function whose machine code has no entrance.
 PyObject* call_from_outside(PyThreadState* ts, PyFunctionObject* func, PyObject** args, Py_ssize_t nargs,
                             PyObject* kwnames) {
@@ -221,11 +233,7 @@ const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args
     return nullptr;
   }
   auto* func = reinterpret_cast<PyFunctionObject*>(callable);
-  const CodeEntry* entry = entry_behind(func);
-  if (entry == nullptr) {
-    note_call(callable);  // which may make an entrance
-    entry = entry_behind(func);
-  }
+  const CodeEntry* entry = open_entry(func);
   if (entry == nullptr || !may_begin(ts, func, *entry)) {
     context->call_result = call_from_outside(ts, func, args, nargs, kwnames);
     return nullptr;
@@ -238,14 +246,15 @@ const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args
 
 const uint8_t* begin_function(PyThreadState* ts, PyFunctionObject* func, Py_ssize_t nargs, PyObject** args,
                               const CodeEntry* entry) {
-  PyObject* result = nullptr;
+  ThreadContext& context = thread_context();
   if (may_begin(ts, func, *entry)) [[likely]] {
     if (begin_frame(ts, func, *entry, args, nargs, nullptr) != nullptr) return entry->start;
-  } else {
-    result = after_call(ts, call_from_outside(ts, func, args, nargs, nullptr));
+    context.call_result = nullptr;
+    return nullptr;
   }
-  thread_context().call_result = result;
-  return nullptr;
+  const uint8_t* start = begin_call(ts, reinterpret_cast<PyObject*>(func), args, nargs, nullptr, &context);
+  if (start == nullptr) context.call_result = after_call(ts, context.call_result);
+  return start;
 }
 
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {

@@ -346,6 +346,36 @@ def test_callee_is_compiled_again_because_of_its_exits() -> None:
     assert twins.tiers("site", "f") == {ENGINE}
 
 
+@pytest.mark.parametrize(
+    "parameters, arguments",
+    [
+        ("x", "x"),
+        ("x, more=1", "x, more=2"),
+        ("x, *, more=1", "x, more=2"),
+        ("x, *more", "x, 2"),
+        ("x, **more", "x"),
+    ],
+)
+def test_callee_that_is_compiled_again_is_entered_without_c(parameters: str, arguments: str) -> None:
+    """A function keeps the entrance of its old machine code until it is called."""
+    twins = Twins(f"""
+        def f({parameters}):
+            if x < 0: return "negative"
+            return x
+        def site(x): return f({arguments}), f(x)
+    """)
+    with enabled(entry="vectorcall"):
+        twins.warm("site(1)", times=10)
+        twins.compile("site", "f")
+        compiled = whipsnake.stats()["functions_compiled"]
+        twins.warm("site(-1)", "site(1)", times=700)
+        assert whipsnake.stats()["functions_compiled"] == compiled + 1
+        before = _core.stats()["entries"]
+        twins.jit["site"](1)
+        assert _core.stats()["entries"] == before + 1
+        twins.check("site(1)", "site(-1)")
+
+
 def test_off_and_on_again_with_callers_alive(script: Script) -> None:
     script("""
         def f(a, b=1): return a + b
