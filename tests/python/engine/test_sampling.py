@@ -8,6 +8,8 @@ import textwrap
 import pytest
 from support import python
 
+from whipsnake import _core
+
 from .conftest import PRELUDE, Script
 
 HELP = """\
@@ -385,6 +387,10 @@ assert compiled(*functions[:20])() and walk(functions) == plain
     )
 
 
+@pytest.mark.skipif(
+    bool(_core.build_info().get("self_checks")),
+    reason="machine code that checks itself is several times as large and slow",
+)
 def test_large_machine_code_with_short_walks_is_kept(sampled: Script) -> None:
     """As much code as above, but each function is called again while it is still in the cache."""
     sampled(
