@@ -6,6 +6,7 @@
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/op_helper.h"
+#include "jit/runtime/sequences.h"
 
 namespace whipsnake {
 
@@ -33,10 +34,21 @@ const uint8_t* begin_op_call_function_ex(PyThreadState* ts, PyObject** top, intp
 // moves the arguments into a new frame and jumps to the start, or has begin_function() do so. Whoever finds something
 // else passes the call on to thunks.call_generic, in the same state. That, like thunks.begin_kw for CALL_KW (where the
 // site has no plan for the callee) and thunks.begin_ex for CALL_FUNCTION_EX, has C++ do the call, or push the frame of
-// a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2 are lost. kT0 =
-// the CodeEntry behind the entrance; returned is where its `take` stands, for jump_mem() or call_mem().
+// a function of any shape. All consume the operands. Result in kRet, null with an exception; kS0 to kS2 are lost.
+
+// kT2 = the entrance of a Python function; `none`: its vectorcall is something else. Clobbers kT0.
+inline void load_entrance(Masm& masm, Reg function, Label none) {
+  masm.load(Reg::kT2, Mem::at(function, port::offset::kFunctionVectorcall));
+  masm.mov(Reg::kT0, Reg::kT2);
+  sequences::guard_machine_code(masm, Reg::kT0, none);
+}
+
+// kT0 = the CodeEntry behind the entrance.
+inline void load_entry(Masm& masm, Reg entrance) { masm.load(Reg::kT0, Mem::at(entrance, kDoorInEntrance)); }
+
+// The same; returned is where its `take` stands, for jump_mem() or call_mem().
 inline Mem take_behind(Masm& masm, Reg entrance) {
-  masm.load(Reg::kT0, Mem::at(entrance, kDoorInEntrance));
+  load_entry(masm, entrance);
   return Mem::at(Reg::kT0, static_cast<int32_t>(offsetof(CodeEntry, take)));
 }
 

@@ -210,7 +210,7 @@ const CodeEntry* open_entry(PyFunctionObject* func) {
   return entry_behind(func);
 }
 
-// Calls a function whose machine code has no entrance.
+// Calls a function through no entrance: it has none, or nobody may go that way now.
 PyObject* call_from_outside(PyThreadState* ts, PyFunctionObject* func, PyObject** args, Py_ssize_t nargs,
                             PyObject* kwnames) {
   const CompiledCode* compiled = enters_machine_code(func) ? callable_code(func) : nullptr;
@@ -222,6 +222,14 @@ PyObject* call_from_outside(PyThreadState* ts, PyFunctionObject* func, PyObject*
     }
   }
   return call_outside(reinterpret_cast<PyObject*>(func), args, nargs, kwnames);
+}
+
+// begin_call() where machine code may be entered.
+const uint8_t* begin_at(PyThreadState* ts, PyFunctionObject* func, const CodeEntry& entry, PyObject** args,
+                        Py_ssize_t nargs, PyObject* kwnames, ThreadContext* context, KeywordPlan* plan) {
+  if (begin_frame(ts, func, entry, args, nargs, kwnames, plan) != nullptr) return entry.start;
+  context->call_result = nullptr;
+  return nullptr;
 }
 
 }  // namespace
@@ -238,20 +246,14 @@ const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args
     context->call_result = call_from_outside(ts, func, args, nargs, kwnames);
     return nullptr;
   }
-  Frame* frame = begin_frame(ts, func, *entry, args, nargs, kwnames, plan);
-  if (frame != nullptr) return entry->start;
-  context->call_result = nullptr;
-  return nullptr;
+  return begin_at(ts, func, *entry, args, nargs, kwnames, context, plan);
 }
 
 const uint8_t* begin_function(PyThreadState* ts, PyFunctionObject* func, Py_ssize_t nargs, PyObject** args,
                               const CodeEntry* entry) {
   ThreadContext& context = thread_context();
-  if (may_begin(ts, func, *entry)) [[likely]] {
-    if (begin_frame(ts, func, *entry, args, nargs, nullptr) != nullptr) return entry->start;
-    context.call_result = nullptr;
-    return nullptr;
-  }
+  if (may_begin(ts, func, *entry)) [[likely]]
+    return begin_at(ts, func, *entry, args, nargs, nullptr, &context, nullptr);
   const uint8_t* start = begin_call(ts, reinterpret_cast<PyObject*>(func), args, nargs, nullptr, &context);
   if (start == nullptr) context.call_result = after_call(ts, context.call_result);
   return start;

@@ -61,6 +61,14 @@ void push(Masm& masm, Label generic) {
   masm.add_mem32(thread(offset::kThreadRecursionRemaining), -1);
 }
 
+// kRet = the defaults of the function in kArg1, kT2 = how many they are; `none`: there is no tuple of them.
+void load_defaults(Masm& masm, Label none) {
+  masm.load(Reg::kRet, Mem::at(Reg::kArg1, offset::kFunctionDefaults));
+  masm.test(Reg::kRet, Reg::kRet);
+  masm.jump_if(Cond::kEqual, none);
+  masm.load(Reg::kT2, Mem::at(Reg::kRet, offset::kVarSize));
+}
+
 void start(Masm& masm) {
   masm.load(Reg::kT1, entry(offsetof(CodeEntry, start)));
   masm.enter_thunk();
@@ -75,10 +83,7 @@ struct Entry {
 
   // kRet = address behind the last default, when the function has as many as are missing.
   void check_defaults() {
-    masm.load(Reg::kRet, Mem::at(Reg::kArg1, offset::kFunctionDefaults));
-    masm.test(Reg::kRet, Reg::kRet);
-    masm.jump_if(Cond::kEqual, generic);
-    masm.load(Reg::kT2, Mem::at(Reg::kRet, offset::kVarSize));
+    load_defaults(masm, generic);
     masm.lea(Reg::kS0, Mem::indexed(Reg::kT1, Reg::kT2, 1));
     masm.cmp(Reg::kS0, arguments);
     masm.jump_if(Cond::kLess, generic);
@@ -136,6 +141,109 @@ struct Entry {
     }
     masm.bind(generic);
     masm.jump_code(thunks.call_generic);
+  }
+};
+
+// Steps of the same for a call with keywords. Registers as for Entry, and kArg2 = the site, kS2 = the top of the stack.
+struct KeywordEntry {
+  Masm& masm;
+  Label generic = masm.new_label();
+
+  static Mem site(size_t field) { return Mem::at(Reg::kArg2, static_cast<int32_t>(field)); }
+  static Mem plan(size_t field) { return site(offsetof(KeywordSite, plan) + field); }
+
+  // Whether the callable is a function for which the site has a plan that is simple.
+  void find_function() {
+    masm.load32_signed(Reg::kT1, site(offsetof(KeywordSite, oparg)));
+    masm.neg(Reg::kT1);
+    masm.lea(Reg::kArg3, Mem::indexed(Reg::kArg1, Reg::kT1, 8, -kWord));
+    masm.mov(Reg::kS2, Reg::kArg1);
+    masm.load(Reg::kArg1, Mem::at(Reg::kArg3, -2 * kWord));
+    sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT2, generic);
+    load_entrance(masm, Reg::kArg1, generic);
+    load_entry(masm, Reg::kT2);
+    masm.load(Reg::kT1, entry(offsetof(CodeEntry, serial)));
+    masm.cmp(Reg::kT1, plan(offsetof(KeywordPlan, simple)));
+    masm.jump_if(Cond::kNotEqual, generic);
+  }
+
+  // Whether the plan is for as many arguments; self, where there is one, becomes the first.
+  void check_number() {
+    const Label without_self = masm.new_label();
+    masm.load32_signed(Reg::kT1, site(offsetof(KeywordSite, unnamed)));
+    masm.cmp(Mem::at(Reg::kArg3, -kWord), 0);
+    masm.skip_if(Cond::kEqual, without_self);
+    masm.add(Reg::kArg3, -kWord);
+    masm.add(Reg::kT1, 1);
+    masm.bind(without_self);
+    masm.cmp32(Reg::kT1, plan(offsetof(KeywordPlan, positional)));
+    masm.jump_if(Cond::kNotEqual, generic);
+  }
+
+  // kRet = where the default of the parameter with number 0 would be, when the function has as many as are needed.
+  void check_defaults() {
+    const Label enough = masm.new_label();
+    masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, defaults)));
+    masm.test(Reg::kT1, Reg::kT1);
+    masm.skip_if(Cond::kEqual, enough);
+    load_defaults(masm, generic);
+    masm.cmp(Reg::kT1, Reg::kT2);
+    masm.jump_if(Cond::kGreater, generic);
+    masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, places)));
+    masm.sub(Reg::kT2, Reg::kT1);
+    masm.lea(Reg::kRet, Mem::indexed(Reg::kRet, Reg::kT2, 8, offset::kTupleItems));
+    masm.bind(enough);
+  }
+
+  void fill_variables() {
+    const Label next = masm.new_label();
+    const Label placed = masm.new_label();
+    const Label from_default = masm.new_label();
+    const Label unbound = masm.new_label();
+    const Label begin = masm.new_label();
+    masm.mov_imm(Reg::kS0, 0);
+    masm.load32_signed(Reg::kS1, plan(offsetof(KeywordPlan, parameters)));
+    masm.bind(next);  // a function that is called with keywords has parameters
+    masm.load8_signed(
+        Reg::kT2, Mem::indexed(Reg::kArg2, Reg::kS0, 1, offsetof(KeywordSite, plan) + offsetof(KeywordPlan, sources)));
+    masm.test(Reg::kT2, Reg::kT2);
+    masm.skip_if(Cond::kSign, from_default);
+    masm.load(Reg::kT2, Mem::indexed(Reg::kArg3, Reg::kT2, 8));
+    masm.bind(placed);
+    masm.store(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), Reg::kT2);
+    masm.add(Reg::kS0, 1);
+    masm.cmp(Reg::kS0, Reg::kS1);
+    masm.jump_if(Cond::kLess, next);
+    masm.load32_signed(Reg::kS1, entry(offsetof(CodeEntry, locals)));
+    masm.bind(unbound);
+    masm.cmp(Reg::kS0, Reg::kS1);
+    masm.skip_if(Cond::kEqual, begin);
+    masm.store_imm(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), 0);
+    masm.add(Reg::kS0, 1);
+    masm.jump(unbound);
+    masm.bind(from_default);
+    masm.load(Reg::kT2, Mem::indexed(Reg::kRet, Reg::kS0, 8));
+    sequences::incref(masm, Reg::kT2, Reg::kT1);
+    masm.jump(placed);
+    masm.bind(begin);
+  }
+
+  void emit(Label other) {
+    const Label dead = masm.new_label();
+    find_function();
+    check_number();
+    check_defaults();
+    check_state(masm, generic);
+    push(masm, generic);
+    fill_variables();
+    masm.load(Reg::kT2, Mem::at(Reg::kS2, -kWord));
+    sequences::decref(masm, Reg::kT2, dead);
+    start(masm);
+    masm.bind(dead);  // the names are a constant of the running code
+    masm.trap();
+    masm.bind(generic);
+    masm.mov(Reg::kArg1, Reg::kS2);
+    masm.jump(other);
   }
 };
 
@@ -204,90 +312,7 @@ const uint8_t* entry_of_shape(const CodeEntry& entry) {
   return code != nullptr ? code : thunks.call_generic;
 }
 
-// Registers as for Entry, and kArg2 = the site, kS2 = the top of the stack.
-void emit_take_keywords(Masm& masm, Label other) {
-  const Label generic = masm.new_label();
-  const Label without_self = masm.new_label();
-  const Label enough = masm.new_label();
-  const Label next = masm.new_label();
-  const Label placed = masm.new_label();
-  const Label from_default = masm.new_label();
-  const Label unbound = masm.new_label();
-  const Label begin = masm.new_label();
-  const Label dead = masm.new_label();
-  const auto site = [](size_t field) { return Mem::at(Reg::kArg2, static_cast<int32_t>(field)); };
-  const auto plan = [&site](size_t field) { return site(offsetof(KeywordSite, plan) + field); };
-  masm.load32_signed(Reg::kT1, site(offsetof(KeywordSite, oparg)));
-  masm.neg(Reg::kT1);
-  masm.lea(Reg::kArg3, Mem::indexed(Reg::kArg1, Reg::kT1, 8, -kWord));
-  masm.mov(Reg::kS2, Reg::kArg1);
-  masm.load(Reg::kArg1, Mem::at(Reg::kArg3, -2 * kWord));
-  sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT2, generic);
-  masm.load(Reg::kT2, Mem::at(Reg::kArg1, offset::kFunctionVectorcall));
-  masm.mov(Reg::kT0, Reg::kT2);
-  sequences::guard_machine_code(masm, Reg::kT0, generic);
-  masm.load(Reg::kT0, Mem::at(Reg::kT2, kDoorInEntrance));
-  masm.load(Reg::kT1, entry(offsetof(CodeEntry, serial)));
-  masm.cmp(Reg::kT1, plan(offsetof(KeywordPlan, simple)));
-  masm.jump_if(Cond::kNotEqual, generic);
-  masm.load32_signed(Reg::kT1, site(offsetof(KeywordSite, unnamed)));
-  masm.cmp(Mem::at(Reg::kArg3, -kWord), 0);
-  masm.skip_if(Cond::kEqual, without_self);
-  masm.add(Reg::kArg3, -kWord);
-  masm.add(Reg::kT1, 1);
-  masm.bind(without_self);
-  masm.cmp32(Reg::kT1, plan(offsetof(KeywordPlan, positional)));
-  masm.jump_if(Cond::kNotEqual, generic);
-  // kRet = where the default of the parameter with number 0 would be
-  masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, defaults)));
-  masm.test(Reg::kT1, Reg::kT1);
-  masm.skip_if(Cond::kEqual, enough);
-  masm.load(Reg::kRet, Mem::at(Reg::kArg1, offset::kFunctionDefaults));
-  masm.test(Reg::kRet, Reg::kRet);
-  masm.jump_if(Cond::kEqual, generic);
-  masm.load(Reg::kT2, Mem::at(Reg::kRet, offset::kVarSize));
-  masm.cmp(Reg::kT1, Reg::kT2);
-  masm.jump_if(Cond::kGreater, generic);
-  masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, places)));
-  masm.sub(Reg::kT2, Reg::kT1);
-  masm.lea(Reg::kRet, Mem::indexed(Reg::kRet, Reg::kT2, 8, offset::kTupleItems));
-  masm.bind(enough);
-  check_state(masm, generic);
-  push(masm, generic);
-  masm.mov_imm(Reg::kS0, 0);
-  masm.load32_signed(Reg::kS1, plan(offsetof(KeywordPlan, parameters)));
-  masm.bind(next);  // a function that is called with keywords has parameters
-  masm.load8_signed(
-      Reg::kT2, Mem::indexed(Reg::kArg2, Reg::kS0, 1, offsetof(KeywordSite, plan) + offsetof(KeywordPlan, sources)));
-  masm.test(Reg::kT2, Reg::kT2);
-  masm.skip_if(Cond::kSign, from_default);
-  masm.load(Reg::kT2, Mem::indexed(Reg::kArg3, Reg::kT2, 8));
-  masm.bind(placed);
-  masm.store(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), Reg::kT2);
-  masm.add(Reg::kS0, 1);
-  masm.cmp(Reg::kS0, Reg::kS1);
-  masm.jump_if(Cond::kLess, next);
-  masm.load32_signed(Reg::kS1, entry(offsetof(CodeEntry, locals)));
-  masm.bind(unbound);
-  masm.cmp(Reg::kS0, Reg::kS1);
-  masm.skip_if(Cond::kEqual, begin);
-  masm.store_imm(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), 0);
-  masm.add(Reg::kS0, 1);
-  masm.jump(unbound);
-  masm.bind(from_default);
-  masm.load(Reg::kT2, Mem::indexed(Reg::kRet, Reg::kS0, 8));
-  sequences::incref(masm, Reg::kT2, Reg::kT1);
-  masm.jump(placed);
-  masm.bind(begin);
-  masm.load(Reg::kT2, Mem::at(Reg::kS2, -kWord));
-  sequences::decref(masm, Reg::kT2, dead);
-  start(masm);
-  masm.bind(dead);  // the names are a constant of the running code
-  masm.trap();
-  masm.bind(generic);
-  masm.mov(Reg::kArg1, Reg::kS2);
-  masm.jump(other);
-}
+void emit_take_keywords(Masm& masm, Label other) { KeywordEntry{masm}.emit(other); }
 
 const uint8_t* return_of_shape(const PyCodeObject* code) {
   constexpr int kGenerators = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;

@@ -169,9 +169,7 @@ void emit_call(Masm& masm, int arguments) {
   masm.lea(Reg::kArg3, Mem::at(Reg::kArg2, 2 * kWord));
   masm.bind(function);
   sequences::guard_type(masm, Reg::kArg1, &PyFunction_Type, Reg::kT2, other);
-  masm.load(Reg::kT2, Mem::at(Reg::kArg1, port::offset::kFunctionVectorcall));
-  masm.mov(Reg::kT0, Reg::kT2);
-  sequences::guard_machine_code(masm, Reg::kT0, generic);
+  load_entrance(masm, Reg::kArg1, generic);
   masm.cmp(Mem::at(Reg::kArg2, kWord), 0);
   masm.jump_if(Cond::kEqual, without_self);
   masm.add(Reg::kArg3, -kWord);
