@@ -49,7 +49,7 @@ bool make_plan(const Binding& b, KeywordPlan* plan) {
   const Py_ssize_t keywords = PyTuple_GET_SIZE(b.kwnames);
   const Py_ssize_t parameters = b.parameters();
   plan->serial = plan->simple = 0;
-  if (parameters > KeywordPlan::kParameters || keywords > parameters) return false;
+  if (keywords == 0 || keywords > parameters || parameters > KeywordPlan::kParameters) return false;
   plan->positional = static_cast<int32_t>(b.nargs);
   plan->parameters = static_cast<int32_t>(parameters);
   plan->places = b.code().co_argcount;

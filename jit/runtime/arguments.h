@@ -15,7 +15,7 @@ struct KeywordPlan {
   uint64_t serial;              // of the CodeEntry that this is for; 0: nothing is known
   uint64_t simple;              // the same again if no keyword-only parameter has its default; else 0
   int32_t positional;           // so many arguments without a name
-  int32_t parameters;           // of the function
+  int32_t parameters;           // of the function; not 0
   int32_t places;               // of them, those that arguments without a name can take
   int32_t defaults;             // the function must have so many of them
   int8_t sources[kParameters];  // by parameter, positional and then keyword-only: the argument's number, or kDefault

@@ -203,7 +203,7 @@ struct KeywordEntry {
     const Label begin = masm.new_label();
     masm.mov_imm(Reg::kS0, 0);
     masm.load32_signed(Reg::kS1, plan(offsetof(KeywordPlan, parameters)));
-    masm.bind(next);  // a function that is called with keywords has parameters
+    masm.bind(next);  // there is one at least, see make_plan()
     masm.load8_signed(
         Reg::kT2, Mem::indexed(Reg::kArg2, Reg::kS0, 1, offsetof(KeywordSite, plan) + offsetof(KeywordPlan, sources)));
     masm.test(Reg::kT2, Reg::kT2);

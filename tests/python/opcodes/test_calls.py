@@ -938,3 +938,30 @@ def test_arguments_bound_by_keyword_end_with_the_frame():
         """,
         "keywords() ;; swapped() ;; stars() ;; wrong() ;; missing()",
     )
+
+
+def test_names_of_no_keyword():
+    """No compiler makes this, but a code object may say CALL_KW with an empty tuple of names."""
+    check(
+        """
+        import dis
+        def nothing(): return 'nothing'
+        def one(x): return x
+        def default(x=5): return x
+        def without(f): return f(x=1)
+        def unnamed(f): return f(x=1)
+        def patch(function, arguments):
+            code, raw = function.__code__, bytearray(function.__code__.co_code)
+            steps = {i.opname: i.offset for i in dis.get_instructions(function) if i.argval not in (('x',), None)}
+            if not arguments:
+                raw[steps['LOAD_CONST']] = dis.opmap['NOP']
+            raw[steps['CALL_KW'] + 1] = arguments
+            consts = tuple(() if c == ('x',) else c for c in code.co_consts)
+            function.__code__ = code.replace(co_code=bytes(raw), co_consts=consts)
+        patch(without, 0)
+        patch(unnamed, 1)
+        """,
+        "without(nothing) ;; without(one) ;; without(default) ;; unnamed(nothing) ;; unnamed(one) ;; unnamed(default)",
+        "without(dict) ;; unnamed(str)",
+        all_compiled=False,
+    )
