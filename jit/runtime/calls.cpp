@@ -137,6 +137,28 @@ namespace {
 // Argument arrays of this size need no memory of their own.
 constexpr Py_ssize_t kSmallCall = 16;
 
+// Spreads a dictionary into names (a new tuple) and values, new references. Null without an exception: not this way.
+PyObject* spread_kwargs(PyObject* kwargs, PyObject** values) {
+  const Py_ssize_t count = PyDict_GET_SIZE(kwargs);
+  PyObject* names = PyTuple_New(count);
+  if (names == nullptr) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  PyObject *key, *value;
+  Py_ssize_t position = 0;
+  for (Py_ssize_t i = 0; PyDict_Next(kwargs, &position, &key, &value); ++i) {
+    if (!PyUnicode_Check(key)) {
+      while (--i >= 0) Py_DECREF(values[i]);
+      Py_DECREF(names);
+      return nullptr;
+    }
+    PyTuple_SET_ITEM(names, i, Py_NewRef(key));
+    values[i] = Py_NewRef(value);
+  }
+  return names;
+}
+
 // begin_call() of func(*callargs, **kwargs) for compiled functions; steals all three. The tuple and the dictionary are
 // given up before the function runs, so that its arguments live as long as it wants them to and no longer. False in
 // *taken: nothing was done, the general way is needed.
@@ -145,32 +167,25 @@ const uint8_t* begin_unpacked(PyThreadState* ts, PyObject* callable, PyObject* c
                               ThreadContext* context, bool* taken) {
   *taken = false;
   if (!Py_IS_TYPE(callable, &PyFunction_Type)) return nullptr;
-  if (!enters_machine_code(reinterpret_cast<PyFunctionObject*>(callable))) return nullptr;
+  auto* func = reinterpret_cast<PyFunctionObject*>(callable);
+  if (!enters_machine_code(func)) return nullptr;
   const Py_ssize_t nargs = PyTuple_GET_SIZE(callargs);
   const Py_ssize_t nkwargs = kwargs == nullptr ? 0 : PyDict_GET_SIZE(kwargs);
-  if (nargs + nkwargs >= kSmallCall) return nullptr;
+  if (nargs >= kSmallCall) return nullptr;
   PyObject* stack[kSmallCall + 1];
   PyObject** args = stack + 1;  // args[-1] is scratch
-  PyObject* kwnames = nullptr;
-  if (nkwargs != 0) {
-    kwnames = PyTuple_New(nkwargs);
-    if (kwnames == nullptr) {
-      PyErr_Clear();
-      return nullptr;
-    }
-    PyObject *key, *value;
-    Py_ssize_t position = 0;
-    for (Py_ssize_t i = 0; PyDict_Next(kwargs, &position, &key, &value); ++i) {
-      if (!PyUnicode_Check(key)) {
-        for (Py_ssize_t done = 0; done < i; ++done) Py_DECREF(args[nargs + done]);
-        Py_DECREF(kwnames);
-        return nullptr;
-      }
-      PyTuple_SET_ITEM(kwnames, i, Py_NewRef(key));
-      args[nargs + i] = Py_NewRef(value);
-    }
-  }
   for (Py_ssize_t i = 0; i < nargs; ++i) args[i] = Py_NewRef(PyTuple_GET_ITEM(callargs, i));
+  if (const uint8_t* start = begin_with_rest(ts, func, args, nargs, kwargs); start != nullptr) {
+    *taken = true;
+    Py_DECREF(callargs);
+    return start;
+  }
+  const bool fits = nargs + nkwargs < kSmallCall;
+  PyObject* kwnames = nkwargs != 0 && fits ? spread_kwargs(kwargs, args + nargs) : nullptr;
+  if (nkwargs != 0 && kwnames == nullptr) {
+    for (Py_ssize_t i = 0; i < nargs; ++i) Py_DECREF(args[i]);
+    return nullptr;
+  }
   *taken = true;
   Py_DECREF(callargs);
   Py_XDECREF(kwargs);

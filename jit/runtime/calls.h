@@ -2,6 +2,7 @@
 #pragma once
 
 #include "jit/asm/masm.h"
+#include "jit/runtime/arguments.h"
 #include "jit/runtime/code_record.h"
 #include "jit/runtime/context.h"
 #include "jit/runtime/frames.h"
@@ -59,14 +60,6 @@ PyObject* op_call_isinstance(PyThreadState* ts, PyObject** top, intptr_t oparg);
 PyObject* op_call_type(PyThreadState* ts, PyObject** top, intptr_t oparg);         // type(x)
 PyObject* op_call_str(PyThreadState* ts, PyObject** top, intptr_t oparg);          // str(x)
 PyObject* op_call_list_append(PyThreadState* ts, PyObject** top, intptr_t oparg);  // list.append(self, x)
-
-// A CALL_KW.
-struct KeywordSite {
-  int32_t oparg;
-  int32_t unnamed;  // of the arguments, self not counted
-  PyObject* names;  // borrowed from the code object; null: they are no constant, and there will be no plan
-  KeywordPlan plan;
-};
 
 // A site that makes instances of a class whose __init__ is a Python function.
 struct ClassCache {

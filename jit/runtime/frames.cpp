@@ -259,6 +259,16 @@ const uint8_t* begin_function(PyThreadState* ts, PyFunctionObject* func, Py_ssiz
   return start;
 }
 
+const uint8_t* begin_with_rest(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, Py_ssize_t nargs,
+                               PyObject* rest) {
+  const CodeEntry* entry = open_entry(func);
+  if (entry == nullptr || !may_begin(ts, func, *entry)) return nullptr;
+  Frame* frame = push_with_rest(ts, func, *entry, args, nargs, rest);
+  if (frame == nullptr) return nullptr;
+  link_frame(ts, frame);
+  return entry->start;
+}
+
 PyObject* call_stealing(PyThreadState* ts, PyObject* callable, PyObject** args, Py_ssize_t nargs, PyObject* kwnames) {
   ThreadContext& context = thread_context();
   const uint8_t* start = begin_call(ts, callable, args, nargs, kwnames, &context);

@@ -106,6 +106,11 @@ const uint8_t* begin_call(PyThreadState* ts, PyObject* callable, PyObject** args
 const uint8_t* begin_function(PyThreadState* ts, PyFunctionObject* func, Py_ssize_t nargs, PyObject** args,
                               const CodeEntry* entry);
 
+// The same for func(*args, **rest); see push_with_rest(). Steals the function, the arguments and `rest`. Null: not this
+// way, nothing was done.
+const uint8_t* begin_with_rest(PyThreadState* ts, PyFunctionObject* func, PyObject* const* args, Py_ssize_t nargs,
+                               PyObject* rest);
+
 // Resumes a suspended or fresh generator, coroutine or async generator in compiled code where there is some, else in
 // the interpreter; the gi_frame_state must be < FRAME_EXECUTING. `arg` is stolen. Result as in gen_send_ex2: PYGEN_NEXT
 // with the yielded value, PYGEN_RETURN with the returned value, PYGEN_ERROR with an exception.

@@ -1,5 +1,6 @@
 #include "jit/runtime/objects.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "jit/cpython/memory.h"
@@ -320,26 +321,47 @@ PyObject* new_exception(PyThreadState* ts, PyTypeObject* type, PyObject* args) {
   return self;
 }
 
-// 3.13 Objects/tupleobject.c, _PyTuple_FromArraySteal and tuple_alloc.
-PyObject* new_tuple(PyThreadState* ts, PyObject* const* items, Py_ssize_t count) {
-  if (count == 0 || !port::memory_is_usual()) return _PyTuple_FromArraySteal(items, count);
-  PyTupleObject* tuple = nullptr;
+namespace {
+
+// Null without an exception: CPython has to do it.
+PyTupleObject* take_tuple(PyThreadState* ts, Py_ssize_t count) {
+  if (!port::memory_is_usual()) return nullptr;
   auto& list = port::free_lists(ts).tuples;
   if (count <= PyTuple_MAXSAVESIZE && list.items[count - 1] != nullptr) {
-    tuple = list.items[count - 1];
+    PyTupleObject* tuple = list.items[count - 1];
     list.items[count - 1] = reinterpret_cast<PyTupleObject*>(tuple->ob_item[0]);
     --list.numfree[count - 1];
     tuple->ob_base.ob_base.ob_refcnt = 1;  // its type and its size it has
-  } else {
-    const size_t bytes = offsetof(PyTupleObject, ob_item) + static_cast<size_t>(count) * sizeof(PyObject*);
-    tuple = reinterpret_cast<PyTupleObject*>(port::take_collected_of(ts, &PyTuple_Type, bytes));
-    if (tuple == nullptr) return _PyTuple_FromArraySteal(items, count);
-    tuple->ob_base.ob_size = count;
+    return tuple;
   }
-  for (Py_ssize_t i = 0; i < count; ++i) tuple->ob_item[i] = items[i];
+  const size_t bytes = offsetof(PyTupleObject, ob_item) + static_cast<size_t>(count) * sizeof(PyObject*);
+  auto* tuple = reinterpret_cast<PyTupleObject*>(port::take_collected_of(ts, &PyTuple_Type, bytes));
+  if (tuple != nullptr) tuple->ob_base.ob_size = count;
+  return tuple;
+}
+
+}  // namespace
+
+// 3.13 Objects/tupleobject.c, _PyTuple_FromArraySteal and tuple_alloc.
+PyObject* tuple_of(PyThreadState* ts, PyObject* const* items, Py_ssize_t count) {
+  PyTupleObject* tuple = count != 0 ? take_tuple(ts, count) : nullptr;
   auto* object = reinterpret_cast<PyObject*>(tuple);
-  port::track(ts, object);
+  if (tuple != nullptr) {
+    port::track(ts, object);
+  } else {
+    object = PyTuple_New(count);
+    if (object == nullptr) return nullptr;
+    tuple = reinterpret_cast<PyTupleObject*>(object);
+  }
+  std::copy_n(items, count, tuple->ob_item);
   return object;
+}
+
+PyObject* new_tuple(PyThreadState* ts, PyObject* const* items, Py_ssize_t count) {
+  PyObject* tuple = tuple_of(ts, items, count);
+  if (tuple == nullptr)
+    for (Py_ssize_t i = 0; i < count; ++i) Py_DECREF(items[i]);
+  return tuple;
 }
 
 // 3.13 Objects/listobject.c, _PyList_FromArraySteal and PyList_New: a dead list is taken before memory for the items.

@@ -30,6 +30,8 @@ PyObject* new_exception(PyThreadState* ts, PyTypeObject* type, PyObject* args);
 // As _PyTuple_FromArraySteal() and _PyList_FromArraySteal(): steal the items, also when null is returned.
 PyObject* new_tuple(PyThreadState* ts, PyObject* const* items, Py_ssize_t count);
 PyObject* new_list(PyThreadState* ts, PyObject* const* items, Py_ssize_t count);
+// new_tuple() that steals nothing when null is returned.
+PyObject* tuple_of(PyThreadState* ts, PyObject* const* items, Py_ssize_t count);
 // As PyCell_New(). `value` is borrowed and may be null.
 PyObject* new_cell(PyThreadState* ts, PyObject* value);
 // As PyMethod_New(); both are borrowed.

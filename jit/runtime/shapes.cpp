@@ -1,6 +1,7 @@
 #include "jit/runtime/shapes.h"
 
 #include "jit/asm/masm.h"
+#include "jit/runtime/arguments.h"
 #include "jit/runtime/calls.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/numbers.h"
@@ -144,6 +145,47 @@ struct Entry {
   }
 };
 
+// The same for a function with stars; `arguments` are its parameters, and there are no keyword-only ones.
+struct StarEntry {
+  Masm& masm;
+  int arguments, locals;
+  bool args, kwargs;
+  Label general = masm.new_label();
+
+  // What they become is put where it will be. kS0 to kS2 keep what calls may lose.
+  void call_make_stars() {
+    masm.mov(Reg::kS0, Reg::kT0);
+    masm.mov(Reg::kS1, Reg::kArg1);
+    masm.mov(Reg::kS2, Reg::kArg3);
+    masm.mov(Reg::kArg2, Reg::kT1);
+    masm.mov(Reg::kArg1, Reg::kT0);
+    masm.mov(Reg::kArg0, Reg::kThread);
+    masm.enter_thunk();
+    masm.call_mem(near_constant(address_of(&make_stars)));
+    masm.leave_thunk();
+    masm.mov(Reg::kT1, Reg::kRet);
+    masm.mov(Reg::kT0, Reg::kS0);
+    masm.mov(Reg::kArg1, Reg::kS1);
+    masm.mov(Reg::kArg3, Reg::kS2);
+    masm.test(Reg::kT1, Reg::kT1);
+    masm.jump_if(Cond::kNotSign, general);
+    masm.load(Reg::kS1, entry(offsetof(CodeEntry, globals)));
+  }
+
+  void emit() {
+    masm.cmp(Reg::kT1, arguments);
+    masm.jump_if(args ? Cond::kLess : Cond::kNotEqual, general);
+    check_state(masm, general);
+    call_make_stars();
+    push(masm, general);
+    Entry{masm, arguments, locals}.move_arguments();
+    for (int i = arguments + (args ? 1 : 0) + (kwargs ? 1 : 0); i < locals; ++i) masm.store_imm(local(i), 0);
+    start(masm);
+    masm.bind(general);
+    masm.jump_code(thunks.take_general);
+  }
+};
+
 // Steps of the same for a call with keywords. Registers as for Entry, and kArg2 = the site, kS2 = the top of the stack.
 struct KeywordEntry {
   Masm& masm;
@@ -195,15 +237,35 @@ struct KeywordEntry {
     masm.bind(enough);
   }
 
+  // C++ makes what the stars become, and puts it where it will be.
+  void make_stars() {
+    constexpr int kSaved = 48;
+    constexpr Reg kLost[] = {Reg::kT0, Reg::kArg1, Reg::kArg2, Reg::kArg3, Reg::kRet};
+    masm.enter_thunk(kSaved);
+    for (int i = 0; i < 5; ++i) masm.store(Mem::at(Reg::kNativeStack, i * kWord), kLost[i]);
+    masm.mov(Reg::kArg1, Reg::kT0);
+    masm.mov(Reg::kArg0, Reg::kThread);
+    masm.call_mem(near_constant(address_of(&make_stars_by_plan)));
+    masm.mov(Reg::kT1, Reg::kRet);
+    for (int i = 0; i < 5; ++i) masm.load(kLost[i], Mem::at(Reg::kNativeStack, i * kWord));
+    masm.leave_thunk(kSaved);
+    masm.test(Reg::kT1, Reg::kT1);
+    masm.jump_if(Cond::kEqual, generic);
+    masm.load(Reg::kS1, entry(offsetof(CodeEntry, globals)));
+  }
+
   void fill_variables() {
     const Label next = masm.new_label();
     const Label placed = masm.new_label();
+    const Label bound = masm.new_label();
     const Label from_default = masm.new_label();
     const Label unbound = masm.new_label();
     const Label begin = masm.new_label();
     masm.mov_imm(Reg::kS0, 0);
     masm.load32_signed(Reg::kS1, plan(offsetof(KeywordPlan, parameters)));
-    masm.bind(next);  // there is one at least, see make_plan()
+    masm.bind(next);
+    masm.cmp(Reg::kS0, Reg::kS1);
+    masm.skip_if(Cond::kEqual, bound);
     masm.load8_signed(
         Reg::kT2, Mem::indexed(Reg::kArg2, Reg::kS0, 1, offsetof(KeywordSite, plan) + offsetof(KeywordPlan, sources)));
     masm.test(Reg::kT2, Reg::kT2);
@@ -212,8 +274,13 @@ struct KeywordEntry {
     masm.bind(placed);
     masm.store(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), Reg::kT2);
     masm.add(Reg::kS0, 1);
-    masm.cmp(Reg::kS0, Reg::kS1);
-    masm.jump_if(Cond::kLess, next);
+    masm.jump(next);
+    masm.bind(from_default);
+    masm.load(Reg::kT2, Mem::indexed(Reg::kRet, Reg::kS0, 8));
+    sequences::incref(masm, Reg::kT2, Reg::kT1);
+    masm.jump(placed);
+    masm.bind(bound);
+    masm.load32_signed(Reg::kS0, plan(offsetof(KeywordPlan, bound)));
     masm.load32_signed(Reg::kS1, entry(offsetof(CodeEntry, locals)));
     masm.bind(unbound);
     masm.cmp(Reg::kS0, Reg::kS1);
@@ -221,24 +288,29 @@ struct KeywordEntry {
     masm.store_imm(Mem::indexed(Reg::kFrame, Reg::kS0, 8, offset::slot(0)), 0);
     masm.add(Reg::kS0, 1);
     masm.jump(unbound);
-    masm.bind(from_default);
-    masm.load(Reg::kT2, Mem::indexed(Reg::kRet, Reg::kS0, 8));
-    sequences::incref(masm, Reg::kT2, Reg::kT1);
-    masm.jump(placed);
     masm.bind(begin);
   }
 
   void emit(Label other) {
     const Label dead = masm.new_label();
+    const Label stars = masm.new_label();
+    const Label made = masm.new_label();
     find_function();
     check_number();
     check_defaults();
     check_state(masm, generic);
+    masm.load32_signed(Reg::kT1, plan(offsetof(KeywordPlan, bound)));
+    masm.cmp32(Reg::kT1, plan(offsetof(KeywordPlan, parameters)));
+    masm.jump_if(Cond::kNotEqual, stars);
+    masm.bind(made);
     push(masm, generic);
     fill_variables();
     masm.load(Reg::kT2, Mem::at(Reg::kS2, -kWord));
     sequences::decref(masm, Reg::kT2, dead);
     start(masm);
+    masm.bind(stars);
+    make_stars();
+    masm.jump(made);
     masm.bind(dead);  // the names are a constant of the running code
     masm.trap();
     masm.bind(generic);
@@ -306,9 +378,19 @@ struct Return {
 }  // namespace
 
 const uint8_t* entry_of_shape(const CodeEntry& entry) {
-  if (entry.arguments < 0 || entry.locals > kMaxLocals) return thunks.take_general;
-  const std::string name = "take." + std::to_string(entry.arguments) + "." + std::to_string(entry.locals);
-  const uint8_t* code = shared_code(name, [&](Masm& masm) { Entry{masm, entry.arguments, entry.locals}.emit(); });
+  const bool stars = binds_stars(entry.code);
+  if ((entry.arguments < 0 && !stars) || entry.locals > kMaxLocals) return thunks.take_general;
+  const int arguments = entry.code->co_argcount;
+  const bool args = (entry.code->co_flags & CO_VARARGS) != 0;
+  const bool kwargs = (entry.code->co_flags & CO_VARKEYWORDS) != 0;
+  const std::string name = "take." + std::to_string(arguments) + "." + std::to_string(entry.locals) +
+                           (args ? ".args" : "") + (kwargs ? ".kwargs" : "");
+  const uint8_t* code = shared_code(name, [&](Masm& masm) {
+    if (stars)
+      StarEntry{masm, arguments, entry.locals, args, kwargs}.emit();
+    else
+      Entry{masm, arguments, entry.locals}.emit();
+  });
   return code != nullptr ? code : thunks.call_generic;
 }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "jit/engine/policy.h"
 #include "jit/runtime/frames.h"
 #include "jit/runtime/records.h"
@@ -170,8 +173,8 @@ TEST(Framework, SamplesUnlessGivenANumber) {
 }
 
 // The machine code that takes the arguments of calls of this source's f.
-const uint8_t* entry_of(const char* source) {
-  PyObject* f = run(source, "f");
+const uint8_t* entry_of(const std::string& source) {
+  PyObject* f = run(source.c_str(), "f");
   const uint8_t* entry = entry_of_shape(describe_entry(code_of(f), nullptr, nullptr, nullptr));
   release(f);
   return entry;
@@ -202,14 +205,34 @@ TEST(Shapes, EntriesAreSharedByFunctionsOfOneShape) {
   framework::disable();
 }
 
+TEST(Shapes, StarsAreOfTheShape) {
+  framework::Settings settings;
+  settings.threshold = 1000;
+  ASSERT_EQ(framework::enable(settings), "");
+  EXPECT_EQ(entry_of("def f(*a): return a"), entry_of("def f(*rest): pass"));
+  const char* const sources[] = {"def f(a): pass",       "def f(*a): pass",      "def f(**a): pass",
+                                 "def f(a, b): pass",    "def f(a, *b): pass",   "def f(a, **b): pass",
+                                 "def f(*a, **b): pass", "def f(a, b, c): pass", "def f(a, *b, **c): pass"};
+  std::set<const uint8_t*> entries = {thunks.take_general};
+  for (const char* source : sources) EXPECT_TRUE(entries.insert(entry_of(source)).second) << source;
+  framework::disable();
+}
+
+// Statements for a function: more variables than machine code clears by itself.
+std::string many_variables() {
+  std::string result;
+  for (int i = 0; i < 100; ++i) result += "v" + std::to_string(i) + " = ";
+  return result + "None; ";
+}
+
 TEST(Shapes, OddFunctionsAreCalledTheGeneralWay) {
   framework::Settings settings;
   settings.threshold = 1000;
   ASSERT_EQ(framework::enable(settings), "");
   ASSERT_NE(thunks.take_general, nullptr);
-  EXPECT_EQ(entry_of("def f(*a): return a"), thunks.take_general);
-  EXPECT_EQ(entry_of("def f(**a): return a"), thunks.take_general);
   EXPECT_EQ(entry_of("def f(a, *, b=1): return a"), thunks.take_general);
+  EXPECT_EQ(entry_of("def f(*a, b=1): return a"), thunks.take_general);
+  EXPECT_EQ(entry_of("def f(**a):\n " + many_variables() + "return a"), thunks.take_general);
   EXPECT_NE(entry_of("def f(): pass"), thunks.take_general);
   framework::disable();
 }

@@ -76,6 +76,19 @@ BODIES = {
                     list(map(callee, x)),
                     dict(a=x))
         """,
+    "stars": """
+        def rest(a, *r): return r
+        def named(a, **n): return n
+        def both(*r, **n): return r, n
+        def wrapper(*r, **n): return both(*r, **n)
+        def only(*r, k=(), **n): return k, r, n
+        def two(a, b=()): return [a, b]
+        def pass_on(*r, **n): return two(*r, **n)
+        def f():
+            x, y = [1], {'z': [2]}
+            return (rest(x), rest(x, x, 1), named(x), named(x, b=x, c=1), both(), both(x, z=x), wrapper(x, **y),
+                    wrapper(**y), wrapper(*x), only(x, k=x), only(x, q=x, **y), pass_on(x), pass_on(x, b=x))
+        """,
     "closures": """
         def f(n=[1]):
             total = n

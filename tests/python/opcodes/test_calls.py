@@ -916,6 +916,123 @@ def test_many_parameters_and_keywords():
     )
 
 
+def test_what_stars_become():
+    """A tuple and a dictionary of the call's own, whoever makes them."""
+    check(
+        """
+        import gc, sys
+        def rest(*r): return r
+        def named(**n): return n
+        def both(a, /, *r, b=2, **n): return a, r, b, n
+        def describe(n): return list(n.items()), sys.getsizeof(n), sys.getrefcount(n), gc.is_tracked(n)
+        def change(d):
+            n = named(**d)
+            n['new'] = 1
+            n.pop('x', None)
+            return d, n
+        def same(t): return rest(*t) is t, rest(*t) == t, rest(*t, *t)
+        def sized(d): return describe(named(**d)), describe(both(0, **d)[3]), describe(both(*(0, 1), **d)[3])
+        def two_maps(d): return describe(named(**d, y=1)), describe(named(**d, **{'q': 2}))
+        def through(*r, **n): return both(*r, **n), n
+        def large(n): return {f'k{i}': i for i in range(n)}
+        class Many:
+            def __init__(self):
+                for i in range(20): setattr(self, f'm{i}', i)
+        class Two:
+            def __init__(self): self.x = self.y = 1
+        def merged(n, m): return describe(named(**large(n), **{f'm{i}': i for i in range(m)}, last=1))
+        def grown(n):
+            d = {f'k{i}': i for i in range(n)}
+            for i in range(n - 2): del d[f'k{i}']
+            return d
+        def keywords(): return describe(named(x=1)), describe(named(x=[])), describe(both(0, b=1, a=3)[3])
+        """,
+        "change({'x': 1}) ;; change({}) ;; same((1, 2)) ;; same(()) ;; same([1]) ;; keywords()",
+        *[
+            f"sized({d})"
+            for d in "{} {'x':1} {'x':[]} {'a':1} {'b':2} {'a':1,'b':2} dict.fromkeys('cdefg') dict.fromkeys('cdefgh')"
+            " grown(5) grown(6) grown(20) vars(Many()) vars(Two()) large(10) large(11) large(21) large(22)"
+            " large(200)".split()
+        ],
+        *[f"merged({n}, {m})" for n in (0, 1, 4, 5, 6, 9, 10, 11) for m in (0, 1, 5, 6, 10, 11)],
+        "two_maps({}) ;; two_maps({'x': 1}) ;; two_maps({'y': 1}) ;; two_maps({'q': 1})",
+        "through(1) ;; through(1, 2, b=3) ;; through(1, a=1, b=1, c=1) ;; through() ;; through(1, **{'b': 1, 'c': 2})",
+        warm=[0, 1, 2, 4, 6, 7, 9, 12, 13, 18, 22],
+    )
+
+
+def test_names_that_are_not_interned():
+    check(
+        """
+        class Name(str):
+            def __hash__(self): log.append('hash'); return super().__hash__()
+            def __eq__(self, other): log.append('eq'); return super().__eq__(other)
+        def f(aa, *r, bb=2, **n): return aa, r, bb, n
+        def g(**n): return n
+        def h(aa=1, /, **n): return aa, n
+        def copy(name): return ''.join(list(name))
+        def one(f, name): return f(**{copy(name): 1})
+        def odd(f, name): return f(**{Name(name): 1})
+        def pair(f, a, b): return f(0, **{copy(a): 1, b: 2})
+        """,
+        *[f"{how}({f}, {name!r})" for how in ("one", "odd") for f in "fgh" for name in ("aa", "bb", "cc")],
+        "pair(f, 'aa', 'bb') ;; pair(f, 'bb', 'cc') ;; pair(f, 'cc', 'bb') ;; pair(h, 'aa', 'bb') ;; pair(g, 'a', 'b')",
+        warm=[0, 2, 4, 8, 19],
+    )
+
+
+def test_stars_and_plain_arguments():
+    """Each number of them, with and without names, of functions that differ in one of them."""
+    check(
+        """
+        import itertools
+        signatures = ['*r', 'a, *r', 'a, b=5, *r', 'a, /, *r', '*r, k=1', '*r, k']
+        signatures += [s + ', **n' for s in signatures]
+        signatures += ['**n', 'a, **n', 'a=3, **n', 'a, *, k, **n', 'a, b=7, c=8, **n']
+        functions = []
+        for s in signatures:
+            exec(f"def function({s}):\\n v = w = None\\n return sorted(locals().items())")
+            functions.append(function)
+        def none(f): return f()
+        def one(f): return f(1)
+        def two(f): return f(1, 2)
+        def three(f): return f(1, 2, 3)
+        def by_name(f): return f(a=1)
+        def by_other(f): return f(1, z=2)
+        def by_names(f): return f(1, 2, k=3, y=4)
+        def by_all(f): return f(b=1, a=2, k=3)
+        def spread(f): return f(*(1, 2))
+        def named(f): return f(1, **{'k': 2})
+        def others(f): return f(*(1,), **{'u': 2, 'v': 3})
+        def method(f): return type('T', (), {'f': f})().f(2, k=3)
+        def each(call):
+            result = []
+            for f in functions:
+                try: result.append(call(f))
+                except TypeError as e: result.append(str(e))
+            return result
+        """,
+        *[
+            f"each({call})"
+            for call in "none one two three by_name by_other by_names by_all spread named others method".split()
+        ],
+        warm=list(range(12)),
+    )
+
+
+def test_stars_where_a_stack_chunk_ends():
+    """The next frame does not fit the rest of the data stack: CPython puts it elsewhere."""
+    check(
+        """
+        def down(n, *r, **k): return (n, r, k) if n <= 0 else down(n - 1, *r, **k)
+        def deep(n, *r, **k): return (n, r, k) if n <= 0 else deep(n - 1, 2, y=n)
+        def sums(n, *r): return 0 if n <= 0 else 1 + sums(n - 1, n)
+        """,
+        *[f"down({n}, 1, x=2) ;; deep({n}) ;; sums({n})" for n in (1, 60, 61, 62, 63, 64, 65, 100, 300)],
+        warm=[0, 1, 2],
+    )
+
+
 def test_arguments_bound_by_keyword_end_with_the_frame():
     check(
         """
