@@ -268,8 +268,8 @@ bool bind_whole(PyThreadState* ts, const CodeEntry& entry, PyObject** locals, Py
   return frame;
 }
 
-// Whether a dictionary is one that a function would have made of its items, all for **kwargs, and nobody else has it; or
-// is empty. A function puts one item after the other into it, which makes it as large as is needed and no larger.
+// Whether a dictionary is one that a function would have made of its items, all for **kwargs, and nobody else has it;
+// or is empty. A function puts one item after the other into it, which makes it as large as is needed and no larger.
 // 3.13 Objects/dictobject.c, insertion_resize and USABLE_FRACTION.
 bool serves_as_kwargs(const PyCodeObject& code, PyObject* object) {
   if (Py_REFCNT(object) != 1 || !PyDict_CheckExact(object)) return false;
