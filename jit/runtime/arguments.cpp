@@ -9,6 +9,11 @@
 
 namespace whipsnake {
 
+bool binds_stars(const PyCodeObject* code) {
+  return (code->co_flags & CO_OPTIMIZED) != 0 && (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS)) != 0 &&
+         code->co_kwonlyargcount == 0;
+}
+
 namespace {
 
 // The place of the next frame; null when the data stack chunk is full.
@@ -32,6 +37,9 @@ void take_frame(PyThreadState* ts, Frame* frame, PyFunctionObject* func, const C
   frame->owner = FRAME_OWNED_BY_THREAD;
 }
 
+// Positional and keyword-only ones, but not stars.
+Py_ssize_t parameters_of(const PyCodeObject& code) { return Py_ssize_t{code.co_argcount} + code.co_kwonlyargcount; }
+
 // The arguments of one call and where they go. Until the frame is taken nothing belongs to it, and nothing has been
 // changed: whatever is unusual, an error above all, is left to CPython's function. None of this runs Python code.
 // 3.13 Python/ceval.c, initialize_locals.
@@ -47,16 +55,15 @@ struct Binding {
 
   const PyCodeObject& code() const { return *entry.code; }
   bool has(int flag) const { return (code().co_flags & flag) != 0; }
-  Py_ssize_t parameters() const { return Py_ssize_t{code().co_argcount} + code().co_kwonlyargcount; }
+  Py_ssize_t parameters() const { return parameters_of(code()); }
   // The arguments that parameters take by their place.
   Py_ssize_t placed() const { return std::min(nargs, Py_ssize_t{code().co_argcount}); }
 };
 
-// The number of the parameter with this name, which is interned as those are; parameters(): there is none.
+// The number of the parameter with this name, which is interned as those are; parameters_of(): there is none.
 Py_ssize_t find_parameter(const PyCodeObject& code, PyObject* name) {
   PyObject* const* names = reinterpret_cast<PyTupleObject*>(code.co_localsplusnames)->ob_item;
-  const Py_ssize_t parameters = Py_ssize_t{code.co_argcount} + code.co_kwonlyargcount;
-  return std::find(names + code.co_posonlyargcount, names + parameters, name) - names;
+  return std::find(names + code.co_posonlyargcount, names + parameters_of(code), name) - names;
 }
 
 // A str that is the same object as every other interned str that is equal to it.
@@ -232,9 +239,8 @@ void release_named(uint32_t rest, PyObject* const* values) {
 
 // Whether a function has stars, and they take whatever arguments there are but those of its parameters, one for each.
 bool is_whole(const PyCodeObject& code, Py_ssize_t nargs) {
-  const int flags = code.co_flags;
-  if ((flags & (CO_VARARGS | CO_VARKEYWORDS)) == 0 || code.co_kwonlyargcount != 0) return false;
-  return nargs == code.co_argcount || (nargs > code.co_argcount && (flags & CO_VARARGS) != 0);
+  if (!binds_stars(&code)) return false;
+  return nargs == code.co_argcount || (nargs > code.co_argcount && (code.co_flags & CO_VARARGS) != 0);
 }
 
 // bind() for that.
@@ -281,7 +287,7 @@ bool serves_as_kwargs(const PyCodeObject& code, PyObject* object) {
   const Py_ssize_t half = Py_ssize_t{1} << keys->dk_log2_size >> 1;
   if (keys->dk_log2_size > kSmallest && dict->ma_used <= half * 2 / 3) return false;
   if (dict->ma_used != 0 && keys->dk_kind != DICT_KEYS_UNICODE) return false;
-  const Py_ssize_t parameters = Py_ssize_t{code.co_argcount} + code.co_kwonlyargcount;
+  const Py_ssize_t parameters = parameters_of(code);
   Py_ssize_t position = 0;
   PyObject* key = nullptr;
   while (PyDict_Next(object, &position, &key, nullptr) != 0)
@@ -303,11 +309,6 @@ Frame* push_with_rest(PyThreadState* ts, PyFunctionObject* func, const CodeEntry
   Frame* frame = bound_frame(ts, func, entry, args, nargs, nullptr, rest, nullptr);
   if (frame != nullptr) Py_XDECREF(rest);
   return frame;
-}
-
-bool binds_stars(const PyCodeObject* code) {
-  return (code->co_flags & CO_OPTIMIZED) != 0 && (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS)) != 0 &&
-         code->co_kwonlyargcount == 0;
 }
 
 Py_ssize_t make_stars(PyThreadState* ts, const CodeEntry* entry, Py_ssize_t nargs, PyObject* const* args) {
